@@ -1,0 +1,112 @@
+# Sluice: one non-recursive Makefile; outputs only in build/. `make help` lists the targets.
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- variants: plain, SAN=1 (address and undefined behaviour), TSAN=1 (threads) ------------------
+ifdef SAN
+OUT := build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifdef TSAN
+OUT := build/tsan
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+else
+OUT := build
+SANFLAGS :=
+endif
+
+CC := gcc
+CLANG := clang
+VERSION := 0.1.0
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wimplicit-fallthrough
+CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
+	-pthread $(WARN) $(SANFLAGS)
+ifndef SAN
+ifndef TSAN
+CFLAGS += -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+endif
+endif
+CPPFLAGS := -I. -MMD -MP
+LDFLAGS += -pthread $(SANFLAGS)
+
+# ---- modules: one archive each, the edges from tests/lint/layers.txt ------------------------------
+SOURCES := $(wildcard agent/*/*.c)
+MODULES := $(sort $(foreach s,$(SOURCES),$(word 2,$(subst /, ,$(s)))))
+uses = $(shell sed -n 's/^$(1): [0-9]* *//p' tests/lint/layers.txt)
+archive = $(OUT)/lib/$(1).a
+has = $(filter $(MODULES),$(1))
+
+LIBS_util := -ljson-c -lsodium -lcap-ng -lseccomp -lz -lgnutls
+LIBS_config := -linih
+LIBS_capture := -lbpf -lelf -lz
+LIBS_store := -lsqlite3
+LIBS_front := -lmicrohttpd
+libs = $(foreach m,$(1),$(LIBS_$(m)))
+
+OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))
+BPF_OBJECT := build/bpf/sluice.bpf.o
+
+.PHONY: all run test lint bench fuzz install uninstall clean help
+all: $(OUT)/sluice
+
+define module_rule
+$(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(OUT)/obj/gen/%.o: build/gen/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(OUT)/sluice: $(OUT)/obj/agent/main.o $(foreach m,$(MODULES),$(call archive,$(m)))
+	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
+
+# ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+	-I/usr/include/$(shell $(CC) -dumpmachine)
+$(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_flow.def
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
+	llvm-strip -g $@.tmp -o $@
+	@rm -f $@.tmp
+
+# ---- what is embedded: web files (gzip) and the BPF object ---------------------------------------
+build/embed: tools/embed.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) $< -o $@ -lz
+build/gen/assets.c: build/embed $(shell find web -type f 2>/dev/null)
+	@mkdir -p $(@D)
+	build/embed assets web $@
+build/gen/bpf_object.c: build/embed $(BPF_OBJECT)
+	@mkdir -p $(@D)
+	build/embed object $(BPF_OBJECT) $@
+
+# ---- unit tests: tests/unit/<module>/test_*.c links the module and what it may use ---------------
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(UNIT_SOURCES))
+unit_module = $(word 3,$(subst /, ,$(1)))
+define unit_rule
+$(patsubst tests/unit/%.c,$(OUT)/unit/%,$(1)): $(OUT)/obj/$(1:.c=.o) $(foreach m,$(call has,$(call unit_module,$(1)) $(call uses,$(call unit_module,$(1)))),$(call archive,$(m)))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(sort $(call libs,$(call unit_module,$(1)) $(call uses,$(call unit_module,$(1))))) -lcmocka
+endef
+$(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
+.PHONY: unit
+unit: $(UNIT_TESTS)
+
+clean:
+	rm -rf build
+
+-include $(OBJ:.o=.d) $(OUT)/obj/agent/main.d $(patsubst %.c,$(OUT)/obj/%.d,$(UNIT_SOURCES))

@@ -1,0 +1,57 @@
+/*
+ * The API: one route table (method, path, role, handler) for every request, whoever asks. Handlers
+ * parse, call one service, encode. Runs on the service thread; sees snapshots and services only.
+ */
+#ifndef SLUICE_API_API_H
+#define SLUICE_API_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/request.h"
+#include "include/snapshot.h"
+#include "include/user.h"
+
+struct api;
+struct auth;
+struct block_service;
+struct config;
+struct incident_service;
+struct store;
+
+struct api_options {
+	struct auth *auth;
+	struct block_service *block;
+	struct incident_service *incident;
+	struct store *store;
+	const struct config *config;
+	/* the newest snapshot with a reference for the caller, or NULL before the first */
+	struct snapshot *(*snapshot)(void *arg);
+	void *arg;
+	const char *version;
+	const char *mode; /* "live", "demo" */
+	int64_t started_unix_ms;
+};
+
+int api_new(const struct api_options *options, struct api **out);
+void api_free(struct api *api);
+DEFINE_CLEANUP(api_free, struct api)
+
+/* Called exactly once per request, on the service thread, now or later. @response is borrowed. */
+typedef void (*api_reply_fn)(void *arg, const struct response *response);
+
+/*
+ * api_handle - answer one request. @local: who asks through the control socket, or NULL for the
+ * web, where session and CSRF of the request decide. @request is borrowed until the return.
+ */
+void api_handle(struct api *api, const struct request *request, const struct principal *local,
+		api_reply_fn reply, void *arg);
+
+/* Live events' bodies, made by the same encoders; caller frees; NULL without memory. */
+char *api_encode_live(struct api *api, const struct snapshot *snapshot);       /* "snapshot" */
+char *api_encode_statistics(struct api *api, const struct snapshot *snapshot); /* statistics_update */
+char *api_encode_status(struct api *api);				       /* analyzer_status */
+
+#endif

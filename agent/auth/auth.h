@@ -1,0 +1,89 @@
+/*
+ * Who asks and what they may do: passwords, sessions, set-up, throttling, roles. Owned by the
+ * service thread; the slow hash runs on the jobs thread through a callback.
+ */
+#ifndef SLUICE_AUTH_AUTH_H
+#define SLUICE_AUTH_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/addr.h"
+#include "include/user.h"
+
+struct store;
+struct auth;
+
+/* work runs on the jobs thread, then done on the service thread. -EAGAIN when too many wait. */
+typedef int (*auth_run_fn)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
+
+struct auth_options {
+	struct store *store;
+	auth_run_fn run;
+	void *run_arg;
+	/* a session ended (logout, role or password change): its streams must close */
+	void (*on_session_end)(void *arg, uint64_t session_tag);
+	void *arg;
+	const char *state_dir; /* setup.token is kept here, 0600 */
+	bool is_demo;	       /* loopback: admin/admin with a forced change */
+	bool is_loopback;      /* the listener is on loopback */
+};
+
+int auth_new(const struct auth_options *options, struct auth **out);
+void auth_free(struct auth *auth);
+DEFINE_CLEANUP(auth_free, struct auth)
+
+/*
+ * auth_prepare - first start: user admin without a usable password and a one-time set-up token,
+ * valid 24 h (or SLUICE_ADMIN_PASSWORD_FILE; or the demo's admin/admin). @setup_token: "" when
+ * already set up. Blocking (hashes); before threads run.
+ */
+int auth_prepare(struct auth *auth, char setup_token[static 44]);
+bool auth_needs_setup(struct auth *auth);
+
+/* Result of a login, set-up or password change. @session is base64url, "" on failure. */
+struct auth_outcome {
+	int error; /* 0; -EACCES wrong; -EAGAIN throttled; -EINVAL weak password; -EPERM not allowed */
+	int64_t retry_after_s; /* with -EAGAIN */
+	const char *message;   /* plain sentence for the person; static */
+	char session[44];
+	struct principal principal;
+};
+typedef void (*auth_done_fn)(void *arg, const struct auth_outcome *outcome);
+
+/* auth_login - equal time for unknown users; @done is called once, on the service thread. */
+void auth_login(struct auth *auth, const char *name, const char *password, const struct addr *peer,
+		auth_done_fn done, void *arg);
+/* auth_setup - spend the set-up token: set admin's password, log in. */
+void auth_setup(struct auth *auth, const char *token, const char *name, const char *password,
+		const struct addr *peer, auth_done_fn done, void *arg);
+/* auth_change_password - of the caller; ends every other session of theirs, gives a new one. */
+void auth_change_password(struct auth *auth, const struct principal *who, const char *old_password,
+			  const char *new_password, auth_done_fn done, void *arg);
+void auth_logout(struct auth *auth, const char *session);
+
+/*
+ * auth_session - who holds this session id. idle 30 min, absolute 12 h.
+ * @csrf: 44 bytes, base64url, may be NULL. @session_tag may be NULL. Returns 0 or -EACCES.
+ */
+int auth_session(struct auth *auth, const char *session, const struct addr *peer,
+		 struct principal *out, char *csrf, uint64_t *session_tag);
+/* auth_csrf_is_valid - constant time. */
+bool auth_csrf_is_valid(struct auth *auth, const char *session, const char *csrf);
+
+/* Users, for the command line and pages. Blocking hash: call off the service thread or offline. */
+int auth_user_add(struct store *store, const char *name, const char *email, const char *password,
+		  enum role role, const char **message);
+int auth_user_set_password(struct store *store, const char *name, const char *password,
+			   const char **message);
+int auth_user_set_disabled(struct store *store, const char *name, bool disabled,
+			   const char **message);
+
+const char *auth_role_name(enum role role);
+int auth_role_parse(const char *text, enum role *role);
+/* auth_admin_peers - addresses of admins logged in now, for the safe list. Returns the count. */
+int auth_admin_peers(struct auth *auth, struct addr *out, size_t max);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Capture owns the datapath: the kernel's maps (live), or the same code built for user space (demo,
+ * replay). It hands up flow deltas and events, and takes rules down. Two faces:
+ *  - struct capture_kernel belongs to the loader: load, attach, pin, follow interfaces. It holds
+ *    links and programs, which core never does.
+ *  - struct capture belongs to core's pipeline thread: drain, block, safe list, coverage. It holds
+ *    map descriptors only.
+ */
+#ifndef SLUICE_CAPTURE_CAPTURE_H
+#define SLUICE_CAPTURE_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/block.h"
+#include "include/coverage.h"
+#include "include/flow.h"
+
+/* ---- what a source hands up ------------------------------------------------------------- */
+
+enum capture_event_kind {
+	CAPTURE_EVENT_BLOCK_HIT = 1, /* sampled: tuple of a packet that a rule dropped */
+};
+
+struct capture_event {
+	uint8_t kind; /* enum capture_event_kind */
+	uint8_t direction, iface;
+	struct five_tuple tuple;
+	uint32_t rule_id;
+	uint32_t ip_bytes;
+	uint64_t at_ns; /* monotonic */
+};
+
+/* Called on the draining thread; must not call back into capture. */
+struct capture_sink {
+	void *arg;
+	void (*on_flow)(void *arg, const struct flow_delta *delta);
+	void (*on_event)(void *arg, const struct capture_event *event);
+};
+
+/* ---- core's side: one vtable, three sources (kernel, pcap file, simulator) ------------------ */
+
+struct capture;
+
+/*
+ * capture_drain - consume the rings; with @scan also walk the flow cache (about 10 ns a slot).
+ * Each packet is handed up exactly once, also across core's restart.
+ * Returns the number of deltas, or -errno.
+ */
+int capture_drain(struct capture *capture, bool scan, const struct capture_sink *sink);
+
+/*
+ * capture_block - add the rule and its entry, or replace the rule of the same id (same target).
+ * The kernel drops by it when this returns. -EEXIST: another rule holds the same target;
+ * -ENOSPC: table full; -EINVAL.
+ */
+int capture_block(struct capture *capture, const struct block_rule *rule);
+/* capture_unblock - -ENOENT when there is no such rule. */
+int capture_unblock(struct capture *capture, uint32_t rule_id);
+/* capture_block_hits - what the rule dropped so far; -ENOENT. */
+int capture_block_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits);
+/*
+ * capture_block_sync - make the maps hold exactly @rules: at start, after a crash. Hits of rules
+ * that stay are kept. Returns the number of repairs, or -errno.
+ */
+int capture_block_sync(struct capture *capture, const struct block_rule *rules, size_t count);
+/* capture_safe_set - replace the safe list in the maps; never a moment without either. */
+int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count);
+/* capture_lease - no drop once CLOCK_BOOTTIME passes @until_boot_ns. */
+int capture_lease(struct capture *capture, uint64_t until_boot_ns);
+/* capture_is_panicked - `sluice panic` is in force: nothing is dropped whatever the lease says. */
+bool capture_is_panicked(struct capture *capture);
+int capture_coverage(struct capture *capture, struct coverage *coverage);
+/* capture_now_ns - the source's monotonic clock: the machine's, or the scenario's. */
+uint64_t capture_now_ns(struct capture *capture);
+void capture_close(struct capture *capture); /* accepts NULL */
+DEFINE_CLEANUP(capture_close, struct capture)
+
+/* The vtable a source fills; first member of its own struct (capture/source.c calls through it). */
+struct capture_ops {
+	int (*drain)(struct capture *, bool scan, const struct capture_sink *);
+	int (*block)(struct capture *, const struct block_rule *);
+	int (*unblock)(struct capture *, uint32_t rule_id);
+	int (*block_hits)(struct capture *, uint32_t rule_id, struct block_hits *);
+	int (*block_sync)(struct capture *, const struct block_rule *, size_t);
+	int (*safe_set)(struct capture *, const struct prefix *, size_t);
+	int (*lease)(struct capture *, uint64_t until_boot_ns);
+	bool (*is_panicked)(struct capture *);
+	int (*coverage)(struct capture *, struct coverage *);
+	uint64_t (*now_ns)(struct capture *);
+	void (*close)(struct capture *);
+};
+
+struct capture {
+	const struct capture_ops *ops;
+};
+
+/* ---- user-space datapath: for the demo and replay ------------------------------------------- */
+
+/*
+ * capture_user_new - the datapath of bpf/ compiled for this process, with maps of its own.
+ * All clocks are the caller's: frames carry their time. The result is a complete source; a
+ * simulator wraps or feeds it from the draining thread. capture_close frees it.
+ */
+int capture_user_new(unsigned int flow_slots, struct capture **out);
+/* capture_user_add_iface - returns the one-byte index, or -ENOSPC. */
+int capture_user_add_iface(struct capture *user, const char *name);
+/*
+ * capture_user_feed - one frame with its Ethernet header through the entry program of @direction.
+ * Returns 1 when it passes, 0 when it is dropped, -EINVAL.
+ */
+int capture_user_feed(struct capture *user, uint8_t iface, enum direction direction,
+		      const void *frame, size_t len, uint64_t at_ns);
+/* capture_user_set_boot_ns - "now" for rule ends and the lease; feed sets the monotonic clock. */
+void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns);
+
+/* ---- loader's side --------------------------------------------------------------------------- */
+
+struct capture_kernel;
+
+struct capture_kernel_options {
+	unsigned int flow_slots;  /* per CPU, a power of two */
+	const char *mode;	  /* "auto", "xdp", "tc" */
+	const char *interfaces;	  /* "auto", or names, comma separated */
+	bool fix_offloads;	  /* [Capture] fix_offloads */
+	const char *pin_dir;	  /* folder in a bpffs, made if absent; NULL = unpinned */
+};
+
+/*
+ * capture_kernel_load - programs and maps into the kernel; maps and links found in the pin folder
+ * with the same ABI version are taken over, programs replaced in place.
+ * @error: at least 256 bytes; on failure one sentence with the remedy.
+ * Returns 0, -EPERM (exit 77), -ENOSYS or -EOPNOTSUPP (exit 69), other -errno.
+ */
+int capture_kernel_load(const struct capture_kernel_options *options, struct capture_kernel **out,
+			char *error);
+/*
+ * capture_kernel_attach - attach to the interfaces asked for; one that is missing now is waited
+ * for. -ENODEV with @error when none of the named ones exists; -EBUSY names who holds the hook.
+ */
+int capture_kernel_attach(struct capture_kernel *kernel, char *error);
+/* capture_kernel_netlink_fd - readable when links or routes changed; then call _follow. */
+int capture_kernel_netlink_fd(const struct capture_kernel *kernel);
+/* capture_kernel_follow - re-attach what came back, drop what went, follow default routes. */
+int capture_kernel_follow(struct capture_kernel *kernel);
+/* capture_kernel_open - core's half, in the forked child: maps mapped, rings open. */
+int capture_kernel_open(struct capture_kernel *kernel, struct capture **out);
+/* capture_kernel_core_fds - descriptors core keeps (no link, no program but the clock's). */
+size_t capture_kernel_core_fds(const struct capture_kernel *kernel, int *fds, size_t max);
+/* capture_kernel_forget - in a child: drop links and programs without detaching anything. */
+void capture_kernel_forget(struct capture_kernel *kernel);
+/* capture_kernel_free - the pins stay; unpinned links detach. Accepts NULL. */
+void capture_kernel_free(struct capture_kernel *kernel);
+DEFINE_CLEANUP(capture_kernel_free, struct capture_kernel)
+
+/* capture_pin_path - "<root>/<hash of the state directory>" where @root is the bpffs. */
+int capture_pin_path(const char *state_dir, char *out, size_t size);
+/* capture_mount_bpffs - mount /run/sluice-bpf when root and absent; chown to @uid. */
+int capture_mount_bpffs(unsigned int uid, unsigned int gid);
+/* capture_panic - end (or with @on false re-allow) all enforcement through the pins, service alive
+ * or not. -ENOENT when nothing is pinned there. */
+int capture_panic(const char *pin_dir, bool on);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * The option table and the INI files that fill it. One table (options.def: section, key, type,
+ * bounds, default, unit, help) feeds the parser, `sluice check`, the settings page and
+ * sluice.conf(5). Read-only after config_load; shared freely.
+ */
+#ifndef SLUICE_CONFIG_CONFIG_H
+#define SLUICE_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+
+enum config_type {
+	CONFIG_BOOL,
+	CONFIG_INT,
+	CONFIG_SIZE,	 /* bytes */
+	CONFIG_DURATION, /* seconds; "never" = 0 where the table allows it */
+	CONFIG_TEXT,
+	CONFIG_ENUM,   /* words of the table */
+	CONFIG_LIST,   /* comma separated text */
+	CONFIG_SECRET, /* text, masked wherever shown */
+};
+
+enum config_key {
+#define OPTION(id, section, key, type, dflt, min, max, words, unit, help) CONFIG_##id,
+#include "agent/config/options.def"
+#undef OPTION
+	CONFIG_KEY_COUNT
+};
+
+struct config_option {
+	const char *section, *key;
+	enum config_type type;
+	const char *dflt;
+	int64_t min, max;   /* of the number; of the text's length; 0, 0 = no bound */
+	const char *words;  /* for CONFIG_ENUM: "auto|xdp|tc" */
+	const char *unit;
+	const char *help;
+};
+
+/* One thing wrong with a file. */
+struct config_problem {
+	char file[256];
+	unsigned int line; /* 0 = the whole file or the environment */
+	char key[96];	   /* "Section.key" */
+	char reason[256];
+	bool is_error; /* false = a warning: the value is used or ignored, and said */
+};
+
+#define CONFIG_PROBLEMS_MAX 32
+
+struct config;
+
+/* config_new - all defaults. NULL without memory. */
+struct config *config_new(void);
+void config_free(struct config *config);
+DEFINE_CLEANUP(config_free, struct config)
+
+/*
+ * config_load - @file, or when NULL /etc/sluice/sluice.conf and its conf.d (absent is fine), then
+ * SLUICE_SECTION_KEY and VT_API_KEY of the environment; later wins. The original's
+ * analyzer_config.ini is accepted unchanged. Every problem found is kept.
+ * Returns 0, -EINVAL when an error is among the problems, -errno when @file cannot be read.
+ */
+int config_load(struct config *config, const char *file);
+size_t config_problem_count(const struct config *config);
+const struct config_problem *config_problem(const struct config *config, size_t index);
+
+/* config_set - one value as text, checked as in a file. -EINVAL with @reason (256 bytes). */
+int config_set(struct config *config, enum config_key key, const char *value, char *reason);
+
+bool config_bool(const struct config *config, enum config_key key);
+int64_t config_int(const struct config *config, enum config_key key); /* also SIZE, DURATION */
+/* config_text - also ENUM and SECRET; never NULL; borrowed until the next set. */
+const char *config_text(const struct config *config, enum config_key key);
+/* config_list_item - copy of the @index-th trimmed item into @out; false past the end. */
+bool config_list_item(const struct config *config, enum config_key key, size_t index, char *out,
+		      size_t size);
+const struct config_option *config_option(enum config_key key);
+/* config_is_set - given by a file or the environment, not the default. */
+bool config_is_set(const struct config *config, enum config_key key);
+
+#endif

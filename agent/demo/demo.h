@@ -1,0 +1,32 @@
+/*
+ * The simulator: a seeded scenario of hosts with habits, day rhythm, names and attacks with ground
+ * truth. It builds real frames and feeds them to the user-space datapath, so that every number and
+ * every block on screen is computed by the same code as live. Needs no privileges, no network.
+ */
+#ifndef SLUICE_DEMO_DEMO_H
+#define SLUICE_DEMO_DEMO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/snapshot.h"
+
+struct capture;
+
+struct demo_options {
+	uint64_t seed;
+	double speed;		  /* of scenario time against the clock, > 0 */
+	unsigned int flow_slots;
+	const char *truth_path;	  /* truth.ndjson, appended; NULL = none */
+};
+
+/*
+ * demo_open - a capture source whose drain advances the scenario to now and feeds its frames.
+ * The first attack begins within 12 s of the start at speed 1. Close with capture_close.
+ */
+int demo_open(const struct demo_options *options, struct capture **out);
+
+/* demo_history - totals per minute (unix_s at the minute) of the @count minutes before @until. */
+void demo_history(uint64_t seed, int64_t until_unix_s, struct totals *out, size_t count);
+
+#endif

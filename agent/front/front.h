@@ -1,0 +1,32 @@
+/*
+ * The web role: HTTP and TLS, guards, static files, event fan-out. No database, no key, no map, no
+ * file system: it asks core in framed messages and gets events pushed. Runs in its own process.
+ */
+#ifndef SLUICE_FRONT_FRONT_H
+#define SLUICE_FRONT_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+struct front;
+
+struct front_options {
+	int listen_fd;	 /* bound and listening */
+	int core_fd;	 /* stream socket to core; -1 while core is away */
+	int control_fd;	 /* supervisor: hands over a new core_fd (SCM_RIGHTS); its end ends front */
+	bool tls;
+	const char *cert_pem, *key_pem; /* with tls; wiped by front_run when loaded */
+	const struct config *config;
+	const char *mode; /* "live", "demo": shown on every page */
+	const char *version;
+};
+
+/* front_run - serve until @control_fd closes or SIGTERM. Returns 0 or -errno. */
+int front_run(const struct front_options *options);
+
+/* front_listen - parse "ADDR:PORT" or "[ADDR]:PORT", bind and listen (any thread, before roles).
+ * @url: at least 128 bytes, scheme by @tls, with the real port. -EADDRINUSE and others. */
+int front_listen(const char *listen, bool tls, int *fd, char *url, bool *is_loopback, char *error);
+
+#endif

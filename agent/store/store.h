@@ -1,0 +1,130 @@
+/*
+ * The store: main.db (users, sessions, incidents, blocks, safe list, settings, audit;
+ * synchronous=FULL) and flows.db (hourly tables and totals; disposable). One writer thread behind
+ * a bounded counted queue owns both for writing; readers have their own connections with a
+ * deadline. The one place that knows sqlite3 and holds SQL. Also the vault: sealed details.
+ */
+#ifndef SLUICE_STORE_STORE_H
+#define SLUICE_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/block.h"
+#include "include/flow.h"
+#include "include/incident.h"
+#include "include/snapshot.h"
+#include "include/user.h"
+
+struct store;
+
+struct store_options {
+	const char *dir;      /* state directory, exists, ours alone (0700) */
+	const char *key_file; /* vault key ring, 0600; made at first start only */
+	uint64_t flows_max_bytes;
+	int64_t flows_max_age_s;
+	uint64_t free_floor_bytes;
+	bool is_demo; /* its own file names (demo-main.db, demo-flows.db), relaxed sync */
+};
+
+/*
+ * store_open - open or create, migrate, check the vault's key, start the writer thread.
+ * @error: at least 256 bytes, one sentence with the remedy.
+ * Returns 0; -ESTALE: database newer than the program; -EBADMSG: main.db corrupt (never touched);
+ * -ENOKEY: sealed rows exist whose key is missing; other -errno. A corrupt flows.db is renamed
+ * aside and begun again (store_flows_was_reset).
+ */
+int store_open(const struct store_options *options, struct store **out, char *error);
+/* store_close - writes what is queued, stops the writer. Accepts NULL. */
+void store_close(struct store *store);
+DEFINE_CLEANUP(store_close, struct store)
+bool store_flows_was_reset(const struct store *store);
+uint64_t store_db_bytes(struct store *store);
+
+/* ---- flows.db: never waits ---------------------------------------------------------------- */
+
+/* store_flow_add - one record (counters since the last cut). -EAGAIN: queue full, counted. Copies. */
+int store_flow_add(struct store *store, const struct flow *flow);
+int store_totals_add(struct store *store, const struct totals *totals);
+/* store_totals_add_many - for the demo's back-fill: waits for room. */
+int store_totals_add_many(struct store *store, const struct totals *totals, size_t count);
+uint64_t store_rows_lost(struct store *store);
+/* store_next_flow_id - first id not used by any stored flow. */
+uint64_t store_next_flow_id(struct store *store);
+
+/*
+ * store_totals_read - sums per @step_s seconds over [from, to), oldest first, at most @max.
+ * Any thread but the writer; own connection, deadline 1 s. Returns the count or -errno.
+ */
+int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_s, int64_t step_s,
+		      struct totals *out, size_t max);
+
+/* ---- main.db: each write returns when it is on disk ------------------------------------------ */
+
+int store_user_insert(struct store *store, struct user *user); /* sets id; -EEXIST: name or email */
+int store_user_update(struct store *store, const struct user *user); /* -ENOENT */
+int store_user_by_name(struct store *store, const char *name, struct user *out);
+int store_user_by_id(struct store *store, int64_t id, struct user *out);
+int store_user_list(struct store *store, struct user *out, size_t max);
+
+int store_session_insert(struct store *store, const struct session *session);
+int store_session_by_hash(struct store *store, const uint8_t id_hash[32], struct session *out);
+int store_session_touch(struct store *store, const uint8_t id_hash[32], int64_t seen_unix_ms);
+int store_session_delete(struct store *store, const uint8_t id_hash[32]);
+int store_session_delete_user(struct store *store, int64_t user_id);
+/* store_session_list - of all users; Returns the count. */
+int store_session_list(struct store *store, struct session *out, size_t max);
+
+int store_block_insert(struct store *store, struct block *block); /* sets id */
+/* store_block_end - state and ended time; -ENOENT when not active. */
+int store_block_end(struct store *store, int64_t id, enum block_state state, int64_t at_unix_ms);
+int store_block_get(struct store *store, int64_t id, struct block *out);
+/* store_block_list - newest first, ids below @before (0 = from the newest); all or active only. */
+int store_block_list(struct store *store, bool active_only, int64_t before, struct block *out,
+		     size_t max);
+/* store_block_save_hits - last known hits, so that they survive a reboot. */
+int store_block_save_hits(struct store *store, int64_t id, const struct block_hits *hits);
+
+int store_safe_insert(struct store *store, struct safe_entry *entry, const char *author);
+int store_safe_delete(struct store *store, int64_t id);
+int store_safe_list(struct store *store, struct safe_entry *out, size_t max);
+
+/* Details are sealed with the vault: bound to table, row, columns and key id. */
+struct incident_details {
+	char reason[FINDING_REASON_MAX];
+	char *evidence_json; /* array; caller frees after a read; may be NULL */
+	char *notes;	     /* caller frees after a read; may be NULL */
+};
+void store_incident_details_done(struct incident_details *details);
+
+struct incident_filter {
+	int64_t before_id;	/* keyset: ids below; 0 = newest */
+	int severity, state;	/* -1 = any */
+	int detector;		/* -1 = any */
+	struct addr src;	/* ADDR_NONE = any */
+};
+
+int store_incident_insert(struct store *store, struct incident *incident,
+			  const struct incident_details *details); /* sets id */
+int store_incident_update(struct store *store, const struct incident *incident,
+			  const struct incident_details *details); /* NULL: details stay */
+int store_incident_get(struct store *store, int64_t id, struct incident *out,
+		       struct incident_details *details); /* details may be NULL */
+/* store_incident_find - newest of source and detector with first_unix_ms >= @since; -ENOENT. */
+int store_incident_find(struct store *store, const struct addr *src, enum detector detector,
+			int64_t since_unix_ms, struct incident *out);
+int store_incident_list(struct store *store, const struct incident_filter *filter,
+			struct incident *out, size_t max);
+/* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
+int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
+
+/* Hash-chained later (history issue); the row's columns are final. @detail is one JSON object. */
+int store_audit_add(struct store *store, const char *who, const struct addr *peer,
+		    const char *action, const char *target, const char *detail);
+
+int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */
+int store_setting_set(struct store *store, const char *key, const char *value);
+
+#endif

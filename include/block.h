@@ -1,0 +1,92 @@
+/*
+ * Nouns of blocking: the order a person gives (stored in main.db), the rule the kernel holds, and
+ * the counters that come back.
+ */
+#ifndef SLUICE_INCLUDE_BLOCK_H
+#define SLUICE_INCLUDE_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "include/addr.h"
+
+enum block_action {
+	BLOCK_DROP = 0,
+	BLOCK_COUNT = 1, /* count what would have been dropped, let it pass */
+};
+
+enum block_direction {
+	BLOCK_BOTH = 0,
+	BLOCK_IN = 1,  /* packets that enter from the blocked source */
+	BLOCK_OUT = 2, /* packets that leave to the blocked destination */
+};
+
+enum block_state {
+	BLOCK_ACTIVE = 0,
+	BLOCK_EXPIRED = 1,
+	BLOCK_REMOVED = 2,
+};
+
+/* Where an order came from. */
+enum block_source {
+	BLOCK_BY_PERSON = 0,
+	BLOCK_BY_INCIDENT = 1, /* a person, from an incident */
+};
+
+#define BLOCK_REASON_MAX 512
+#define BLOCK_RULES_MAX	 65536 /* rule table of the datapath, bpf/maps.h */
+
+/* What the datapath is told. Rule ids are slots of the rule table, chosen by the block service. */
+struct block_rule {
+	uint32_t rule_id; /* 1 .. BLOCK_RULES_MAX - 1; 0 is never a rule */
+	struct prefix target;
+	uint8_t action;	   /* enum block_action */
+	uint8_t direction; /* enum block_direction */
+	uint8_t proto;	   /* 0 = any */
+	uint16_t port;	   /* destination port of the packet, host order; 0 = any */
+	uint64_t end_boot_ns; /* CLOCK_BOOTTIME; 0 = no end */
+};
+
+struct block_hits {
+	uint64_t packets;
+	uint64_t bytes;	     /* IP bytes */
+	int64_t last_unix_ms; /* 0 = never */
+};
+
+/* One row of the block list. */
+struct block {
+	int64_t id;
+	uint32_t rule_id;
+	struct prefix target;
+	uint8_t action, direction, proto, state, source;
+	uint16_t port;
+	int64_t created_unix_ms;
+	int64_t expires_unix_ms; /* 0 = never */
+	int64_t ended_unix_ms;	 /* when removed or expired; 0 while active */
+	int64_t incident_id;	 /* 0 = none */
+	char author[65];
+	char reason[BLOCK_REASON_MAX];
+	struct block_hits hits;
+};
+
+/* Why an address may never be blocked: names shown to people. */
+enum safe_kind {
+	SAFE_MANUAL = 0,
+	SAFE_LOOPBACK,
+	SAFE_OWN,
+	SAFE_GATEWAY,
+	SAFE_RESOLVER,
+	SAFE_ADMIN,   /* address of a logged-in admin */
+	SAFE_SSH,     /* peer of a running SSH session */
+	SAFE_SPECIAL, /* unspecified, multicast, link-local, broadcast */
+	SAFE_CONFIG,  /* [Block] safe= */
+};
+
+struct safe_entry {
+	int64_t id; /* row id for SAFE_MANUAL, else 0 */
+	struct prefix prefix;
+	uint8_t kind; /* enum safe_kind */
+	char note[128]; /* interface, resolver file, user name: where it came from */
+};
+
+#endif
