@@ -1,0 +1,218 @@
+/*
+ * What the kernel and core share, to the byte. Included by bpf/ and by agent/capture only, also
+ * compiled for user space by gcc. Addresses and ports in it are network order, counters host order.
+ * A change of any layout raises SLUICE_ABI: pinned maps of another version are not reused.
+ */
+#ifndef SLUICE_INCLUDE_ABI_H
+#define SLUICE_INCLUDE_ABI_H
+
+#include <linux/types.h>
+
+#define SLUICE_ABI 1
+
+#define FLOW_WAYS	 4    /* associativity; measured: facts/datapath.md 4 */
+#define FLOW_SETS_DEFAULT 2048 /* sets per CPU: 8192 slots, fits L2 */
+#define CPUS_DEFAULT	 16   /* ranges in the maps when the loader sets no other size */
+#define IFACES_MAX	 64
+#define IFACE_TABLE_SIZE 256 /* ifindex & 255, linear probing of IFACE_PROBES */
+#define IFACE_PROBES	 4
+#define RULES_MAX	 65536
+#define NOT_FLOW_MAX	 11 /* room for reasons in struct iface_counters */
+
+/* ---- the flow cache: one 64-byte line per IPv4 flow, two per IPv6 flow ---------------------- */
+
+struct flow4_key {
+	__be32 src, dst;
+	__be16 src_port, dst_port;
+	__u8 proto, direction, iface, zero;
+};
+
+struct flow6_key {
+	__be32 src[4], dst[4];
+	__be16 src_port, dst_port;
+	__u8 proto, direction, iface, zero;
+};
+
+/* Behind the key, the same for both families. Counters only grow within a generation. */
+struct flow_value {
+	__u32 gen;	     /* even: stable; odd: being rewritten; 0: never used */
+	__u32 first_jiffies; /* low half */
+	__u64 packets;
+	__u64 bytes; /* IP bytes */
+	__u32 last_jiffies;
+	__u16 vlan; /* outermost non-zero tag seen */
+	__u8 tcp_flags;
+	__u8 flags; /* reserved */
+	__u64 owner; /* reserved for attribution */
+};
+
+struct flow4_slot {
+	struct flow4_key key;
+	struct flow_value value;
+	__u64 reserved;
+};
+
+struct flow6_slot {
+	struct flow6_key key;
+	struct flow_value value;
+	__u64 reserved[6];
+};
+
+struct flow4_set {
+	struct flow4_slot way[FLOW_WAYS];
+};
+
+struct flow6_set {
+	struct flow6_slot way[FLOW_WAYS];
+};
+
+_Static_assert(sizeof(struct flow4_key) == 16, "flow4_key is two words");
+_Static_assert(sizeof(struct flow6_key) == 40, "flow6_key is five words");
+_Static_assert(sizeof(struct flow_value) == 40, "flow_value is five words");
+_Static_assert(sizeof(struct flow4_slot) == 64, "one cache line");
+_Static_assert(sizeof(struct flow6_slot) == 128, "two cache lines");
+_Static_assert(__builtin_offsetof(struct flow4_slot, value.packets) == 24, "layout");
+_Static_assert(__builtin_offsetof(struct flow6_slot, value.packets) == 48, "layout");
+
+/* A slot that made room, on `evict_cpu` (or `evict`): totals of generation @gen. */
+struct evict4_record {
+	__u32 family; /* 4 */
+	__u32 slot;   /* index in flows4: set * FLOW_WAYS + way */
+	struct flow4_slot old;
+};
+
+struct evict6_record {
+	__u32 family; /* 6 */
+	__u32 slot;
+	struct flow6_slot old;
+};
+
+/* What user space has counted of a slot; pinned, so that a restarted core goes on exactly. */
+struct flow_shadow {
+	__u32 gen;
+	__u32 zero;
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Packets and bytes handed up as flows, per interface and direction; user space writes. */
+struct ledger {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* ---- per interface, direction and CPU: index (cpu * IFACES_MAX + iface) * 2 + direction ------ */
+
+struct iface_counters {
+	__u64 seen;
+	__u64 wire_bytes;
+	__u64 dropped;
+	__u64 dropped_bytes; /* IP bytes */
+	__u64 unattributed;
+	__u64 not_flow[NOT_FLOW_MAX]; /* by enum not_flow_reason */
+};
+_Static_assert(sizeof(struct iface_counters) == 128, "two cache lines");
+
+struct iface_entry {
+	__u32 ifindex; /* 0 = free */
+	__u8 index;    /* one-byte interface index */
+	__u8 no_l2;    /* the device has no Ethernet header */
+	__u16 zero;
+};
+
+/* ---- per CPU: clock cache, event budget ------------------------------------------------------- */
+
+struct cpu_state {
+	__u64 jiffies; /* when boot_ns was read */
+	__u64 boot_ns;
+	__u64 tokens_jiffies;
+	__u64 tokens;
+	__u64 events_lost; /* ring full or over budget */
+	__u64 reserved[3];
+};
+_Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
+
+/* ---- blocking --------------------------------------------------------------------------------- */
+
+enum control_flag {
+	CONTROL_EXACT4 = 1 << 0,  /* entries of that kind exist */
+	CONTROL_PREFIX4 = 1 << 1,
+	CONTROL_EXACT6 = 1 << 2,
+	CONTROL_PREFIX6 = 1 << 3,
+	CONTROL_SHORT6 = 1 << 4,  /* IPv6 prefixes shorter than /48: the bitmap cannot say */
+	CONTROL_PANIC = 1 << 5,	  /* `sluice panic`: nothing is dropped */
+};
+
+/* One mmap-able entry, written by core (and panic), read by every program. */
+struct control {
+	__u32 abi;
+	__u32 flags; /* enum control_flag */
+	__u64 lease_boot_ns; /* no drop once CLOCK_BOOTTIME passes it; ~0 by default rodata */
+	__u32 safe_epoch;    /* grows with every change of the safe list */
+	__u32 zero;
+	__u64 replay_jiffies; /* the clock under rodata replay_clock */
+	__u64 replay_boot_ns;
+};
+
+enum rule_flag {
+	RULE_ACTIVE = 1 << 0,
+	RULE_COUNT_ONLY = 1 << 1,
+};
+
+struct rule {
+	__u32 flags;
+	__u8 direction; /* enum block_direction: 0 both, 1 in, 2 out */
+	__u8 proto;	/* 0 = any */
+	__be16 port;	/* destination port, 0 = any */
+	__u64 end_boot_ns; /* 0 = none */
+	__u64 zero[2];
+};
+_Static_assert(sizeof(struct rule) == 32, "two rules a line");
+
+struct block_entry {
+	__u32 rule;
+	__u32 safe_cache; /* exact entries: safe_epoch << 1 | is_safe, 0 = not asked yet */
+	__u64 packets;	  /* kernel adds; user space never rewrites a live value */
+	__u64 bytes;
+	__u64 last_jiffies;
+	__u8 prefix_len; /* of this entry, for the walk to shorter prefixes */
+	__u8 zero[7];
+};
+_Static_assert(sizeof(struct block_entry) == 40, "layout");
+
+struct lpm4_key {
+	__u32 len;
+	__be32 addr;
+};
+
+struct lpm6_key {
+	__u32 len;
+	__be32 addr[4];
+};
+
+/* IPv4 bitmaps: bit of each /16 in bits16 (1024 words); two bits of each /24 in bits24: word
+ * (addr >> 13), bit 2 * ((addr >> 8) & 31): exact present, the next: prefix present. IPv6: one bit
+ * per hashed /48 in bits48 (hash48 in bpf/block.h). */
+#define BITS16_WORDS 1024
+#define BITS24_WORDS 524288
+#define BITS48_WORDS 8192
+
+/* How many shorter prefixes a lookup tries when the longest match's rule does not apply. */
+#define LPM_WALK_MAX 8
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+enum event_kind {
+	EVENT_BLOCK_HIT = 1,
+};
+
+struct event_record {
+	__u8 kind, direction, iface, family;
+	__u32 rule;
+	__u32 jiffies; /* low half */
+	__u32 ip_bytes;
+	struct flow6_key key; /* IPv4: addresses in the first word */
+};
+_Static_assert(sizeof(struct event_record) == 56, "layout");
+
+#endif
