@@ -1,0 +1,85 @@
+/*
+ * Block rules and the safe list as the datapath holds them: rule table, entries by target, bitmaps,
+ * control word. One bookkeeping for the kernel's maps and for user space's, over a handful of map
+ * operations and the arrays both can touch directly. An order takes effect before its call
+ * returns; no call has a moment in which a target of another rule passes.
+ * Called by the draining thread only.
+ */
+#ifndef SLUICE_CAPTURE_RULES_H
+#define SLUICE_CAPTURE_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/abi.h"
+#include "include/block.h"
+
+struct drain_clock;
+
+/* The maps that are reached by key. Keys and values as in bpf/maps.h. */
+enum rules_map {
+	RULES_BLOCK4, /* __be32 -> struct block_entry */
+	RULES_BLOCK6, /* __be32[4] -> struct block_entry */
+	RULES_LPM4,   /* struct lpm4_key -> struct block_entry */
+	RULES_LPM6,   /* struct lpm6_key -> struct block_entry */
+	RULES_SAFE4,  /* struct lpm4_key -> __u32 */
+	RULES_SAFE6,  /* struct lpm6_key -> __u32 */
+	RULES_MAP_COUNT
+};
+
+/* As the bpf(2) element commands; 0 or -errno. @key of next_key is NULL for the first key, which
+ * ends with -ENOENT. lookup on a prefix map is by longest match, as the kernel's. */
+struct rules_map_ops {
+	int (*lookup)(void *arg, enum rules_map map, const void *key, void *value);
+	int (*update)(void *arg, enum rules_map map, const void *key, const void *value);
+	int (*remove)(void *arg, enum rules_map map, const void *key);
+	int (*next_key)(void *arg, enum rules_map map, const void *key, void *next);
+};
+
+/* Everything a source hands over; borrowed until rules_free. The arrays are mmap-able maps. */
+struct rules_tables {
+	const struct rules_map_ops *ops;
+	void *arg; /* first argument of @ops */
+	struct control *control;
+	struct rule *rules; /* [RULES_MAX] */
+	uint64_t *bits16;   /* [BITS16_WORDS] */
+	uint64_t *bits24;   /* [BITS24_WORDS] */
+	uint64_t *bits48;   /* [BITS48_WORDS] */
+	uint32_t safe_max;  /* entries the safe maps hold, each */
+};
+
+struct rules;
+
+/*
+ * rules_new - takes the tables over: writes control->abi, which ends the state in which an object
+ * without a master enforces with everything unlimited; the lease is set to @lease_boot_ns only if
+ * control->abi was 0. What the maps hold stays in force until rules_sync.
+ * Returns 0, -ENOMEM, or -errno of reading the maps.
+ */
+int rules_new(const struct rules_tables *tables, uint64_t lease_boot_ns, struct rules **out);
+void rules_free(struct rules *rules); /* accepts NULL; the maps keep what they hold */
+DEFINE_CLEANUP(rules_free, struct rules)
+
+/* rules_block - as capture_block. */
+int rules_block(struct rules *rules, const struct block_rule *rule);
+/* rules_unblock - as capture_unblock. */
+int rules_unblock(struct rules *rules, uint32_t rule_id);
+/* rules_hits - as capture_block_hits; @clock turns the entry's jiffies into wall time. */
+int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
+	       struct block_hits *hits);
+/* rules_sync - as capture_block_sync. */
+int rules_sync(struct rules *rules, const struct block_rule *list, size_t count);
+/* rules_safe_set - as capture_safe_set; -ENOSPC before anything changed when it does not fit. */
+int rules_safe_set(struct rules *rules, const struct prefix *prefixes, size_t count);
+/* rules_count - rules in force, of @exact or prefix targets, IPv4 and IPv6 together. */
+size_t rules_count(const struct rules *rules, bool exact);
+size_t rules_safe_count(const struct rules *rules);
+
+/* The control word, shared with `sluice panic`, which has no struct rules. One store each. */
+void rules_set_lease(struct control *control, uint64_t until_boot_ns);
+void rules_set_panic(struct control *control, bool on);
+bool rules_is_panicked(const struct control *control);
+
+#endif
