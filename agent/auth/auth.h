@@ -42,6 +42,12 @@ DEFINE_CLEANUP(auth_free, struct auth)
  */
 int auth_prepare(struct auth *auth, char setup_token[static 44]);
 bool auth_needs_setup(struct auth *auth);
+/* auth_demo_password - the demo off loopback: admin's random password of this start, else "". */
+const char *auth_demo_password(const struct auth *auth);
+/* auth_has_demo_login - admin/admin opens the demo (loopback, not changed yet). */
+bool auth_has_demo_login(struct auth *auth);
+/* auth_tick - once a second: sessions that are over end, times of use go to the store. */
+void auth_tick(struct auth *auth);
 
 /* Result of a login, set-up or password change. @session is base64url, "" on failure. */
 struct auth_outcome {
@@ -73,7 +79,26 @@ int auth_session(struct auth *auth, const char *session, const struct addr *peer
 /* auth_csrf_is_valid - constant time. */
 bool auth_csrf_is_valid(struct auth *auth, const char *session, const char *csrf);
 
-/* Users, for the command line and pages. Blocking hash: call off the service thread or offline. */
+/* Users, for pages, while the service runs: the hash is off the service thread, sessions end at
+ * once, @who is audited. @done is called once on the service thread; @message is static, a plain
+ * sentence, "" with 0. -EACCES: @who is no admin; -EINVAL: name, address or password; -EEXIST;
+ * -ENOENT; -EPERM: the last admin; -EAGAIN: too many wait. */
+struct auth_user_order {
+	const char *name, *email, *password;
+	enum role role; /* of a new user; a password set by an admin must be changed at login */
+};
+typedef void (*auth_user_done_fn)(void *arg, int error, const char *message);
+void auth_create_user(struct auth *auth, const struct principal *who,
+		      const struct auth_user_order *order, auth_user_done_fn done, void *arg);
+void auth_reset_password(struct auth *auth, const struct principal *who,
+			 const struct auth_user_order *order, auth_user_done_fn done, void *arg);
+int auth_disable_user(struct auth *auth, const struct principal *who, const char *name,
+		      bool disabled, const char **message);
+
+/*
+ * Users, for the command line while no service runs. Blocking hash. Audited as "unix:USER" of the
+ * calling process. Errors and @message (may be NULL) as above.
+ */
 int auth_user_add(struct store *store, const char *name, const char *email, const char *password,
 		  enum role role, const char **message);
 int auth_user_set_password(struct store *store, const char *name, const char *password,
