@@ -26,7 +26,8 @@ struct rights_request {
 	enum rights_role role;
 	uid_t uid; /* to become when root; ignored otherwise */
 	gid_t gid;
-	bool is_required; /* false (demo): a kernel that refuses seccomp or Landlock is only noted */
+	bool is_required; /* false (demo): a kernel that refuses seccomp or Landlock is only noted
+			   */
 	const struct rights_path *paths; /* Landlock: all that stays reachable */
 	size_t path_count;
 };
