@@ -35,14 +35,23 @@ struct block_options {
 	/* something changed in the list: a live event */
 	void (*on_change)(void *arg, const struct block *block);
 	void *arg;
-	bool reads_host; /* fill own, gateway, resolver, SSH entries from this host; not in the demo */
+	bool reads_host; /* fill own, gateway, resolver, SSH entries from this host; not in the demo
+			  */
 };
 
+/*
+ * block_service_new - opens what later rights would forbid: a routing socket, the TCP tables.
+ * -EINVAL when [Block] safe= holds something that is no prefix (logged).
+ */
 int block_service_new(const struct block_options *options, struct block_service **out);
+/* block_service_free - saves the hits; the datapath's callbacks must still answer or fail. */
 void block_service_free(struct block_service *service);
 DEFINE_CLEANUP(block_service_free, struct block_service)
 
-/* block_start - read the host's own addresses, then replay main.db into the datapath. */
+/*
+ * block_start - read the host's own addresses, end what expired meanwhile, then replay main.db
+ * into the datapath. Before threads run or on the service thread. Returns 0 or -errno.
+ */
 int block_start(struct block_service *service);
 
 struct block_request {
@@ -57,15 +66,23 @@ struct block_request {
 };
 
 struct block_outcome {
-	int error;	     /* 0; -EINVAL; -EPERM safe list; -EEXIST; -ENOSPC; other -errno */
-	const char *field;   /* which field is wrong; static, "" when none */
-	char message[256];   /* plain sentence with the reason */
-	struct block block;  /* valid with error 0, and for -EEXIST the existing one */
+	/* 0; -EACCES no admin; -EINVAL; -EPERM safe list; -EEXIST; -ENOENT; -ENOSPC; -EBUSY a block
+	 * overlaps a new safe prefix; other -errno of store or datapath */
+	int error;
+	const char *field;  /* which field is wrong; static, "" when none */
+	char message[256];  /* plain sentence with the reason */
+	struct block block; /* valid with error 0, and for -EEXIST the existing one */
 };
 
-/* block_add - Returns outcome->error. */
+/*
+ * block_add - row in main.db first, then the datapath; the row ends again when that fails.
+ * Host bits must be zero (the message suggests the prefix meant); no default route, none wider
+ * than /8 or IPv6 /19; nothing that overlaps the safe list, in either direction.
+ * Returns outcome->error.
+ */
 int block_add(struct block_service *service, const struct principal *who,
 	      const struct block_request *request, struct block_outcome *outcome);
+/* block_remove - datapath first: a row never says removed while the kernel drops. */
 int block_remove(struct block_service *service, const struct principal *who, int64_t id,
 		 struct block_outcome *outcome);
 /* block_list - newest first with live hits; keyset @before. Returns the count. */
@@ -75,9 +92,14 @@ int block_get(struct block_service *service, int64_t id, struct block *out);
 /* block_tick - once a second: expiry, hits, fresh own addresses. */
 void block_tick(struct block_service *service);
 
-/* block_test - what would happen to @addr: outcome->error -EPERM safe, -EEXIST blocked, 0 free. */
+/*
+ * block_test - what would happen to @addr, an address or prefix: outcome->error -EPERM safe,
+ * -EEXIST blocked (the narrowest block that holds it, see its action, in outcome->block), 0 free,
+ * -EINVAL.
+ */
 int block_test(struct block_service *service, const char *addr, struct block_outcome *outcome);
 
+/* block_safe_list - own entries first, then what was found, then special ranges. The count. */
 int block_safe_list(struct block_service *service, struct safe_entry *out, size_t max);
 int block_safe_add(struct block_service *service, const struct principal *who, const char *prefix,
 		   const char *note, struct block_outcome *outcome);

@@ -1,0 +1,144 @@
+/*
+ * What the files of block share: the service, its table of active blocks, its safe lists. Only the
+ * service thread touches them. Clocks are members so that tests hand in their own.
+ */
+#ifndef SLUICE_BLOCK_INTERNAL_H
+#define SLUICE_BLOCK_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/block/block.h"
+#include "agent/block/host.h"
+#include "agent/block/safe_list.h"
+#include "agent/util/clock.h"
+
+/* A rule id rests that long before another rule gets it: events of the old rule are still read. */
+#define RULE_REST_S 60
+
+/* Which safe list; in the order in which a refusal looks for its reason. */
+enum safe_source {
+	SAFE_FROM_SPECIAL,
+	SAFE_FROM_ADDRESSES,
+	SAFE_FROM_GATEWAYS,
+	SAFE_FROM_RESOLVERS,
+	SAFE_FROM_ADMINS,
+	SAFE_FROM_SSH,
+	SAFE_FROM_CONFIG,
+	SAFE_FROM_MANUAL,
+	SAFE_SOURCE_COUNT
+};
+
+/* One block in force. */
+struct active_block {
+	int64_t id;
+	struct prefix target;
+	uint32_t rule_id;
+	uint8_t action, direction, proto;
+	uint16_t port;
+	uint64_t end_boot_ns;	 /* 0 = never */
+	struct block_hits base;	 /* counted before the datapath's present entry began */
+	struct block_hits hits;	 /* base and the datapath's, as last read */
+	struct block_hits saved; /* as main.db has them */
+	uint64_t read_boot_ns;	 /* when hits were read */
+};
+
+/* When a part of the host was read last, and how long that took. */
+struct safe_clock {
+	uint64_t at_ns; /* boot; 0 = never */
+	uint64_t took_ns;
+};
+
+struct block_service {
+	struct block_options options;
+	uint64_t (*boot_ns)(void);
+	int64_t (*unix_ms)(void);
+
+	struct active_block *active; /* in no order */
+	size_t active_count, active_capacity;
+	uint32_t *rule_state; /* BLOCK_RULES_MAX: 0 free, UINT32_MAX used, else second freed + 1 */
+	size_t save_cursor;   /* next active block whose hits are read and saved */
+
+	struct safe_list safe[SAFE_SOURCE_COUNT];
+	bool is_safe_changed; /* the datapath has not got the list yet */
+	struct host *host;    /* NULL when the host is not read */
+	struct safe_clock network_read, files_read, ssh_read;
+};
+
+/* outcome_fail - fill @outcome with a plain sentence. Returns @error. */
+int outcome_fail(struct block_outcome *outcome, int error, const char *field, const char *format,
+		 ...) __attribute__((format(printf, 4, 5)));
+
+/* order_require_admin - 0, or -EACCES with @outcome filled. */
+int order_require_admin(const struct principal *who, struct block_outcome *outcome);
+
+/*
+ * order_parse - the request's words into @block (target, scope, life, reason), all but ids.
+ * Returns 0 or -EINVAL with @outcome filled.
+ */
+int order_parse(const struct block_service *service, const struct block_request *request,
+		struct block *block, struct block_outcome *outcome);
+/* order_parse_target - canonical prefix; default routes and too wide ones refused. */
+int order_parse_target(const char *text, const char *field, struct prefix *target,
+		       struct block_outcome *outcome);
+
+/* ---- active.c: the table of blocks in force ------------------------------------------------- */
+
+struct active_block *active_by_id(const struct block_service *service, int64_t id);
+struct active_block *active_by_target(const struct block_service *service,
+				      const struct prefix *target);
+/* active_overlapping - the narrowest block that overlaps @prefix, or NULL. */
+struct active_block *active_overlapping(const struct block_service *service,
+					const struct prefix *prefix);
+/* active_holding - the narrowest block whose target holds all of @prefix, or NULL. */
+struct active_block *active_holding(const struct block_service *service,
+				    const struct prefix *prefix);
+/* active_reserve - room for one more. Returns 0 or -ENOMEM. */
+int active_reserve(struct block_service *service);
+/* active_insert - after active_reserve; takes the row's rule id. Borrowed until the next call. */
+struct active_block *active_insert(struct block_service *service, const struct block *block,
+				   uint64_t end_boot_ns);
+/* active_delete - the last one takes its place; the rule id rests. */
+void active_delete(struct block_service *service, struct active_block *active);
+struct block_rule active_rule(const struct active_block *active);
+/* active_read_hits - from the datapath, unless read less than a second ago. */
+void active_read_hits(struct block_service *service, struct active_block *active);
+/* active_save_hits - to main.db when they changed since. */
+void active_save_hits(struct block_service *service, struct active_block *active);
+/* rule_find_free - lowest id that is free and rested, or 0. */
+uint32_t rule_find_free(const struct block_service *service);
+bool rule_is_free(const struct block_service *service, uint32_t rule_id);
+
+/* ---- service.c ------------------------------------------------------------------------------- */
+
+/* block_end - out of the datapath, then the row; @outcome tells. Returns 0 or -errno. */
+int block_end(struct block_service *service, struct active_block *active, enum block_state state,
+	      struct block_outcome *outcome);
+/* block_read_row - the row of @id with live hits. Returns 0, -ENOENT, -errno. */
+int block_read_row(struct block_service *service, int64_t id, struct block *out);
+/* block_audit - one line of what was done to @target; @detail is taken. */
+struct json;
+void block_audit(struct block_service *service, const struct principal *who, const char *action,
+		 const char *target, struct json *detail);
+
+/* ---- safe.c: what may never be blocked ------------------------------------------------------- */
+
+/* safe_init - special ranges and [Block] safe=. Returns 0, -EINVAL, -ENOMEM. */
+int safe_init(struct block_service *service);
+void safe_done(struct block_service *service);
+/* safe_exchange - @fresh becomes the list of @source; the caller frees what @fresh holds then. */
+void safe_exchange(struct block_service *service, enum safe_source source, struct safe_list *fresh);
+/* safe_load_manual - from main.db. Returns 0 or -errno. */
+int safe_load_manual(struct block_service *service);
+/* How old addresses, gateways and SSH peers may get. */
+#define SAFE_AGE_NS (5 * NS_PER_S)
+/* safe_refresh_host - read again what is older than @age_ns (the resolver files: than a minute). */
+void safe_refresh_host(struct block_service *service, uint64_t age_ns);
+/* safe_push - to the datapath when changed. Returns 0 or -errno (tried again at the next tick). */
+int safe_push(struct block_service *service);
+/* safe_check - 0 when @target is free to block, else -EPERM with the reason in @outcome. */
+int safe_check(const struct block_service *service, const struct principal *who,
+	       const struct prefix *target, struct block_outcome *outcome);
+
+#endif
