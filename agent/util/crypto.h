@@ -22,8 +22,8 @@ void crypto_random(void *out, size_t len);
 void crypto_wipe(void *memory, size_t len);
 bool crypto_is_equal(const void *a, const void *b, size_t len); /* constant time */
 
-/* BLAKE2b-256. */
-void crypto_hash(const void *data, size_t len, uint8_t out[static CRYPTO_HASH_BYTES]);
+/* BLAKE2b-256. Not "crypto_hash": libsodium exports a function of that name. */
+void crypto_digest(const void *data, size_t len, uint8_t out[static CRYPTO_HASH_BYTES]);
 
 /*
  * crypto_password_hash - Argon2id, 64 MiB, 2 passes (facts: 114 ms). Call it on a worker thread.
