@@ -34,7 +34,7 @@ struct frame_header {
 struct frame {
 	uint16_t type;
 	uint64_t id;
-	const uint8_t *body; /* borrowed from the reader until its next call */
+	const uint8_t *body; /* borrowed from the reader until its next fill */
 	size_t len;
 };
 
@@ -50,7 +50,7 @@ int frame_append(struct buffer *out, enum frame_type type, uint64_t id, const vo
 
 struct frame_reader {
 	struct buffer in;
-	size_t consumed; /* bytes of the frame handed out last */
+	size_t consumed; /* bytes handed out since the last fill */
 };
 
 void frame_reader_init(struct frame_reader *reader);
