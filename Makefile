@@ -9,6 +9,9 @@ MAKEFLAGS += --no-builtin-rules
 ifdef SAN
 OUT := build/san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifdef FUZZ
+OUT := build/fuzzing
+SANFLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer
 else ifdef TSAN
 OUT := build/tsan
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
@@ -17,19 +20,19 @@ OUT := build
 SANFLAGS :=
 endif
 
-CC := gcc
+CC := $(if $(FUZZ),clang,gcc)
 CLANG := clang
 VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wimplicit-fallthrough
-CFLAGS := -std=gnu11 -O2 -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
+# gcc is the compiler; clang, used for fuzzing, warns of GNU forms that this code uses on purpose
+WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option)
+CFLAGS := -std=gnu11 $(if $(FUZZ),-O1,-O2) -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
 	-pthread $(WARN) $(SANFLAGS)
-ifndef SAN
-ifndef TSAN
+ifeq ($(SANFLAGS),)
 CFLAGS += -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now
-endif
 endif
 CPPFLAGS := -I. -MMD -MP
 LDFLAGS += -pthread $(SANFLAGS)
@@ -52,7 +55,7 @@ OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))
 BPF_OBJECT := build/bpf/sluice.bpf.o
 
 .PHONY: all run test lint bench fuzz install uninstall clean help
-all: $(OUT)/sluice
+all: $(OUT)/sluice $(BPF_OBJECT)
 
 define module_rule
 $(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o)
@@ -74,7 +77,7 @@ $(OUT)/sluice: $(OUT)/obj/agent/main.o $(foreach m,$(MODULES),$(call archive,$(m
 	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
 
 # ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
 	-I/usr/include/$(shell $(CC) -dumpmachine)
 $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_flow.def
 	@mkdir -p $(@D)
@@ -105,6 +108,46 @@ endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 .PHONY: unit
 unit: $(UNIT_TESTS)
+
+# ---- kernel tests and fuzz targets ----------------------------------------------------------------
+-include tests/bpf/build.mk
+.PHONY: bpf-tests
+bpf-tests: $(BPF_OBJECT) $(patsubst tests/bpf/%.c,build/bpf/%,$(wildcard tests/bpf/test_*.c))
+
+build/fuzz/%: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(MAKE) --no-print-directory FUZZ=1 build/fuzzing/fuzz/$*
+build/fuzzing/fuzz/%: build/fuzzing/obj/tests/fuzz/%.o $(foreach m,$(MODULES),$(call archive,$(m)))
+	@mkdir -p $(@D) build/fuzz
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o build/fuzz/$* $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
+
+# ---- what people call ------------------------------------------------------------------------------
+run:
+	@tests/packages.sh run
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tools/start.sh
+test:
+	@tests/packages.sh test
+	@tests/run.sh
+lint:
+	@tests/packages.sh lint
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/lint/full.sh
+fuzz:
+	@tests/packages.sh test
+	@tests/fuzz/run.sh $(or $(SECONDS),600)
+bench:
+	@tests/packages.sh test
+	@tests/bench/run.sh
+help:
+	@echo "make          build build/sluice and build/bpf/sluice.bpf.o"
+	@echo "make run      install what is missing, build, serve: this machine's traffic as root, else the demo"
+	@echo "make test     install what is missing, run every test; SAN=1, TSAN=1: sanitizer builds"
+	@echo "make lint     house rules, clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck"
+	@echo "make bench    speed and memory against their bars"
+	@echo "make fuzz     every fuzz target, SECONDS=600 each"
+	@echo "make install  into DESTDIR, with the systemd unit; make uninstall takes it away"
+	@echo "make clean    remove build/"
 
 clean:
 	rm -rf build

@@ -16,8 +16,10 @@
 
 struct api;
 struct auth;
+struct block;
 struct block_service;
 struct config;
+struct incident;
 struct incident_service;
 struct store;
 
@@ -29,9 +31,12 @@ struct api_options {
 	const struct config *config;
 	/* the newest snapshot with a reference for the caller, or NULL before the first */
 	struct snapshot *(*snapshot)(void *arg);
+	bool (*is_panicked)(void *arg); /* `sluice panic` is in force */
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */
+	bool is_dry_run;  /* nothing is dropped, by option */
+	bool is_loopback; /* the listener is on loopback */
 	int64_t started_unix_ms;
 };
 
@@ -50,8 +55,13 @@ void api_handle(struct api *api, const struct request *request, const struct pri
 		api_reply_fn reply, void *arg);
 
 /* Live events' bodies, made by the same encoders; caller frees; NULL without memory. */
-char *api_encode_live(struct api *api, const struct snapshot *snapshot);       /* "snapshot" */
-char *api_encode_statistics(struct api *api, const struct snapshot *snapshot); /* statistics_update */
-char *api_encode_status(struct api *api);				       /* analyzer_status */
+char *api_encode_live(struct api *api, const struct snapshot *snapshot); /* "snapshot" */
+char *api_encode_statistics(struct api *api,
+			    const struct snapshot *snapshot); /* statistics_update */
+char *api_encode_status(struct api *api);		      /* analyzer_status */
+char *api_encode_incidents(struct api *api);		      /* incidents_update */
+char *api_encode_incident(struct api *api, const struct incident *incident, const char *reason,
+			  bool is_new);				    /* new_incident, incident */
+char *api_encode_block(struct api *api, const struct block *block); /* block */
 
 #endif

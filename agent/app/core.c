@@ -1,0 +1,177 @@
+/*
+ * The core role: stores, threads and services in start order; stopped in reverse.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/app/cell.h"
+#include "agent/app/internal.h"
+#include "agent/app/pipeline.h"
+#include "agent/app/service.h"
+#include "agent/capture/capture.h"
+#include "agent/demo/demo.h"
+#include "agent/store/store.h"
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "agent/util/queue.h"
+
+/* Room for a burst of findings beside the jobs and one message a second. */
+#define SERVICE_QUEUE_MAX 1024
+#define DEMO_HISTORY_MIN  (24 * 60)
+
+struct core {
+	struct app *app;
+	struct store *store;
+	struct cell cell;
+	struct queue *queue;
+	struct pipeline *pipeline;
+	struct service *service;
+};
+
+static int open_demo(struct app *app)
+{
+	char truth[PATH_MAX + 16];
+	const struct demo_options options = {
+		.seed = app->options->seed,
+		.speed = app->options->speed > 0 ? app->options->speed : 1.0,
+		.flow_slots = (unsigned int)config_int(app->config, CONFIG_CAPTURE_FLOW_SLOTS),
+		.truth_path = truth,
+	};
+
+	(void)snprintf(truth, sizeof(truth), "%s/truth.ndjson", app->state_dir);
+	return demo_open(&options, &app->capture);
+}
+
+int core_prepare(struct app *app)
+{
+	int error = app->is_demo ? open_demo(app) : capture_kernel_open(app->kernel, &app->capture);
+
+	if (error)
+		log_error("cannot open the datapath error=%s", strerror(-error));
+	return error;
+}
+
+static int open_store(struct core *core)
+{
+	const struct app *app = core->app;
+	const struct store_options options = {
+		.dir = app->state_dir,
+		.key_file = app->key_file,
+		.flows_max_bytes = (uint64_t)config_int(app->config, CONFIG_STORE_FLOWS_MAX_BYTES),
+		.flows_max_age_s = config_int(app->config, CONFIG_STORE_FLOWS_MAX_AGE),
+		.free_floor_bytes = (uint64_t)config_int(app->config, CONFIG_STORE_FREE_FLOOR),
+		.is_demo = app->is_demo,
+	};
+	char reason[256];
+	int error = store_open(&options, &core->store, reason);
+
+	if (error)
+		log_error("%s", reason);
+	return error;
+}
+
+/* The demo begins with a day behind it, so that charts have something to show. */
+static int fill_history(struct core *core)
+{
+	struct totals *minutes;
+	int64_t now_s = clock_unix_ms() / 1000;
+	int error;
+
+	if (!core->app->is_demo)
+		return 0;
+	minutes = calloc(DEMO_HISTORY_MIN, sizeof(*minutes));
+	if (!minutes)
+		return -ENOMEM;
+	/* a core that was started again, or a demo that kept its state, has one already */
+	error = store_totals_read(core->store, now_s - 24 * 3600, now_s, 60, minutes,
+				  DEMO_HISTORY_MIN);
+	if (error >= 0 && error < DEMO_HISTORY_MIN / 2) {
+		demo_history(core->app->options->seed, now_s, minutes, DEMO_HISTORY_MIN);
+		error = store_totals_add_many(core->store, minutes, DEMO_HISTORY_MIN);
+	}
+	free(minutes);
+	return error < 0 ? error : 0;
+}
+
+static int start(struct core *core, int control, int front_link)
+{
+	const struct config *config = core->app->config;
+	const char *on_stop = config_text(config, CONFIG_BLOCK_ON_STOP);
+	struct pipeline_options pipeline = { .capture = core->app->capture,
+					     .cell = &core->cell,
+					     .is_dry_run = core->app->is_dry_run,
+					     .keeps_on_stop = !strcmp(on_stop, "keep") };
+	struct service_options service = {
+		.app = core->app, .cell = &core->cell, .control = control, .front_link = front_link
+	};
+	int error = open_store(core);
+
+	if (!error)
+		error = fill_history(core);
+	if (!error)
+		error = queue_new(SERVICE_QUEUE_MAX, &core->queue);
+	if (error)
+		return error;
+	pipeline.store = service.store = core->store;
+	pipeline.service = service.queue = core->queue;
+	error = pipeline_start(&pipeline, &core->pipeline);
+	if (error)
+		return error;
+	service.pipeline = core->pipeline;
+	return service_new(&service, &core->service);
+}
+
+static void say_summary(struct core *core, int control)
+{
+	struct snapshot *snapshot = cell_get(&core->cell);
+	uint64_t severities[3] = { 0 }, protos[256];
+	char text[256];
+
+	(void)store_incident_counts(core->store, severities, protos); /* zero when it cannot tell */
+	(void)snprintf(text, sizeof(text), "stopped: %llu packets counted, %llu incidents open",
+		       snapshot ? (unsigned long long)snapshot->processed_packets : 0ULL,
+		       (unsigned long long)(severities[0] + severities[1] + severities[2]));
+	snapshot_release(snapshot);
+	(void)supervise_send(control, SUPERVISE_SUMMARY, text, -1);
+}
+
+/* What came after the service stopped listening. */
+static void drop_messages(struct queue *queue)
+{
+	void *message;
+
+	while (queue && (message = queue_pop(queue)))
+		free(message);
+}
+
+int core_run(struct app *app, int control, int front_link)
+{
+	struct core core = { .app = app };
+	sigset_t set;
+	int error;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM); /* read through a signalfd; before any thread exists */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	cell_init(&core.cell);
+	error = start(&core, control, front_link);
+	if (!error)
+		error = service_run(core.service);
+	else
+		log_error("core cannot start error=%s", strerror(-error));
+	if (core.service)
+		say_summary(&core, control);
+	service_free(core.service);
+	pipeline_stop(core.pipeline);
+	drop_messages(core.queue);
+	queue_free(core.queue);
+	store_close(core.store);
+	cell_done(&core.cell);
+	capture_close(app->capture);
+	app->capture = NULL;
+	return error ? CLI_FAILED : CLI_OK;
+}

@@ -1,0 +1,91 @@
+/*
+ * The parts of the wiring and what they share. Only agent/app includes it.
+ *   run.c       options and config -> struct app, then the supervisor
+ *   prepare.c   state directory, lock, listener, certificate, control socket, datapath
+ *   supervise.c the loader role: starts core and front, restarts them, watches interfaces
+ *   roles.c     what each forked role keeps and drops
+ *   core.c      the core role: opens everything, starts the threads, stops them in reverse
+ *   pipeline.c  thread: drain -> flows -> detectors -> snapshot; orders.c brings it block orders
+ *   service.c   thread: requests, events, incidents, blocks; links.c holds its sockets
+ *   jobs.c      thread: slow work (password hashes)
+ */
+#ifndef SLUICE_APP_INTERNAL_H
+#define SLUICE_APP_INTERNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/cli/cli.h"
+#include "agent/config/config.h"
+#include "agent/util/tls.h"
+
+struct capture;
+struct capture_kernel;
+
+/* Everything decided before roles part; read-only afterwards. */
+struct app {
+	const struct cli_service_options *options;
+	struct config *config;
+	bool is_demo;
+	bool is_dry_run;
+	bool is_state_temporary; /* demo without a place of its own: named on stdout */
+	char state_dir[PATH_MAX];
+	char key_file[PATH_MAX];
+	char control_path[PATH_MAX];
+	char pin_dir[PATH_MAX]; /* empty: unpinned */
+	uid_t uid;		/* to become; the caller's own when not root */
+	gid_t gid;
+	int lock_fd;
+	int listen_fd;
+	int control_fd; /* listening */
+	bool is_loopback;
+	bool tls;
+	struct tls_identity identity; /* empty without TLS */
+	char url[128];
+	struct capture_kernel *kernel; /* NULL in the demo */
+	struct capture *capture;       /* core only, opened by core_prepare */
+	int64_t control_group;	       /* members may use the control socket; -1 = none */
+	int64_t started_unix_ms;
+};
+
+/* prepare - the privileged part. Prints its own error. Returns 0 or an exit status of cli.h. */
+int app_prepare(struct app *app);
+void app_done(struct app *app);
+
+/* The supervisor and its children: one SOCK_SEQPACKET pair each, messages of one fixed size. */
+enum supervise_kind {
+	SUPERVISE_PEER = 1,	/* to a child, with a descriptor: the new link to the other role */
+	SUPERVISE_STOP = 2,	/* to core: stop cleanly */
+	SUPERVISE_READY = 3,	/* from core: serving; text = set-up token or empty */
+	SUPERVISE_BEAT = 4,	/* from core, once a second while all its threads move */
+	SUPERVISE_SUMMARY = 5,	/* from core at a clean stop: one sentence */
+	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
+};
+
+struct supervise_message {
+	uint32_t kind;
+	char text[508];
+};
+
+/* @fd -1: none. Returns 0 or -errno. */
+int supervise_send(int socket, enum supervise_kind kind, const char *text, int fd);
+/* @fd: out, -1 when none came. Returns 1, 0 at the end, or -errno (-EPROTO: wrong size). */
+int supervise_receive(int socket, struct supervise_message *message, int *fd);
+
+/* supervise_run - until stopped. Returns the exit status. */
+int supervise_run(struct app *app);
+
+/* The forked roles; never return to the supervisor's code. @control: the role's end. */
+int role_core(struct app *app, int control, int front_link);
+int role_front(struct app *app, int control, int core_link);
+/* role_loader - the supervisor's own drop. */
+int role_loader(const struct app *app);
+
+/* core_prepare - what core opens before it drops its rights. Returns 0 or -errno, said. */
+int core_prepare(struct app *app);
+/* core_run - the core role after its descriptors are in order. Returns the exit status. */
+int core_run(struct app *app, int control, int front_link);
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * A packet's way through core, one step after the other.
+ */
+#include "agent/app/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "agent/app/cell.h"
+#include "agent/app/messages.h"
+#include "agent/app/orders.h"
+#include "agent/capture/capture.h"
+#include "agent/detect/detect.h"
+#include "agent/flow/flow.h"
+#include "agent/store/store.h"
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "agent/util/queue.h"
+
+#define DRAIN_PERIOD_MS	  100 /* rings: an eviction waits at most this long */
+#define DRAINS_PER_SECOND (1000 / DRAIN_PERIOD_MS)
+#define FLOWS_MAX	  100000 /* issue's memory bar is measured at this many */
+#define FLOWS_ENDED_KEPT  4096
+#define DETECT_PAIRS_MAX  16384
+#define ORDERS_MAX	  64
+/* The lease (DESIGN 3): core renews it every minute; a clean stop leaves a minute. */
+#define LEASE_NS       (24ULL * 3600 * NS_PER_S)
+#define LEASE_RENEW_NS (60 * NS_PER_S)
+#define LEASE_STOP_NS  (60 * NS_PER_S)
+
+struct pipeline {
+	struct pipeline_options options;
+	struct flow_table *flows;
+	struct detect *detect;
+	struct queue *orders;
+	pthread_t thread;
+	int epoll, timer;
+	atomic_bool is_stopping;
+	atomic_bool is_panicked;
+	atomic_ullong beats;
+	/* below: the thread's own */
+	struct coverage coverage;
+	int64_t last_unix_s;
+	uint64_t seq, lease_ns, processed;
+	uint64_t dropped, dropped_bytes; /* sums of the last coverage */
+	bool has_coverage;
+	unsigned int drains;
+	uint64_t findings_lost;
+	struct log_limit limit;
+};
+
+static int64_t unix_minus_mono_ms(struct pipeline *p)
+{
+	return clock_unix_ms() - (int64_t)(capture_now_ns(p->options.capture) / NS_PER_MS);
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+static void take_delta(void *arg, const struct flow_delta *delta)
+{
+	struct pipeline *p = arg;
+
+	p->processed += delta->packets;
+	(void)flow_table_add(p->flows, delta, unix_minus_mono_ms(p)); /* "full" is counted there */
+}
+
+static void take_event(void *arg, const struct capture_event *event)
+{
+	(void)arg;
+	(void)event; /* block hits are read from the rules; their tuples are the history's */
+}
+
+static void flow_changed(void *arg, const struct flow *flow, bool is_new)
+{
+	struct pipeline *p = arg;
+
+	detect_flow(p->detect, flow, is_new, capture_now_ns(p->options.capture));
+}
+
+static void flow_recorded(void *arg, const struct flow *flow)
+{
+	struct pipeline *p = arg;
+
+	(void)store_flow_add(p->options.store, flow); /* a full queue is counted as rows lost */
+}
+
+static void finding_found(void *arg, const struct finding *finding)
+{
+	struct pipeline *p = arg;
+	struct service_message *message = malloc(sizeof(*message));
+
+	if (message) {
+		message->kind = MESSAGE_FINDING;
+		message->finding = *finding;
+		if (!queue_push(p->options.service, message))
+			return;
+		free(message);
+	}
+	p->findings_lost++;
+	log_write_limited(&p->limit, LOG_LEVEL_WARN, "a finding was lost lost=%llu",
+			  (unsigned long long)p->findings_lost);
+}
+
+static void drain(struct pipeline *p, bool scan)
+{
+	const struct capture_sink sink = { .arg = p,
+					   .on_flow = take_delta,
+					   .on_event = take_event };
+	int error = capture_drain(p->options.capture, scan, &sink);
+
+	if (error < 0)
+		log_write_limited(&p->limit, LOG_LEVEL_ERROR, "cannot drain the datapath error=%s",
+				  strerror(-error));
+}
+
+/* The lease keeps a dead agent from blocking for ever; `sluice panic` is not overruled. */
+static void renew_lease(struct pipeline *p)
+{
+	uint64_t now = clock_boot_ns();
+	int error;
+
+	atomic_store(&p->is_panicked, capture_is_panicked(p->options.capture));
+	if (p->lease_ns && now - p->lease_ns < LEASE_RENEW_NS)
+		return;
+	error = capture_lease(p->options.capture, p->options.is_dry_run ? 0 : now + LEASE_NS);
+	if (error)
+		log_error("cannot renew the lease, blocks end by themselves error=%s",
+			  strerror(-error));
+	p->lease_ns = now;
+}
+
+static void add_dropped(struct pipeline *p, struct totals *totals)
+{
+	uint64_t packets = 0, bytes = 0;
+
+	for (unsigned int i = 0; i < p->coverage.iface_count; i++)
+		for (int d = 0; d < 2; d++) {
+			packets += p->coverage.ifaces[i].dir[d].dropped;
+			bytes += p->coverage.ifaces[i].dir[d].dropped_bytes;
+		}
+	/* the first reading holds what earlier runs dropped; an interface that went takes its
+	 * counters along */
+	if (p->has_coverage && packets >= p->dropped && bytes >= p->dropped_bytes) {
+		totals->dropped_packets = packets - p->dropped;
+		totals->dropped_bytes = bytes - p->dropped_bytes;
+	}
+	p->dropped = packets;
+	p->dropped_bytes = bytes;
+	p->has_coverage = true;
+}
+
+static void publish(struct pipeline *p, const struct totals *totals, int64_t unix_ms)
+{
+	struct snapshot *snapshot = flow_table_snapshot(p->flows, unix_ms);
+	struct service_message *message;
+
+	if (!snapshot) {
+		log_write_limited(&p->limit, LOG_LEVEL_WARN, "no memory for a snapshot");
+		return;
+	}
+	snapshot->seq = ++p->seq;
+	snapshot->processed_packets = p->processed;
+	snapshot->last = *totals;
+	snapshot->coverage = p->coverage;
+	cell_put(p->options.cell, snapshot);
+	message = malloc(sizeof(*message));
+	if (!message)
+		return;
+	message->kind = MESSAGE_SECOND;
+	if (queue_push(p->options.service, message))
+		free(message); /* the service is behind; the next second tells it the same */
+}
+
+static void close_second(struct pipeline *p)
+{
+	int64_t unix_ms = clock_unix_ms();
+	int64_t unix_s = unix_ms / 1000;
+	struct totals totals = { 0 };
+
+	/* one row a second, also when two ticks fall into one second of the wall clock */
+	if (unix_s <= p->last_unix_s && p->last_unix_s - unix_s < 5)
+		unix_s = p->last_unix_s + 1;
+	p->last_unix_s = unix_s;
+	drain(p, true);
+	flow_table_expire(p->flows, capture_now_ns(p->options.capture));
+	detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
+	flow_table_second(p->flows, unix_s, &totals);
+	if (capture_coverage(p->options.capture, &p->coverage))
+		log_write_limited(&p->limit, LOG_LEVEL_WARN, "cannot read the counters");
+	else
+		add_dropped(p, &totals);
+	(void)store_totals_add(p->options.store, &totals); /* counted there when full */
+	renew_lease(p);
+	publish(p, &totals, unix_ms);
+}
+
+/* ---- the thread --------------------------------------------------------------------------- */
+
+static void *pipeline_main(void *arg)
+{
+	struct pipeline *p = arg;
+
+	while (!atomic_load(&p->is_stopping)) {
+		struct epoll_event event;
+		uint64_t ticks = 0;
+		int count = epoll_wait(p->epoll, &event, 1, 1000);
+
+		atomic_fetch_add(&p->beats, 1);
+		orders_serve(p->orders, p->options.capture);
+		if (count <= 0 || event.data.fd != p->timer)
+			continue;
+		if (read(p->timer, &ticks, sizeof(ticks)) != (ssize_t)sizeof(ticks))
+			continue;
+		p->drains += (unsigned int)(ticks < DRAINS_PER_SECOND ? ticks : DRAINS_PER_SECOND);
+		if (p->drains < DRAINS_PER_SECOND) {
+			drain(p, false);
+			continue;
+		}
+		p->drains = 0;
+		close_second(p);
+	}
+	return NULL;
+}
+
+static int watch(struct pipeline *p, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_clockwork(struct pipeline *p)
+{
+	struct itimerspec every = { .it_interval.tv_nsec = DRAIN_PERIOD_MS * 1000000L,
+				    .it_value.tv_nsec = DRAIN_PERIOD_MS * 1000000L };
+	int error;
+
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (p->epoll < 0 || p->timer < 0 || timerfd_settime(p->timer, 0, &every, NULL))
+		return -errno;
+	error = watch(p, p->timer);
+	return error ? error : watch(p, queue_fd(p->orders));
+}
+
+static int build(struct pipeline *p)
+{
+	const struct flow_options flows = {
+		.capacity = FLOWS_MAX,
+		.ended_kept = FLOWS_ENDED_KEPT,
+		.first_id = store_next_flow_id(p->options.store),
+		.sink = { .arg = p, .on_change = flow_changed, .on_record = flow_recorded },
+	};
+	const struct detect_options detect = { .on_finding = finding_found,
+					       .arg = p,
+					       .hosts_max = DETECT_PAIRS_MAX };
+	int error = flow_table_new(&flows, &p->flows);
+
+	if (!error)
+		error = detect_new(&detect, &p->detect);
+	if (!error)
+		error = queue_new(ORDERS_MAX, &p->orders);
+	if (!error)
+		error = open_clockwork(p);
+	return error;
+}
+
+static void unbuild(struct pipeline *p)
+{
+	if (p->timer >= 0)
+		close(p->timer);
+	if (p->epoll >= 0)
+		close(p->epoll);
+	queue_free(p->orders);
+	detect_free(p->detect);
+	flow_table_free(p->flows);
+	free(p);
+}
+
+int pipeline_start(const struct pipeline_options *options, struct pipeline **out)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	int error;
+
+	if (!p)
+		return -ENOMEM;
+	p->options = *options;
+	p->epoll = p->timer = -1;
+	error = build(p);
+	if (!error) {
+		renew_lease(p); /* before the first packet, not a second after it */
+		error = -pthread_create(&p->thread, NULL, pipeline_main, p);
+	}
+	if (error) {
+		unbuild(p);
+		return error;
+	}
+	*out = p;
+	return 0;
+}
+
+void pipeline_stop(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	atomic_store(&pipeline->is_stopping, true);
+	(void)pthread_join(pipeline->thread, NULL); /* it wakes at least once a second */
+	orders_serve(pipeline->orders, pipeline->options.capture);
+	drain(pipeline, true);
+	flow_table_flush(pipeline->flows);
+	if (!pipeline->options.keeps_on_stop && !pipeline->options.is_dry_run &&
+	    capture_lease(pipeline->options.capture, clock_boot_ns() + LEASE_STOP_NS))
+		log_warn("the lease could not be shortened, blocks stay up to 24 h");
+	unbuild(pipeline);
+}
+
+struct block_datapath pipeline_datapath(struct pipeline *pipeline)
+{
+	return orders_datapath(pipeline->orders);
+}
+
+uint64_t pipeline_beats(const struct pipeline *pipeline)
+{
+	return atomic_load(&pipeline->beats);
+}
+
+bool pipeline_is_panicked(const struct pipeline *pipeline)
+{
+	return atomic_load(&pipeline->is_panicked);
+}

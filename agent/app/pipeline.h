@@ -1,0 +1,40 @@
+/*
+ * The pipeline thread: drain -> flow table -> detectors -> snapshot, once a second; block orders
+ * in between, at once. It alone touches the capture source, the flow table and the detectors.
+ */
+#ifndef SLUICE_APP_PIPELINE_H
+#define SLUICE_APP_PIPELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/block/block.h"
+
+struct capture;
+struct cell;
+struct pipeline;
+struct queue;
+struct store;
+
+struct pipeline_options {
+	struct capture *capture; /* borrowed; only the pipeline uses it from now on */
+	struct store *store;
+	struct queue *service; /* gets struct service_message */
+	struct cell *cell;
+	bool is_dry_run;    /* count what would be dropped, drop nothing: no lease is given */
+	bool keeps_on_stop; /* [Block] on_stop = keep */
+};
+
+int pipeline_start(const struct pipeline_options *options, struct pipeline **out);
+/* pipeline_stop - last drain, records flushed to the store, lease shortened. Accepts NULL. */
+void pipeline_stop(struct pipeline *pipeline);
+
+/* The way of block orders to the datapath: each call waits until the pipeline did it. */
+struct block_datapath pipeline_datapath(struct pipeline *pipeline);
+
+/* pipeline_beats - grows while the thread moves. */
+uint64_t pipeline_beats(const struct pipeline *pipeline);
+/* pipeline_is_panicked - as of the last second; any thread. */
+bool pipeline_is_panicked(const struct pipeline *pipeline);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * What each role keeps and gives up, in one place to read. Each function runs in the process that
+ * becomes the role, before it reads a byte from outside.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/app/internal.h"
+#include "agent/capture/capture.h"
+#include "agent/front/front.h"
+#include "agent/util/log.h"
+#include "agent/util/rights.h"
+
+#define KEEP_MAX 320 /* core: maps and rings of up to 240 CPUs, and a handful of sockets */
+
+static int drop(const struct app *app, enum rights_role role, const struct rights_path *paths,
+		size_t count)
+{
+	struct rights_request request = { .role = role,
+					  .uid = app->uid,
+					  .gid = app->gid,
+					  .is_required = !app->is_demo,
+					  .paths = paths,
+					  .path_count = count };
+	struct rights_report report;
+	int error = rights_drop(&request, &report);
+
+	if (error) {
+		log_error("this system refuses to drop rights, so nothing is started error=%s",
+			  strerror(-error));
+		return CLI_FAILED;
+	}
+	if (*report.note)
+		log_warn("running with fewer walls between the roles: %s", report.note);
+	return 0;
+}
+
+int role_loader(const struct app *app)
+{
+	return drop(app, RIGHTS_LOADER, NULL, 0);
+}
+
+int role_core(struct app *app, int control, int front_link)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const struct rights_path paths[] = {
+		{ app->state_dir, true },
+		{ app->key_file, true },
+		{ "/etc/resolv.conf", false },
+		{ "/proc", false }, /* SSH peers; other roles are not dumpable */
+		{ credentials ? credentials : app->state_dir, !credentials },
+	};
+	int keep[KEEP_MAX] = { control, front_link, app->control_fd };
+	size_t count = 3;
+
+	log_init("core", LOG_LEVEL_INFO);
+	if (app->kernel) {
+		count += capture_kernel_core_fds(app->kernel, keep + count, KEEP_MAX - count);
+		capture_kernel_forget(app->kernel);
+	}
+	tls_identity_done(&app->identity); /* the key is front's alone */
+	if (rights_keep_descriptors(keep, count)) {
+		log_error("cannot close what core may not hold");
+		return CLI_FAILED;
+	}
+	if (core_prepare(app))
+		return CLI_FAILED;
+	if (drop(app, RIGHTS_CORE, paths, sizeof(paths) / sizeof(paths[0])))
+		return CLI_FAILED;
+	return core_run(app, control, front_link);
+}
+
+int role_front(struct app *app, int control, int core_link)
+{
+	const struct front_options options = {
+		.listen_fd = app->listen_fd,
+		.core_fd = core_link,
+		.control_fd = control,
+		.tls = app->tls,
+		.cert_pem = app->identity.cert_pem,
+		.key_pem = app->identity.key_pem,
+		.config = app->config,
+		.mode = app->is_demo ? "demo" : "live",
+		.version = SLUICE_VERSION,
+	};
+	const int keep[] = { control, core_link, app->listen_fd };
+	int error;
+
+	log_init("front", LOG_LEVEL_INFO);
+	if (app->kernel)
+		capture_kernel_forget(app->kernel);
+	if (rights_keep_descriptors(keep, sizeof(keep) / sizeof(keep[0]))) {
+		log_error("cannot close what front may not hold");
+		return CLI_FAILED;
+	}
+	if (drop(app, RIGHTS_FRONT, NULL, 0))
+		return CLI_FAILED;
+	error = front_run(&options);
+	if (error)
+		log_error("the web side ended error=%s", strerror(-error));
+	return error ? CLI_FAILED : CLI_OK;
+}

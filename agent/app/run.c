@@ -1,0 +1,103 @@
+/*
+ * `sluice run` and `sluice demo`: options and configuration first, then the privileged part, then
+ * the supervisor. Start order top to bottom.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/app/app.h"
+#include "agent/app/internal.h"
+#include "agent/util/clock.h"
+#include "agent/util/crypto.h"
+#include "agent/util/log.h"
+
+static void print_problems(const struct config *config)
+{
+	for (size_t i = 0; i < config_problem_count(config); i++) {
+		const struct config_problem *p = config_problem(config, i);
+
+		if (p->line)
+			fprintf(stderr, "%s:%u: ", p->file, p->line);
+		else if (*p->file)
+			fprintf(stderr, "%s: ", p->file);
+		fprintf(stderr, "%s: %s%s%s\n", p->is_error ? "error" : "warning", p->key,
+			*p->key ? ": " : "", p->reason);
+	}
+}
+
+/* An option of the command line is a value like any other, checked by the same table. */
+static int override(struct config *config, enum config_key key, const char *value,
+		    const char *option)
+{
+	char reason[256];
+
+	if (!value || !config_set(config, key, value, reason))
+		return 0;
+	fprintf(stderr, "sluice: %s %s: %s\n", option, value, reason);
+	return CLI_USAGE;
+}
+
+static int load_config(struct app *app)
+{
+	const struct cli_service_options *options = app->options;
+	enum log_level level;
+	int error, status;
+
+	app->config = config_new();
+	if (!app->config)
+		return CLI_FAILED;
+	error = config_load(app->config, options->config_file);
+	print_problems(app->config);
+	if (error == -EINVAL)
+		return CLI_BAD_CONFIG;
+	if (error) {
+		fprintf(stderr, "sluice: %s: %s\n",
+			options->config_file ? options->config_file : "configuration",
+			strerror(-error));
+		return CLI_BAD_CONFIG;
+	}
+	status = override(app->config, CONFIG_CAPTURE_INTERFACES, options->interfaces, "-i");
+	if (!status)
+		status = override(app->config, CONFIG_WEB_LISTEN, options->listen, "--listen");
+	if (status)
+		return status;
+	if (!log_level_parse(config_text(app->config, CONFIG_GENERAL_LOG_LEVEL), &level))
+		log_set_level(level);
+	app->is_demo = options->is_demo || config_bool(app->config, CONFIG_GENERAL_DEMO_MODE);
+	app->is_dry_run = options->is_dry_run != 0;
+	return 0;
+}
+
+static int run(struct app *app)
+{
+	int status = load_config(app);
+
+	if (!status)
+		status = app_prepare(app);
+	if (!status)
+		status = role_loader(app);
+	if (!status)
+		status = supervise_run(app);
+	return status;
+}
+
+int app_run(const struct cli_service_options *options)
+{
+	struct app app = { .options = options,
+			   .lock_fd = -1,
+			   .listen_fd = -1,
+			   .control_fd = -1,
+			   .started_unix_ms = clock_unix_ms() };
+	int status;
+
+	log_init("loader", LOG_LEVEL_INFO);
+	if (crypto_init()) {
+		fprintf(stderr, "sluice: no source of random numbers\n");
+		return CLI_FAILED;
+	}
+	status = run(&app);
+	app_done(&app);
+	return status;
+}

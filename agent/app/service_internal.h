@@ -1,0 +1,67 @@
+/*
+ * The service thread's state, shared by service.c (loop), service_request.c (in and out) and
+ * service_publish.c (live events).
+ */
+#ifndef SLUICE_APP_SERVICE_INTERNAL_H
+#define SLUICE_APP_SERVICE_INTERNAL_H
+
+#include "agent/app/links.h"
+#include "agent/app/service.h"
+
+struct api;
+struct auth;
+struct block;
+struct block_service;
+struct incident;
+struct incident_service;
+struct jobs;
+
+/* Commands are short: more clients at once than this is a mistake or an attack from inside. */
+#define CONTROL_CLIENTS_MAX 32
+
+/* epoll tags below the first link id */
+enum service_tag {
+	TAG_SUPERVISOR,
+	TAG_LISTENER,
+	TAG_QUEUE,
+	TAG_SIGNAL,
+	TAG_TICK,
+	TAG_FIRST_LINK
+};
+
+struct service {
+	struct service_options options;
+	struct jobs *jobs;
+	struct auth *auth;
+	struct block_service *block;
+	struct incident_service *incident;
+	struct api *api;
+	int epoll, signals, tick;
+	int64_t group; /* of the control socket, -1 = none */
+	enum role group_role;
+	struct link front;
+	struct link clients[CONTROL_CLIENTS_MAX];
+	uint64_t next_link_id;
+	uint64_t next_event_id;
+	uint64_t last_beats;
+	bool is_stopping;
+	bool incidents_changed;
+};
+
+/* service_request.c */
+void service_serve_link(struct service *service, struct link *link);
+void service_accept(struct service *service);
+struct link *service_find_link(struct service *service, uint64_t id);
+
+/* service_publish.c */
+void service_publish(struct service *service, const char *name, enum role min_role, bool is_sticky,
+		     const char *data);
+void service_publish_second(struct service *service);
+void service_publish_status(struct service *service);
+/* callbacks of the services; @arg is the service */
+void service_on_incident(void *arg, const struct incident *incident, const char *reason,
+			 bool is_new);
+void service_on_block(void *arg, const struct block *block);
+void service_on_session_end(void *arg, uint64_t session_tag);
+
+#endif

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# `make lint`: the quick checks and the analyzers; every warning is an error.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+failed=0
+tests/lint/quick.sh || failed=1
+
+flags=(-std=gnu11 -D_GNU_SOURCE '-DSLUICE_VERSION="lint"' -I.)
+mapfile -t sources < <(find agent -name '*.c' | sort)
+
+echo "cppcheck"
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -D_GNU_SOURCE \
+	-DSLUICE_VERSION='"lint"' -I. -j "$(nproc)" agent || failed=1
+
+echo "gcc -fanalyzer"
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 1 gcc "${flags[@]}" -O1 -Wall -Wextra -Werror \
+	-fanalyzer -c -o /dev/null || failed=1
+
+echo "clang-tidy"
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 4 sh -c \
+	'clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE "-DSLUICE_VERSION=\"lint\"" -I. 2>/dev/null' tidy || failed=1
+
+[ $failed = 0 ] && echo "lint: no findings"
+exit $failed

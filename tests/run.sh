@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Every test, stage by stage; the last line is "N passed, N failed[, N skipped]". Called by `make test`.
+# usage: run.sh [STAGE...]   stages: unit sanitized bpf lint fuzz kernel61 net web (default: all)
+# With CI=true a skipped kernel, namespace or browser test counts as failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0 failed=0 skipped=0
+log=build/test-log
+mkdir -p "$log"
+jobs=$(nproc)
+
+# note STAGE PASSED FAILED SKIPPED: add to the sums; say it.
+note() {
+	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	printf '%-10s %5d passed %3d failed %3d skipped  (%d s)\n' "$1" "$2" "$3" "$4" $((SECONDS - began))
+}
+
+# fail STAGE WHY FILE: one failure that is no test's own, with the end of its output.
+fail() {
+	echo "$1: $2"
+	tail -n 40 "$3"
+	note "$1" 0 1 0
+}
+
+# unit OUT NAME [MAKE VARIABLE...]: every cmocka program of a build.
+unit() {
+	local out=$1 name=$2 program p=0 f=0 s=0 text
+	shift 2
+	if ! make -s -j"$jobs" "$@" unit >"$log/$name-build" 2>&1; then
+		fail "$name" "the build failed" "$log/$name-build"
+		return
+	fi
+	while read -r program; do
+		text=$log/$name-$(basename "$program")
+		if ! timeout 300 "$program" >"$text" 2>&1 && ! grep -q '\[  FAILED  \]' "$text"; then
+			echo "[  FAILED  ] 1 test(s): $program ended without a verdict" >>"$text"
+		fi
+		if grep -q '\[  FAILED  \] [1-9]' "$text"; then
+			echo "--- $program"
+			tail -n 40 "$text"
+		fi
+		p=$((p + $(sum '\[  PASSED  \] \([0-9]*\) test.*' "$text")))
+		f=$((f + $(sum '\[  FAILED  \] \([0-9]*\) test.*' "$text")))
+		s=$((s + $(sum '\[  SKIPPED \] \([0-9]*\) test.*' "$text")))
+	done < <(find "$out/unit" -type f -name 'test_*' -perm -u+x | sort)
+	note "$name" "$p" "$f" "$s"
+}
+
+# sum PATTERN FILE: the numbers that the pattern's group catches, added up.
+sum() {
+	sed -n "s/.*$1/\\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# counted NAME COMMAND...: a program whose last line is "N passed, N failed[, N skipped]".
+counted() {
+	local name=$1 last p f s
+	shift
+	timeout 600 "$@" >"$log/$name" 2>&1
+	last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/$name" | tail -n 1)
+	if [ -z "$last" ]; then
+		fail "$name" "no verdict" "$log/$name"
+		return
+	fi
+	read -r p _ f _ s _ <<<"${last//,/} "
+	[ "$f" = 0 ] || grep -E '^not ok|FAIL|Error' "$log/$name" | head -n 40
+	note "$name" "$p" "$f" "${s:-0}"
+}
+
+# pytests NAME FOLDER SECONDS
+pytests() {
+	local p f s e
+	timeout "$3" python3 -m pytest -q -p no:cacheprovider --tb=short -rs "$2" >"$log/$1" 2>&1
+	local status=$?
+	p=$(sed -n 's/.*\b\([0-9]*\) passed.*/\1/p' "$log/$1" | tail -n 1)
+	f=$(sed -n 's/.*\b\([0-9]*\) failed.*/\1/p' "$log/$1" | tail -n 1)
+	e=$(sed -n 's/.*\b\([0-9]*\) error.*/\1/p' "$log/$1" | tail -n 1)
+	s=$(sed -n 's/.*\b\([0-9]*\) skipped.*/\1/p' "$log/$1" | tail -n 1)
+	f=$((${f:-0} + ${e:-0}))
+	if [ $status != 0 ]; then
+		tail -n 80 "$log/$1"
+		[ "$f" -gt 0 ] || f=1
+	fi
+	if [ "${CI:-}" = true ] && [ "${s:-0}" -gt 0 ]; then
+		echo "$1: a skipped test is a failure under CI=true"
+		grep -E '^SKIPPED' "$log/$1"
+		f=$((f + s)) s=0
+	fi
+	note "$1" "${p:-0}" "$f" "${s:-0}"
+}
+
+stage_unit() { unit build unit; }
+stage_sanitized() { unit build/san sanitized SAN=1; }
+stage_bpf() {
+	if ! make -s -j"$jobs" bpf-tests >"$log/bpf-build" 2>&1; then
+		fail bpf "the build failed" "$log/bpf-build"
+		return
+	fi
+	if [ "$(id -u)" = 0 ]; then
+		counted bpf build/bpf/test_object build/bpf/sluice.bpf.o
+	elif [ "${CI:-}" = true ]; then
+		fail bpf "needs root" /dev/null
+	else
+		note bpf 0 0 1
+	fi
+}
+stage_lint() { counted lint tests/lint/quick.sh; }
+stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
+stage_kernel61() { pytests kernel61 tests/kernel61 240; }
+stage_net() { pytests net tests/net 420; }
+stage_web() { pytests web tests/web 240; }
+
+[ $# -gt 0 ] || set -- unit sanitized bpf lint fuzz kernel61 net web
+began=$SECONDS
+if ! make -s -j"$jobs" all >"$log/build" 2>&1; then
+	fail build "sluice does not build" "$log/build"
+else
+	for stage in "$@"; do
+		began=$SECONDS
+		"stage_$stage"
+	done
+fi
+if [ $skipped -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ $failed = 0 ]
