@@ -32,6 +32,7 @@ struct auth_options {
 };
 
 int auth_new(const struct auth_options *options, struct auth **out);
+/* auth_free - after the jobs thread ended; what it did not answer is never answered. */
 void auth_free(struct auth *auth);
 DEFINE_CLEANUP(auth_free, struct auth)
 
@@ -51,7 +52,8 @@ void auth_tick(struct auth *auth);
 
 /* Result of a login, set-up or password change. @session is base64url, "" on failure. */
 struct auth_outcome {
-	int error; /* 0; -EACCES wrong; -EAGAIN throttled; -EINVAL weak password; -EPERM not allowed */
+	/* 0; -EACCES wrong; -EAGAIN throttled; -EINVAL weak password; -EPERM not allowed */
+	int error;
 	int64_t retry_after_s; /* with -EAGAIN */
 	const char *message;   /* plain sentence for the person; static */
 	char session[44];
@@ -59,7 +61,10 @@ struct auth_outcome {
 };
 typedef void (*auth_done_fn)(void *arg, const struct auth_outcome *outcome);
 
-/* auth_login - equal time for unknown users; @done is called once, on the service thread. */
+/*
+ * auth_login - equal time for unknown users; @done is called once, on the service thread: before
+ * the return when nothing needs a hash (throttled), else later.
+ */
 void auth_login(struct auth *auth, const char *name, const char *password, const struct addr *peer,
 		auth_done_fn done, void *arg);
 /* auth_setup - spend the set-up token: set admin's password, log in. */
@@ -79,13 +84,15 @@ int auth_session(struct auth *auth, const char *session, const struct addr *peer
 /* auth_csrf_is_valid - constant time. */
 bool auth_csrf_is_valid(struct auth *auth, const char *session, const char *csrf);
 
-/* Users, for pages, while the service runs: the hash is off the service thread, sessions end at
- * once, @who is audited. @done is called once on the service thread; @message is static, a plain
+/*
+ * Users, for pages, while the service runs: the hash is off the service thread, sessions end at
+ * once, @who is audited. A password set by somebody else over the web must be changed at the next
+ * login. @done is called once on the service thread; @message is static, a plain
  * sentence, "" with 0. -EACCES: @who is no admin; -EINVAL: name, address or password; -EEXIST;
  * -ENOENT; -EPERM: the last admin; -EAGAIN: too many wait. */
 struct auth_user_order {
 	const char *name, *email, *password;
-	enum role role; /* of a new user; a password set by an admin must be changed at login */
+	enum role role; /* of a new user */
 };
 typedef void (*auth_user_done_fn)(void *arg, int error, const char *message);
 void auth_create_user(struct auth *auth, const struct principal *who,
