@@ -22,7 +22,8 @@ struct store;
 
 struct store_options {
 	const char *dir;      /* state directory, exists, ours alone (0700) */
-	const char *key_file; /* vault key ring, 0600; made at first start only */
+	const char *key_file; /* vault key ring, 0600; made at first start only; the service
+			       * manager's $CREDENTIALS_DIRECTORY/secret.key goes before it */
 	uint64_t flows_max_bytes;
 	int64_t flows_max_age_s;
 	uint64_t free_floor_bytes;
@@ -33,8 +34,8 @@ struct store_options {
  * store_open - open or create, migrate, check the vault's key, start the writer thread.
  * @error: at least 256 bytes, one sentence with the remedy.
  * Returns 0; -ESTALE: database newer than the program; -EBADMSG: main.db corrupt (never touched);
- * -ENOKEY: sealed rows exist whose key is missing; other -errno. A corrupt flows.db is renamed
- * aside and begun again (store_flows_was_reset).
+ * -ENOKEY: sealed rows exist whose key is missing or wrong; other -errno. A corrupt flows.db is
+ * renamed aside and begun again (store_flows_was_reset), also when damage is met later.
  */
 int store_open(const struct store_options *options, struct store **out, char *error);
 /* store_close - writes what is queued, stops the writer. Accepts NULL. */
@@ -45,18 +46,27 @@ uint64_t store_db_bytes(struct store *store);
 
 /* ---- flows.db: never waits ---------------------------------------------------------------- */
 
-/* store_flow_add - one record (counters since the last cut). -EAGAIN: queue full, counted. Copies. */
+/*
+ * store_flow_add - one record: the counters since the last cut, in the hour of end_unix_ms. Copies.
+ * On disk within 2 s. -EAGAIN: 131,072 rows wait already; -ENOMEM; both are counted as lost.
+ */
 int store_flow_add(struct store *store, const struct flow *flow);
+/* store_totals_add - one second; up to an hour of them waits while the disk is full. -EAGAIN. */
 int store_totals_add(struct store *store, const struct totals *totals);
-/* store_totals_add_many - for the demo's back-fill: waits for room. */
+/*
+ * store_totals_add_many - sums of whole minutes (unix_s is rounded down to one), all or nothing:
+ * the demo's back-fill. Waits until they are written.
+ */
 int store_totals_add_many(struct store *store, const struct totals *totals, size_t count);
 uint64_t store_rows_lost(struct store *store);
-/* store_next_flow_id - first id not used by any stored flow. */
+/* store_next_flow_id - when opened, the first id not used by any flow ever stored here. */
 uint64_t store_next_flow_id(struct store *store);
 
 /*
- * store_totals_read - sums per @step_s seconds over [from, to), oldest first, at most @max.
- * Any thread but the writer; own connection, deadline 1 s. Returns the count or -errno.
+ * store_totals_read - sums per @step_s seconds over [from, to), oldest first, at most @max: every
+ * step from @from_unix_s on, also empty ones. After a day seconds are kept as minutes, which are
+ * shared evenly over shorter steps; sums stay exact.
+ * Any thread; own connection, deadline 1 s (-ETIMEDOUT). Returns the count or -errno.
  */
 int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_s, int64_t step_s,
 		      struct totals *out, size_t max);
@@ -65,10 +75,12 @@ int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_
 
 int store_user_insert(struct store *store, struct user *user); /* sets id; -EEXIST: name or email */
 int store_user_update(struct store *store, const struct user *user); /* -ENOENT */
+/* store_user_by_name - exactly as written, although 'Admin' cannot be added beside 'admin'. */
 int store_user_by_name(struct store *store, const char *name, struct user *out);
 int store_user_by_id(struct store *store, int64_t id, struct user *out);
 int store_user_list(struct store *store, struct user *out, size_t max);
 
+/* Sessions end with their user. -ENOENT: no such user, or no such session. */
 int store_session_insert(struct store *store, const struct session *session);
 int store_session_by_hash(struct store *store, const uint8_t id_hash[32], struct session *out);
 int store_session_touch(struct store *store, const uint8_t id_hash[32], int64_t seen_unix_ms);
@@ -77,7 +89,9 @@ int store_session_delete_user(struct store *store, int64_t user_id);
 /* store_session_list - of all users; Returns the count. */
 int store_session_list(struct store *store, struct session *out, size_t max);
 
-int store_block_insert(struct store *store, struct block *block); /* sets id */
+/* store_block_insert - sets id. -EEXIST: an active block of the same rule id or the same target,
+ * direction, protocol and port. */
+int store_block_insert(struct store *store, struct block *block);
 /* store_block_end - state and ended time; -ENOENT when not active. */
 int store_block_end(struct store *store, int64_t id, enum block_state state, int64_t at_unix_ms);
 int store_block_get(struct store *store, int64_t id, struct block *out);
@@ -87,11 +101,13 @@ int store_block_list(struct store *store, bool active_only, int64_t before, stru
 /* store_block_save_hits - last known hits, so that they survive a reboot. */
 int store_block_save_hits(struct store *store, int64_t id, const struct block_hits *hits);
 
+/* store_safe_insert - sets id. -EEXIST. */
 int store_safe_insert(struct store *store, struct safe_entry *entry, const char *author);
 int store_safe_delete(struct store *store, int64_t id);
 int store_safe_list(struct store *store, struct safe_entry *out, size_t max);
 
-/* Details are sealed with the vault: bound to table, row, columns and key id. */
+/* Details are sealed with the vault: bound to table, row, columns and key id. All three together
+ * at most 1 MiB (-E2BIG); -EBADMSG when a record was changed or moved. */
 struct incident_details {
 	char reason[FINDING_REASON_MAX];
 	char *evidence_json; /* array; caller frees after a read; may be NULL */
@@ -100,10 +116,10 @@ struct incident_details {
 void store_incident_details_done(struct incident_details *details);
 
 struct incident_filter {
-	int64_t before_id;	/* keyset: ids below; 0 = newest */
-	int severity, state;	/* -1 = any */
-	int detector;		/* -1 = any */
-	struct addr src;	/* ADDR_NONE = any */
+	int64_t before_id;   /* keyset: ids below; 0 = newest */
+	int severity, state; /* -1 = any */
+	int detector;	     /* -1 = any */
+	struct addr src;     /* ADDR_NONE = any */
 };
 
 int store_incident_insert(struct store *store, struct incident *incident,
@@ -120,10 +136,12 @@ int store_incident_list(struct store *store, const struct incident_filter *filte
 /* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
 int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
 
-/* Hash-chained later (history issue); the row's columns are final. @detail is one JSON object. */
+/* store_audit_add - append-only and hash-chained (audit.c). @peer, @target and @detail (one JSON
+ * object) may be NULL. */
 int store_audit_add(struct store *store, const char *who, const struct addr *peer,
 		    const char *action, const char *target, const char *detail);
 
+/* -ENOBUFS: the value is longer than @size. */
 int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */
 int store_setting_set(struct store *store, const char *key, const char *value);
 

@@ -1,0 +1,179 @@
+/*
+ * Blocks in main.db: a row before the kernel hears of it, kept after its end for the history.
+ */
+#include <errno.h>
+
+#include "agent/store/internal.h"
+
+#define BLOCK_COLUMNS                                                                    \
+	"rule_id, addr, prefix_len, action, direction, proto, port, state, source,"      \
+	" created_unix_ms, expires_unix_ms, ended_unix_ms, incident_id, author, reason," \
+	" hit_packets, hit_bytes, hit_last_unix_ms"
+
+static int block_read(struct query *query, struct block *block)
+{
+	*block = (struct block){ 0 };
+	block->id = query_int(query, 0);
+	block->rule_id = (uint32_t)query_int(query, 1);
+	query_addr(query, 2, &block->target.addr);
+	block->target.len = (uint8_t)query_int(query, 3);
+	block->action = (uint8_t)query_int(query, 4);
+	block->direction = (uint8_t)query_int(query, 5);
+	block->proto = (uint8_t)query_int(query, 6);
+	block->port = (uint16_t)query_int(query, 7);
+	block->state = (uint8_t)query_int(query, 8);
+	block->source = (uint8_t)query_int(query, 9);
+	block->created_unix_ms = query_int(query, 10);
+	block->expires_unix_ms = query_int(query, 11);
+	block->ended_unix_ms = query_int(query, 12);
+	block->incident_id = query_int(query, 13);
+	query_text(query, 14, block->author, sizeof(block->author));
+	query_text(query, 15, block->reason, sizeof(block->reason));
+	block->hits.packets = (uint64_t)query_int(query, 16);
+	block->hits.bytes = (uint64_t)query_int(query, 17);
+	block->hits.last_unix_ms = query_int(query, 18);
+	return query->error;
+}
+
+static int block_insert(struct db *main, void *arg)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	struct block *block = arg;
+
+	query_init(&query, main,
+		   "INSERT INTO blocks (" BLOCK_COLUMNS
+		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+	query_bind_int(&query, block->rule_id);
+	query_bind_addr(&query, &block->target.addr);
+	query_bind_int(&query, block->target.len);
+	query_bind_int(&query, block->action);
+	query_bind_int(&query, block->direction);
+	query_bind_int(&query, block->proto);
+	query_bind_int(&query, block->port);
+	query_bind_int(&query, block->state);
+	query_bind_int(&query, block->source);
+	query_bind_int(&query, block->created_unix_ms);
+	query_bind_int(&query, block->expires_unix_ms);
+	query_bind_int(&query, block->ended_unix_ms);
+	query_bind_int(&query, block->incident_id);
+	query_bind_text(&query, block->author);
+	query_bind_text(&query, block->reason);
+	query_bind_int(&query, (int64_t)block->hits.packets);
+	query_bind_int(&query, (int64_t)block->hits.bytes);
+	query_bind_int(&query, block->hits.last_unix_ms);
+	int error = query_run(&query);
+	if (!error)
+		block->id = db_last_id(main);
+	return error;
+}
+
+int store_block_insert(struct store *store, struct block *block)
+{
+	struct block copy = *block;
+	int error = writer_order(store->writer, block_insert, &copy);
+
+	if (!error)
+		block->id = copy.id;
+	return error;
+}
+
+struct block_end {
+	int64_t id;
+	enum block_state state;
+	int64_t at_unix_ms;
+};
+
+static int block_end(struct db *main, void *arg)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	const struct block_end *end = arg;
+
+	query_init(&query, main,
+		   "UPDATE blocks SET state = ?, ended_unix_ms = ? WHERE id = ? AND state = 0");
+	query_bind_int(&query, end->state);
+	query_bind_int(&query, end->at_unix_ms);
+	query_bind_int(&query, end->id);
+	return store_run_changed(&query);
+}
+
+int store_block_end(struct store *store, int64_t id, enum block_state state, int64_t at_unix_ms)
+{
+	struct block_end end = { id, state, at_unix_ms };
+
+	return writer_order(store->writer, block_end, &end);
+}
+
+int store_block_get(struct store *store, int64_t id, struct block *out)
+{
+	CLEANUP(lease_end) struct lease lease = { 0 };
+	CLEANUP(query_done) struct query query = { 0 };
+	struct block block;
+	int error = lease_begin(&lease, store->main_readers);
+
+	if (error)
+		return error;
+	query_init(&query, lease.db, "SELECT id, " BLOCK_COLUMNS " FROM blocks WHERE id = ?");
+	query_bind_int(&query, id);
+	int found = query_next(&query);
+	if (found <= 0)
+		return found ? found : -ENOENT;
+	error = block_read(&query, &block);
+	if (!error)
+		*out = block;
+	return error;
+}
+
+/* The literal "state = 0" lets the list of active ones use the index of active scopes' rows. */
+static const char LIST_ALL[] = "SELECT id, " BLOCK_COLUMNS " FROM blocks"
+			       " WHERE id < ? ORDER BY id DESC LIMIT ?";
+static const char LIST_ACTIVE[] = "SELECT id, " BLOCK_COLUMNS " FROM blocks"
+				  " WHERE id < ? AND state = 0 ORDER BY id DESC LIMIT ?";
+
+int store_block_list(struct store *store, bool active_only, int64_t before, struct block *out,
+		     size_t max)
+{
+	CLEANUP(lease_end) struct lease lease = { 0 };
+	CLEANUP(query_done) struct query query = { 0 };
+	size_t count = 0;
+	int found = lease_begin(&lease, store->main_readers);
+
+	if (found)
+		return found;
+	query_init(&query, lease.db, active_only ? LIST_ACTIVE : LIST_ALL);
+	query_bind_int(&query, before > 0 ? before : INT64_MAX);
+	query_bind_int(&query, (int64_t)max);
+	while (count < max && (found = query_next(&query)) > 0) {
+		int error = block_read(&query, &out[count++]);
+
+		if (error)
+			return error;
+	}
+	return found < 0 ? found : (int)count;
+}
+
+struct block_hits_order {
+	int64_t id;
+	const struct block_hits *hits;
+};
+
+static int block_save_hits(struct db *main, void *arg)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	const struct block_hits_order *order = arg;
+
+	query_init(&query, main,
+		   "UPDATE blocks SET hit_packets = ?, hit_bytes = ?, hit_last_unix_ms = ?"
+		   " WHERE id = ?");
+	query_bind_int(&query, (int64_t)order->hits->packets);
+	query_bind_int(&query, (int64_t)order->hits->bytes);
+	query_bind_int(&query, order->hits->last_unix_ms);
+	query_bind_int(&query, order->id);
+	return store_run_changed(&query);
+}
+
+int store_block_save_hits(struct store *store, int64_t id, const struct block_hits *hits)
+{
+	struct block_hits_order order = { id, hits };
+
+	return writer_order(store->writer, block_save_hits, &order);
+}

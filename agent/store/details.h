@@ -1,0 +1,22 @@
+/*
+ * The sealed half of an incident: reason, evidence and notes as one record of the vault in
+ * incident_details.
+ */
+#ifndef SLUICE_STORE_DETAILS_H
+#define SLUICE_STORE_DETAILS_H
+
+#include "agent/store/internal.h"
+
+/* details_write - seal and store for the incident @id, in the writer's transaction; replaces.
+ * -E2BIG: more than DETAILS_MAX. */
+int details_write(struct db *main, const struct vault *vault, int64_t id,
+		  const struct incident_details *details);
+
+/* details_read - unseal. -ENOENT: none; -EBADMSG: changed, moved or sealed with another key. */
+int details_read(struct db *db, const struct vault *vault, int64_t id,
+		 struct incident_details *out);
+
+/* Reason, evidence of eight flows and a working life of notes of 4 KiB each. */
+#define DETAILS_MAX (1U << 20)
+
+#endif

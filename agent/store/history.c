@@ -1,0 +1,272 @@
+/*
+ * flows.db for writing.
+ */
+#include "agent/store/history.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/store/aside.h"
+#include "agent/store/retention.h"
+#include "agent/store/schema.h"
+#include "agent/store/totals.h"
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+
+/* The check at start may not hold up serving (goal: 1 s from start): a file too large to be read
+ * in this time is taken as good, and damage is met when it is read. */
+#define CHECK_NS (200 * NS_PER_MS)
+/* Another process (sqlite3 in a shell) may hold the lock that long before a batch waits its turn
+ * in memory instead. */
+#define BUSY_MS 50
+/* How often totals are folded; a fold moves this many seconds' rows at once. */
+#define FOLD_EVERY_S 300
+
+struct history {
+	char *path;
+	struct retention retention;
+	bool is_relaxed;
+	struct pool *readers;
+	struct db *db; /* NULL while it cannot be opened */
+	struct flows_writer flows;
+	bool is_full;
+	int64_t folded_unix_s;
+	atomic_bool was_reset;
+};
+
+/* A schema or a page that makes no sense; a check that ran out of time found nothing wrong. */
+static int history_check(struct db *db)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	char verdict[8] = "";
+
+	db_set_deadline(db, clock_monotonic_ns() + CHECK_NS);
+	query_init(&query, db, "PRAGMA quick_check(1)");
+	int found = query_next(&query);
+	if (found > 0)
+		query_text(&query, 0, verdict, sizeof(verdict));
+	db_set_deadline(db, 0);
+	if (found == -ETIMEDOUT)
+		return 0;
+	if (found < 0)
+		return found;
+	return strcmp(verdict, "ok") ? -EBADMSG : 0;
+}
+
+static int history_open_file(struct history *history)
+{
+	CLEANUP(db_close) struct db *db = NULL;
+	int error = db_open(history->path, DB_WRITE, BUSY_MS, &db);
+
+	if (error)
+		return error;
+	db_leave_wal(db); /* until it is known to be good */
+	/* Before the first table, else it has no effect; lets free pages go without VACUUM. */
+	error = db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL");
+	if (!error)
+		error = history_check(db);
+	/* Zeroing dropped hours would double the cost of retention; names here are in clear
+	 * anyway. */
+	if (!error)
+		error = db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA secure_delete = OFF;"
+				    "PRAGMA journal_size_limit = 8388608");
+	if (!error)
+		error = db_exec(db, history->is_relaxed ? "PRAGMA synchronous = OFF"
+							: "PRAGMA synchronous = NORMAL");
+	if (!error)
+		error = schema_migrate(db, &SCHEMA_FLOWS);
+	if (error)
+		return error;
+	db_keep_wal(db);
+	history->db = TAKE(db);
+	return 0;
+}
+
+static void history_close_file(struct history *history)
+{
+	flows_forget(&history->flows);
+	db_close(history->db);
+	history->db = NULL;
+}
+
+/* Under the readers' lock: nobody opens the file meanwhile. */
+static int history_replace(void *arg)
+{
+	struct history *history = arg;
+
+	if (history->db)
+		db_leave_wal(history->db);
+	history_close_file(history);
+	int error = aside_move(history->path, clock_unix_ms() / 1000);
+	return error ? error : history_open_file(history);
+}
+
+static int history_reset(struct history *history)
+{
+	log_error("flows.db is corrupt: set aside as flows.db.corrupt-*, history begins anew");
+	atomic_store(&history->was_reset, true);
+	return pool_replace(history->readers, history_replace, history);
+}
+
+int history_open(const struct history_options *options, struct history **out)
+{
+	CLEANUP(history_close) struct history *history = calloc(1, sizeof(*history));
+
+	if (!history)
+		return -ENOMEM;
+	history->path = strdup(options->path);
+	if (!history->path)
+		return -ENOMEM;
+	history->retention.max_bytes = options->max_bytes;
+	history->retention.max_age_s = options->max_age_s;
+	history->is_relaxed = options->is_relaxed;
+	history->readers = options->readers;
+	int error = history_open_file(history);
+	if (error == -EBADMSG)
+		error = history_reset(history);
+	if (error == -ESTALE || error == -ENOMEM)
+		return error;
+	if (error)
+		log_warn("flows.db cannot be opened, trying again: %s", strerror(-error));
+	*out = TAKE(history);
+	return 0;
+}
+
+void history_close(struct history *history)
+{
+	if (!history)
+		return;
+	history_close_file(history);
+	free(history->path);
+	free(history);
+}
+
+bool history_was_reset(const struct history *history)
+{
+	return atomic_load(&history->was_reset);
+}
+
+/* A write that can be done again in a new file. */
+typedef int (*history_fn)(struct history *history, void *arg);
+
+static int history_transact(struct history *history, history_fn write, void *arg)
+{
+	if (!history->db && history_open_file(history))
+		return -ENODEV;
+	int error = db_begin(history->db);
+	if (!error)
+		error = write(history, arg);
+	if (!error)
+		error = db_commit(history->db);
+	if (!error)
+		return 0;
+	/* Tables made in the transaction are gone, so their statements must be, too. */
+	flows_forget(&history->flows);
+	db_rollback(history->db);
+	return error;
+}
+
+static int history_transact_healing(struct history *history, history_fn write, void *arg)
+{
+	int error = history_transact(history, write, arg);
+
+	if (error != -EBADMSG)
+		return error;
+	error = history_reset(history);
+	return error ? error : history_transact(history, write, arg);
+}
+
+static int history_write_batch(struct history *history, void *arg)
+{
+	const struct history_batch *batch = arg;
+	int error = 0;
+
+	for (size_t i = 0; i < batch->totals_count && !error; i++)
+		error = totals_add_second(history->db, &batch->totals[i]);
+	for (size_t i = 0; i < batch->row_arrays; i++)
+		for (unsigned int r = 0; r < batch->row_counts[i] && !error; r++)
+			error = flows_insert(&history->flows, history->db, &batch->rows[i][r]);
+	return error;
+}
+
+int history_write(struct history *history, const struct history_batch *batch)
+{
+	struct history_batch again = *batch;
+
+	return history_transact_healing(history, history_write_batch, &again);
+}
+
+struct minutes {
+	const struct totals *values;
+	size_t count;
+};
+
+static int history_write_minutes_inside(struct history *history, void *arg)
+{
+	const struct minutes *minutes = arg;
+	int error = 0;
+
+	for (size_t i = 0; i < minutes->count && !error; i++)
+		error = totals_add_minute(history->db, &minutes->values[i]);
+	return error;
+}
+
+int history_write_minutes(struct history *history, const struct totals *values, size_t count)
+{
+	struct minutes minutes = { values, count };
+
+	return history_transact_healing(history, history_write_minutes_inside, &minutes);
+}
+
+struct retain {
+	int64_t now_unix_s;
+	bool may_age;
+	bool folds;
+	char dropped[FLOWS_TABLE_MAX];
+};
+
+static int history_retain_inside(struct history *history, void *arg)
+{
+	struct retain *retain = arg;
+	int error = retention_drop_hour(history->db, &history->retention, retain->now_unix_s,
+					retain->may_age, &history->is_full, retain->dropped);
+
+	if (error || !retain->folds)
+		return error;
+	return retention_totals(history->db, retain->now_unix_s);
+}
+
+int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
+{
+	int64_t since_s = now_unix_s - history->folded_unix_s;
+	struct retain retain = { .now_unix_s = now_unix_s,
+				 .may_age = may_age,
+				 .folds = may_age && (since_s < 0 || since_s >= FOLD_EVERY_S) };
+
+	flows_forget(&history->flows); /* a statement of a dropped table would fail */
+	int error = history_transact_healing(history, history_retain_inside, &retain);
+	if (error)
+		return error;
+	if (retain.folds)
+		history->folded_unix_s = now_unix_s;
+	if (retain.dropped[0])
+		log_info("history: hour dropped table=%s", retain.dropped);
+	return retention_shrink(history->db, &history->retention);
+}
+
+bool history_is_full(const struct history *history)
+{
+	return history->is_full;
+}
+
+int history_heal(struct history *history)
+{
+	return pool_is_corrupt(history->readers) ? history_reset(history) : 0;
+}
+
+int history_checkpoint(struct history *history)
+{
+	return history->db ? db_checkpoint(history->db) : 0;
+}

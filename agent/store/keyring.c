@@ -1,0 +1,199 @@
+/*
+ * The file that holds the vault's keys.
+ */
+#include "agent/store/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
+
+/* 32 keys of at most 80 bytes and as much of comments. */
+#define KEYRING_FILE_MAX  8192
+#define KEYRING_ERROR_MAX 256
+
+/* A credential is 0400 of the service's user, or root's with an ACL that shows as group read
+ * (systemd.exec(5), LoadCredential=); nobody else may read or change either. */
+static int keyring_check_file(int fd, const char *path, char *error)
+{
+	struct stat info;
+
+	if (fstat(fd, &info))
+		return -errno;
+	if (!S_ISREG(info.st_mode)) {
+		(void)snprintf(error, KEYRING_ERROR_MAX, "%s is not a regular file", path);
+		return -EPERM;
+	}
+	if (info.st_uid != geteuid() && info.st_uid != 0) {
+		(void)snprintf(error, KEYRING_ERROR_MAX,
+			       "%s belongs to user %u: chown it to the user sluice runs as", path,
+			       info.st_uid);
+		return -EPERM;
+	}
+	bool is_foreign_group = (info.st_mode & S_IRGRP) && info.st_uid == geteuid();
+	if ((info.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) || is_foreign_group) {
+		(void)snprintf(error, KEYRING_ERROR_MAX,
+			       "%s has mode %04o: others may read the keys; chmod 0600 it", path,
+			       info.st_mode & 07777);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int keyring_parse_line(const char *line, struct keyring_key *key)
+{
+	char text[CRYPTO_TOKEN_TEXT_MAX], created[CLOCK_TEXT_MAX + 8], rest;
+
+	if (sscanf(line, "%" SCNu32 " %43s %32s %c", &key->id, text, created, &rest) != 3)
+		return -EINVAL;
+	int len = crypto_base64url_decode(text, key->key, sizeof(key->key));
+	crypto_wipe(text, sizeof(text));
+	if (len != CRYPTO_KEY_BYTES || key->id == 0)
+		return -EINVAL;
+	return clock_parse(created, &key->created_unix_ms);
+}
+
+static int keyring_parse(char *text, const char *path, struct keyring *ring, char *error)
+{
+	char *next = text;
+	unsigned int number = 0;
+
+	for (char *line = strsep(&next, "\n"); line; line = strsep(&next, "\n")) {
+		struct keyring_key *key = &ring->keys[ring->count];
+
+		number++;
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (ring->count == KEYRING_KEYS_MAX || keyring_parse_line(line, key) ||
+		    (ring->count && key->id <= key[-1].id)) {
+			(void)snprintf(error, KEYRING_ERROR_MAX,
+				       "%s line %u is not \"ID KEY CREATED\" with a growing ID and "
+				       "at most %d keys",
+				       path, number, KEYRING_KEYS_MAX);
+			return -EINVAL;
+		}
+		ring->count++;
+	}
+	if (ring->count)
+		return 0;
+	(void)snprintf(error, KEYRING_ERROR_MAX, "%s holds no key", path);
+	return -EINVAL;
+}
+
+static int keyring_read(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t got = read(fd, text + len, size - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0) {
+			text[len] = '\0';
+			return 0;
+		}
+		len += (size_t)got;
+	}
+	return -EFBIG;
+}
+
+int keyring_load(const char *path, struct keyring *ring, char *error)
+{
+	CLEANUP(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char text[KEYRING_FILE_MAX];
+
+	memset(ring, 0, sizeof(*ring));
+	if (fd < 0) {
+		int reason = errno;
+
+		(void)snprintf(error, KEYRING_ERROR_MAX, "cannot read the key ring %s: %s", path,
+			       strerror(reason));
+		return -reason;
+	}
+	int result = keyring_check_file(fd, path, error);
+	if (result)
+		return result;
+	result = keyring_read(fd, text, sizeof(text));
+	if (result)
+		(void)snprintf(error, KEYRING_ERROR_MAX, "cannot read the key ring %s: %s", path,
+			       strerror(-result));
+	else
+		result = keyring_parse(text, path, ring, error);
+	crypto_wipe(text, sizeof(text));
+	if (result)
+		keyring_wipe(ring);
+	return result;
+}
+
+/* The entry in the directory must survive a power cut as the rows sealed with the key will. */
+static int keyring_sync_dir(const char *path)
+{
+	char copy[PATH_MAX];
+
+	(void)snprintf(copy, sizeof(copy), "%s", path);
+	CLEANUP(close) int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	return fsync(dir) ? -errno : 0;
+}
+
+static int keyring_write(int fd, const struct keyring_key *key)
+{
+	char text[CRYPTO_TOKEN_TEXT_MAX], created[CLOCK_TEXT_MAX], line[256];
+
+	crypto_base64url(key->key, sizeof(key->key), text);
+	int len = snprintf(line, sizeof(line),
+			   "# sluice key ring: without it sealed incident details are lost\n"
+			   "%" PRIu32 " %s %s\n",
+			   key->id, text, clock_format(key->created_unix_ms, created));
+	ssize_t written = write(fd, line, (size_t)len);
+	int error = written < 0 ? -errno : written < len ? -ENOSPC : 0;
+	crypto_wipe(text, sizeof(text));
+	crypto_wipe(line, sizeof(line));
+	if (error)
+		return error;
+	return fsync(fd) ? -errno : 0;
+}
+
+int keyring_create(const char *path, struct keyring *ring, char *error)
+{
+	CLEANUP(close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int result = fd < 0 ? -errno : 0;
+
+	memset(ring, 0, sizeof(*ring));
+	if (!result) {
+		ring->count = 1;
+		ring->keys[0].id = 1;
+		ring->keys[0].created_unix_ms = clock_unix_ms();
+		crypto_random(ring->keys[0].key, CRYPTO_KEY_BYTES);
+		result = keyring_write(fd, &ring->keys[0]);
+		if (!result)
+			result = keyring_sync_dir(path);
+		if (result)
+			(void)unlink(path); /* half a key ring would only refuse the next start */
+	}
+	if (!result)
+		return 0;
+	keyring_wipe(ring);
+	(void)snprintf(error, KEYRING_ERROR_MAX, "cannot make the key ring %s: %s", path,
+		       strerror(-result));
+	return result;
+}
+
+void keyring_wipe(struct keyring *ring)
+{
+	crypto_wipe(ring, sizeof(*ring));
+}

@@ -1,0 +1,240 @@
+/*
+ * Opening and closing of the store as a whole: main.db first, as nothing works without it, then
+ * the vault, flows.db, the readers and the thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/store/internal.h"
+#include "agent/store/schema.h"
+#include "agent/util/crypto.h"
+
+/* The command line may write users while no service runs; longer than any commit of it. */
+#define MAIN_BUSY_MS 1000
+
+static char *path_join(const char *dir, const char *prefix, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s%s", dir, prefix, name) < 0 ? NULL : path;
+}
+
+static int store_set_paths(struct store *store, const struct store_options *options)
+{
+	const char *prefix = options->is_demo ? "demo-" : "";
+
+	store->dir = strdup(options->dir);
+	store->main_path = path_join(options->dir, prefix, "main.db");
+	store->main_wal_path = path_join(options->dir, prefix, "main.db-wal");
+	store->flows_path = path_join(options->dir, prefix, "flows.db");
+	store->flows_wal_path = path_join(options->dir, prefix, "flows.db-wal");
+	if (!store->dir || !store->main_path || !store->main_wal_path || !store->flows_path ||
+	    !store->flows_wal_path)
+		return -ENOMEM;
+	int error = pool_new(store->main_path, &store->main_readers);
+	return error ? error : pool_new(store->flows_path, &store->flows_readers);
+}
+
+static int main_check(struct db *main)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	char verdict[8] = "";
+
+	query_init(&query, main, "PRAGMA quick_check(1)");
+	int found = query_next(&query);
+	if (found > 0)
+		query_text(&query, 0, verdict, sizeof(verdict));
+	if (found < 0)
+		return found;
+	return strcmp(verdict, "ok") ? -EBADMSG : 0;
+}
+
+/* Reads only until the file is known to be good: a corrupt main.db stays byte for byte. */
+static int main_open(const char *path, bool is_relaxed, struct db **out)
+{
+	CLEANUP(db_close) struct db *main = NULL;
+	int error = db_open(path, DB_WRITE, MAIN_BUSY_MS, &main);
+
+	if (error)
+		return error;
+	db_leave_wal(main);
+	error = main_check(main);
+	if (!error)
+		error = db_exec(main, "PRAGMA journal_mode = WAL;"
+				      "PRAGMA journal_size_limit = 8388608");
+	if (!error)
+		error = db_exec(main, is_relaxed ? "PRAGMA synchronous = NORMAL"
+						 : "PRAGMA synchronous = FULL");
+	if (!error)
+		error = schema_migrate(main, &SCHEMA_MAIN);
+	if (error)
+		return error;
+	db_keep_wal(main);
+	*out = TAKE(main);
+	return 0;
+}
+
+static int store_fail(char *error, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int store_fail(char *error, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(error, STORE_ERROR_MAX, format, args); /* cut is fine */
+	va_end(args);
+	return code;
+}
+
+static int store_open_main(struct store *store, bool is_demo, char *error)
+{
+	int result = main_open(store->main_path, is_demo, &store->main);
+
+	switch (result) {
+	case 0:
+		return 0;
+	case -ESTALE:
+		return store_fail(error, result,
+				  "%.120s was written by a newer sluice: install that version "
+				  "again, or restore an older backup with `sluice restore FILE`",
+				  store->main_path);
+	case -EBADMSG:
+		return store_fail(error, result,
+				  "%.120s is corrupt and was left as it is: restore a backup with "
+				  "`sluice restore FILE`",
+				  store->main_path);
+	default:
+		return store_fail(error, result, "cannot open %.120s: %s", store->main_path,
+				  strerror(-result));
+	}
+}
+
+static int store_open_vault(struct store *store, const char *key_file, char *error)
+{
+	int sealed = incidents_are_sealed(store->main);
+
+	if (sealed < 0)
+		return store_fail(error, sealed, "cannot read %.120s: %s", store->main_path,
+				  strerror(-sealed));
+	int result = vault_open(key_file, !sealed, &store->vault, error);
+	return result ? result : incidents_check_vault(store->main, store->vault, error);
+}
+
+static int store_open_history(struct store *store, const struct store_options *options, char *error)
+{
+	struct history_options history = {
+		.path = store->flows_path,
+		.max_bytes = options->flows_max_bytes,
+		.max_age_s = options->flows_max_age_s,
+		.is_relaxed = options->is_demo,
+		.readers = store->flows_readers,
+	};
+	int result = history_open(&history, &store->history);
+
+	if (result == -ESTALE)
+		return store_fail(error, result,
+				  "%.120s was written by a newer sluice: install that version "
+				  "again, or move the file away to begin a new history",
+				  store->flows_path);
+	if (result)
+		return store_fail(error, result, "cannot open %.120s: %s", store->flows_path,
+				  strerror(-result));
+	return 0;
+}
+
+static int store_start_writer(struct store *store, uint64_t free_floor_bytes, char *error)
+{
+	struct writer_options writer = {
+		.dir = store->dir,
+		.flows_wal = store->flows_wal_path,
+		.main = store->main,
+		.history = store->history,
+		.free_floor_bytes = free_floor_bytes,
+	};
+	int64_t next_id = 0;
+	int result = db_read_int(store->main, "SELECT next FROM flow_ids", &next_id);
+
+	store->first_flow_id = (uint64_t)next_id;
+	if (!result)
+		result = writer_start(&writer, &store->writer);
+	if (result)
+		return store_fail(error, result, "cannot start the store's thread: %s",
+				  strerror(-result));
+	return 0;
+}
+
+int store_open(const struct store_options *options, struct store **out, char *error)
+{
+	CLEANUP(store_close) struct store *store = calloc(1, sizeof(*store));
+
+	error[0] = '\0';
+	if (!store)
+		return store_fail(error, -ENOMEM, "no memory for the store");
+	int result = crypto_init();
+	if (!result)
+		result = store_set_paths(store, options);
+	if (result)
+		return store_fail(error, result, "cannot prepare the store: %s", strerror(-result));
+	result = store_open_main(store, options->is_demo, error);
+	if (!result)
+		result = store_open_vault(store, options->key_file, error);
+	if (!result)
+		result = store_open_history(store, options, error);
+	if (!result)
+		result = store_start_writer(store, options->free_floor_bytes, error);
+	if (result)
+		return result;
+	error[0] = '\0'; /* a key ring made anew was missing at first */
+	*out = TAKE(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	writer_stop(store->writer);
+	/* Readers first: the last connection to close is the writer's, which tidies the WAL up. */
+	pool_free(store->flows_readers);
+	pool_free(store->main_readers);
+	history_close(store->history);
+	db_close(store->main);
+	vault_close(store->vault);
+	free(store->dir);
+	free(store->main_path);
+	free(store->main_wal_path);
+	free(store->flows_path);
+	free(store->flows_wal_path);
+	free(store);
+}
+
+bool store_flows_was_reset(const struct store *store)
+{
+	return history_was_reset(store->history);
+}
+
+uint64_t store_db_bytes(struct store *store)
+{
+	const char *const paths[] = { store->main_path, store->main_wal_path, store->flows_path,
+				      store->flows_wal_path };
+	uint64_t bytes = 0;
+	struct stat info;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (stat(paths[i], &info) == 0) /* a WAL may be absent */
+			bytes += (uint64_t)info.st_size;
+	return bytes;
+}
+
+int store_run_changed(struct query *query)
+{
+	int error = query_run(query);
+
+	if (error)
+		return error;
+	return db_changes(query->db) ? 0 : -ENOENT;
+}

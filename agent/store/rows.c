@@ -1,0 +1,147 @@
+/*
+ * What waits for the writer.
+ */
+#include "agent/store/rows.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/util/queue.h"
+
+struct rows {
+	pthread_mutex_t lock; /* of open, totals and the queue's order */
+	struct row_batch *open;
+	struct queue *full;
+	struct totals totals[ROWS_TOTALS_MAX]; /* a ring */
+	size_t totals_first, totals_count;
+	atomic_uint_fast64_t lost;
+};
+
+int rows_new(struct rows **out)
+{
+	CLEANUP(rows_free) struct rows *rows = calloc(1, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&rows->lock, NULL); /* cannot fail with default attributes */
+	int error = queue_new(ROWS_BATCHES, &rows->full);
+	if (error)
+		return error;
+	*out = TAKE(rows);
+	return 0;
+}
+
+void rows_free(struct rows *rows)
+{
+	if (!rows)
+		return;
+	for (struct row_batch *batch = rows->full ? queue_pop(rows->full) : NULL; batch;
+	     batch = queue_pop(rows->full))
+		free(batch);
+	queue_free(rows->full);
+	free(rows->open);
+	(void)pthread_mutex_destroy(&rows->lock);
+	free(rows);
+}
+
+/* Hand the open batch over if it is full. -EAGAIN: it stays open, and full. */
+static int rows_hand_over_locked(struct rows *rows)
+{
+	if (!rows->open || rows->open->count < ROWS_PER_BATCH)
+		return 0;
+	int error = queue_push(rows->full, rows->open);
+	if (!error)
+		rows->open = NULL;
+	return error;
+}
+
+static int rows_add_flow_locked(struct rows *rows, const struct flow *flow)
+{
+	int error = rows_hand_over_locked(rows);
+
+	if (error)
+		return error;
+	if (!rows->open) {
+		rows->open = malloc(sizeof(*rows->open));
+		if (!rows->open)
+			return -ENOMEM;
+		rows->open->count = 0;
+	}
+	flow_row_from(flow, &rows->open->rows[rows->open->count++]);
+	(void)rows_hand_over_locked(rows); /* refused: the next row tries again */
+	return 0;
+}
+
+int rows_add_flow(struct rows *rows, const struct flow *flow)
+{
+	(void)pthread_mutex_lock(&rows->lock);
+	int error = rows_add_flow_locked(rows, flow);
+	(void)pthread_mutex_unlock(&rows->lock);
+	if (error)
+		rows_count_lost(rows, 1);
+	return error;
+}
+
+int rows_add_totals(struct rows *rows, const struct totals *totals)
+{
+	(void)pthread_mutex_lock(&rows->lock);
+	bool fits = rows->totals_count < ROWS_TOTALS_MAX;
+	if (fits) {
+		size_t at = (rows->totals_first + rows->totals_count++) % ROWS_TOTALS_MAX;
+
+		rows->totals[at] = *totals;
+	}
+	(void)pthread_mutex_unlock(&rows->lock);
+	if (!fits)
+		rows_count_lost(rows, 1);
+	return fits ? 0 : -EAGAIN;
+}
+
+uint64_t rows_lost(const struct rows *rows)
+{
+	return atomic_load(&rows->lost);
+}
+
+void rows_count_lost(struct rows *rows, uint64_t count)
+{
+	(void)atomic_fetch_add(&rows->lost, count);
+}
+
+int rows_fd(const struct rows *rows)
+{
+	return queue_fd(rows->full);
+}
+
+struct row_batch *rows_take(struct rows *rows, bool partial)
+{
+	struct row_batch *batch = queue_pop(rows->full);
+
+	if (batch || !partial)
+		return batch;
+	(void)pthread_mutex_lock(&rows->lock);
+	/* Between the look at the queue and the lock a full batch may have come: it is older. */
+	batch = queue_pop(rows->full);
+	if (!batch)
+		batch = TAKE(rows->open);
+	(void)pthread_mutex_unlock(&rows->lock);
+	return batch;
+}
+
+size_t rows_peek_totals(struct rows *rows, struct totals *out, size_t max)
+{
+	(void)pthread_mutex_lock(&rows->lock);
+	size_t count = rows->totals_count < max ? rows->totals_count : max;
+	for (size_t i = 0; i < count; i++)
+		out[i] = rows->totals[(rows->totals_first + i) % ROWS_TOTALS_MAX];
+	(void)pthread_mutex_unlock(&rows->lock);
+	return count;
+}
+
+void rows_drop_totals(struct rows *rows, size_t count)
+{
+	(void)pthread_mutex_lock(&rows->lock);
+	rows->totals_first = (rows->totals_first + count) % ROWS_TOTALS_MAX;
+	rows->totals_count -= count;
+	(void)pthread_mutex_unlock(&rows->lock);
+}

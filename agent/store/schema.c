@@ -1,0 +1,192 @@
+/*
+ * Both databases as they grew. A released migration is never edited: add one below it.
+ * Times are unix ms unless the name says _s; addresses are 4 or 16 bytes in network order.
+ */
+#include "agent/store/schema.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "agent/store/db.h"
+
+static const char *const MAIN_MIGRATIONS[] = {
+	/* 1: the first shape */
+	"CREATE TABLE users ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	/* NOCASE here only refuses a second 'Admin'; who logs in writes the name exactly. */
+	"  name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+	"  email TEXT UNIQUE COLLATE NOCASE," /* NULL when not given */
+	"  password_hash TEXT NOT NULL,"
+	"  role INTEGER NOT NULL,"
+	"  disabled INTEGER NOT NULL,"
+	"  must_change INTEGER NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  last_login_unix_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE sessions ("
+	"  id_hash BLOB PRIMARY KEY,"
+	"  user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+	"  csrf BLOB NOT NULL,"
+	"  peer BLOB,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  seen_unix_ms INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX sessions_by_user ON sessions(user_id);"
+	"CREATE TABLE blocks ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  rule_id INTEGER NOT NULL,"
+	"  addr BLOB NOT NULL,"
+	"  prefix_len INTEGER NOT NULL,"
+	"  action INTEGER NOT NULL,"
+	"  direction INTEGER NOT NULL,"
+	"  proto INTEGER NOT NULL,"
+	"  port INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL," /* 0: active */
+	"  source INTEGER NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  expires_unix_ms INTEGER NOT NULL,"
+	"  ended_unix_ms INTEGER NOT NULL,"
+	"  incident_id INTEGER NOT NULL,"
+	"  author TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  hit_packets INTEGER NOT NULL,"
+	"  hit_bytes INTEGER NOT NULL,"
+	"  hit_last_unix_ms INTEGER NOT NULL"
+	") STRICT;"
+	/* Two active rows for one rule of the kernel, or one scope, would fight over its hits. */
+	"CREATE UNIQUE INDEX blocks_active_rule ON blocks(rule_id) WHERE state = 0;"
+	"CREATE UNIQUE INDEX blocks_active_scope"
+	"  ON blocks(addr, prefix_len, direction, proto, port) WHERE state = 0;"
+	"CREATE TABLE safe ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  addr BLOB NOT NULL,"
+	"  prefix_len INTEGER NOT NULL,"
+	"  note TEXT NOT NULL,"
+	"  author TEXT NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  UNIQUE (addr, prefix_len)"
+	") STRICT;"
+	"CREATE TABLE incidents ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  detector TEXT NOT NULL," /* its name: numbers move when detectors are added */
+	"  severity INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  proto INTEGER NOT NULL,"
+	"  score REAL NOT NULL,"
+	"  src BLOB,"
+	"  dst BLOB,"
+	"  dst_port INTEGER NOT NULL,"
+	"  first_unix_ms INTEGER NOT NULL,"
+	"  last_unix_ms INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX incidents_by_source ON incidents(src, detector, first_unix_ms);"
+	/* Apart, so that lists and counts never page through sealed bytes. */
+	"CREATE TABLE incident_details ("
+	"  incident_id INTEGER PRIMARY KEY REFERENCES incidents(id) ON DELETE CASCADE,"
+	"  key_id INTEGER NOT NULL,"
+	"  sealed BLOB NOT NULL"
+	") STRICT;"
+	"CREATE INDEX incident_details_by_key ON incident_details(key_id);"
+	"CREATE TABLE audit ("
+	"  id INTEGER PRIMARY KEY,"
+	"  time_unix_ms INTEGER NOT NULL,"
+	"  who TEXT NOT NULL,"
+	"  peer BLOB,"
+	"  action TEXT NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  detail TEXT NOT NULL,"
+	"  prev_hash BLOB NOT NULL,"
+	"  hash BLOB NOT NULL"
+	") STRICT;"
+	"CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"
+	"  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+	"CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
+	"  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+	"CREATE TABLE settings ("
+	"  key TEXT PRIMARY KEY,"
+	"  value TEXT NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	/* Flow ids below this one may be taken; here, so that it outlives a lost flows.db. */
+	"CREATE TABLE flow_ids (next INTEGER NOT NULL) STRICT;"
+	"INSERT INTO flow_ids VALUES (1);",
+};
+
+#define TOTALS_COLUMNS                        \
+	"  unix_s INTEGER PRIMARY KEY,"       \
+	"  packets_in INTEGER NOT NULL,"      \
+	"  bytes_in INTEGER NOT NULL,"        \
+	"  packets_out INTEGER NOT NULL,"     \
+	"  bytes_out INTEGER NOT NULL,"       \
+	"  dropped_packets INTEGER NOT NULL," \
+	"  dropped_bytes INTEGER NOT NULL,"   \
+	"  new_flows INTEGER NOT NULL"
+
+static const char *const FLOWS_MIGRATIONS[] = {
+	/* 1: totals; the hourly tables are made as hours come (SCHEMA_HOUR_CREATE) */
+	"CREATE TABLE totals_second (" TOTALS_COLUMNS ") STRICT;"
+	"CREATE TABLE totals_minute (" TOTALS_COLUMNS ") STRICT;",
+};
+
+/*
+ * Small integers first in mind: SQLite stores 0 and 1 in no byte and others in as few as they
+ * need, so an IPv4 row takes about 55 bytes (bench_store). "flags" holds enum flow_state, then
+ * bit 2: the initiator's packets come in, bit 3: last record of the flow, from bit 4: interface
+ * index. "tcp_flags" is out << 8 | in. end_ms counts from the hour's begin, so it needs 3 bytes.
+ */
+const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS %s ("
+				  "  id INTEGER NOT NULL,"
+				  "  end_ms INTEGER NOT NULL,"
+				  "  duration_ms INTEGER NOT NULL,"
+				  "  src BLOB NOT NULL,"
+				  "  dst BLOB NOT NULL,"
+				  "  src_port INTEGER NOT NULL,"
+				  "  dst_port INTEGER NOT NULL,"
+				  "  proto INTEGER NOT NULL,"
+				  "  vlan INTEGER NOT NULL,"
+				  "  flags INTEGER NOT NULL,"
+				  "  tcp_flags INTEGER NOT NULL,"
+				  "  packets_out INTEGER NOT NULL,"
+				  "  bytes_out INTEGER NOT NULL,"
+				  "  packets_in INTEGER NOT NULL,"
+				  "  bytes_in INTEGER NOT NULL"
+				  ") STRICT";
+
+const char SCHEMA_HOUR_INSERT[] = "INSERT INTO %s VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+
+const struct schema SCHEMA_MAIN = { MAIN_MIGRATIONS,
+				    sizeof(MAIN_MIGRATIONS) / sizeof(MAIN_MIGRATIONS[0]) };
+const struct schema SCHEMA_FLOWS = { FLOWS_MIGRATIONS,
+				     sizeof(FLOWS_MIGRATIONS) / sizeof(FLOWS_MIGRATIONS[0]) };
+
+static int schema_step(struct db *db, const struct schema *schema, size_t index)
+{
+	char version[48]; /* PRAGMA takes no bound value; this is our own small number */
+	int error = db_begin(db);
+
+	(void)snprintf(version, sizeof(version), "PRAGMA user_version = %zu", index + 1);
+	if (!error)
+		error = db_exec(db, schema->migrations[index]);
+	if (!error)
+		error = db_exec(db, version);
+	if (!error)
+		error = db_commit(db);
+	if (error)
+		db_rollback(db);
+	return error;
+}
+
+int schema_migrate(struct db *db, const struct schema *schema)
+{
+	int64_t version;
+	int error = db_read_int(db, "PRAGMA user_version", &version);
+
+	if (error)
+		return error;
+	if (version < 0 || (uint64_t)version > schema->count)
+		return -ESTALE;
+	for (size_t i = (size_t)version; i < schema->count && !error; i++)
+		error = schema_step(db, schema, i);
+	return error;
+}

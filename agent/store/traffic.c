@@ -1,0 +1,55 @@
+/*
+ * The public face of flows.db: rows and totals in, sums out.
+ */
+#include <errno.h>
+
+#include "agent/store/internal.h"
+#include "agent/store/totals.h"
+
+/* 2000 years in seconds keeps the arithmetic of steps far from overflow. */
+#define UNIX_S_MAX (2000LL * 366 * 86400)
+
+int store_flow_add(struct store *store, const struct flow *flow)
+{
+	return writer_add_flow(store->writer, flow);
+}
+
+int store_totals_add(struct store *store, const struct totals *totals)
+{
+	return writer_add_totals(store->writer, totals);
+}
+
+int store_totals_add_many(struct store *store, const struct totals *totals, size_t count)
+{
+	return writer_order_minutes(store->writer, totals, count);
+}
+
+uint64_t store_rows_lost(struct store *store)
+{
+	return writer_rows_lost(store->writer);
+}
+
+uint64_t store_next_flow_id(struct store *store)
+{
+	return store->first_flow_id;
+}
+
+int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_s, int64_t step_s,
+		      struct totals *out, size_t max)
+{
+	CLEANUP(lease_end) struct lease lease = { 0 };
+
+	if (from_unix_s < 0 || to_unix_s < from_unix_s || to_unix_s > UNIX_S_MAX || step_s <= 0 ||
+	    step_s > UNIX_S_MAX)
+		return -EINVAL;
+	uint64_t steps = (uint64_t)((to_unix_s - from_unix_s + step_s - 1) / step_s);
+	size_t count = steps < max ? (size_t)steps : max;
+	if (!count)
+		return 0;
+	int error = lease_begin(&lease, store->flows_readers);
+	if (!error)
+		error = totals_sum(lease.db, from_unix_s, step_s, out, count);
+	if (error == -EBADMSG && lease.db)
+		pool_report_corrupt(store->flows_readers, db_generation(lease.db));
+	return error ? error : (int)count;
+}

@@ -1,0 +1,153 @@
+/*
+ * Sealing and unsealing of records.
+ */
+#include "agent/store/vault.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/store/keyring.h"
+#include "agent/util/crypto.h"
+
+#define VAULT_ERROR_MAX 256
+
+/* Record version 1; what is bound to a record changes only with it. */
+#define VAULT_VERSION 1
+/* version u8, key id u32 little endian */
+#define VAULT_HEADER_BYTES 5
+#define VAULT_OVERHEAD	   (VAULT_HEADER_BYTES + CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
+/* table, columns and three numbers */
+#define VAULT_AAD_MAX 256
+
+struct vault {
+	struct keyring ring;
+};
+
+static int vault_find_file(const char *key_file, char path[static PATH_MAX])
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+
+	if (credentials && *credentials) {
+		int len = snprintf(path, PATH_MAX, "%s/secret.key", credentials);
+
+		if (len < PATH_MAX && access(path, F_OK) == 0)
+			return 0;
+	}
+	return snprintf(path, PATH_MAX, "%s", key_file) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int vault_open(const char *key_file, bool may_create, struct vault **out, char *error)
+{
+	CLEANUP(vault_close) struct vault *vault = calloc(1, sizeof(*vault));
+	char path[PATH_MAX];
+
+	if (!vault)
+		return -ENOMEM;
+	int result = vault_find_file(key_file, path);
+	if (result)
+		return result;
+	result = keyring_load(path, &vault->ring, error);
+	if (result == -ENOENT && may_create) {
+		result = keyring_create(path, &vault->ring, error);
+	} else if (result == -ENOENT) {
+		(void)snprintf(error, VAULT_ERROR_MAX,
+			       "sealed incidents exist but the key ring %.120s is missing: put the "
+			       "key ring of this database back",
+			       path);
+		result = -ENOKEY;
+	}
+	if (result)
+		return result;
+	*out = TAKE(vault);
+	return 0;
+}
+
+void vault_close(struct vault *vault)
+{
+	if (!vault)
+		return;
+	keyring_wipe(&vault->ring);
+	free(vault);
+}
+
+static const uint8_t *vault_find_key(const struct vault *vault, uint32_t key_id)
+{
+	for (unsigned int i = 0; i < vault->ring.count; i++)
+		if (vault->ring.keys[i].id == key_id)
+			return vault->ring.keys[i].key;
+	return NULL;
+}
+
+bool vault_has_key(const struct vault *vault, uint32_t key_id)
+{
+	return vault_find_key(vault, key_id) != NULL;
+}
+
+uint32_t vault_write_key(const struct vault *vault)
+{
+	return vault->ring.keys[vault->ring.count - 1].id;
+}
+
+/* Names of tables and columns hold no '|', so no two places have the same bytes. */
+static int vault_aad(const struct vault_place *place, uint32_t key_id, char aad[VAULT_AAD_MAX])
+{
+	int len = snprintf(aad, VAULT_AAD_MAX, "%s|%" PRId64 "|%s|%" PRIu32 "|%d", place->table,
+			   place->row, place->columns, key_id, VAULT_VERSION);
+
+	return len < VAULT_AAD_MAX ? len : -E2BIG;
+}
+
+size_t vault_sealed_len(size_t len)
+{
+	return len + VAULT_OVERHEAD;
+}
+
+int vault_seal(const struct vault *vault, const struct vault_place *place, const void *plain,
+	       size_t len, uint8_t *out)
+{
+	uint32_t key_id = vault_write_key(vault);
+	char aad[VAULT_AAD_MAX];
+	int aad_len = vault_aad(place, key_id, aad);
+
+	if (aad_len < 0)
+		return aad_len;
+	out[0] = VAULT_VERSION;
+	for (int i = 0; i < 4; i++)
+		out[1 + i] = (uint8_t)(key_id >> (8 * i));
+	return crypto_seal(vault_find_key(vault, key_id), aad, (size_t)aad_len, plain, len,
+			   out + VAULT_HEADER_BYTES);
+}
+
+int vault_unseal(const struct vault *vault, const struct vault_place *place, const uint8_t *sealed,
+		 size_t sealed_len, uint8_t **plain, size_t *len)
+{
+	uint32_t key_id = 0;
+	char aad[VAULT_AAD_MAX];
+
+	if (sealed_len < VAULT_OVERHEAD || sealed[0] != VAULT_VERSION)
+		return -EBADMSG;
+	for (int i = 0; i < 4; i++)
+		key_id |= (uint32_t)sealed[1 + i] << (8 * i);
+	const uint8_t *key = vault_find_key(vault, key_id);
+	if (!key)
+		return -ENOKEY;
+	int aad_len = vault_aad(place, key_id, aad);
+	if (aad_len < 0)
+		return aad_len;
+	size_t plain_len = sealed_len - VAULT_OVERHEAD;
+	CLEANUP(free) uint8_t *memory = malloc(plain_len + 1);
+	if (!memory)
+		return -ENOMEM;
+	int error = crypto_open(key, aad, (size_t)aad_len, sealed + VAULT_HEADER_BYTES,
+				sealed_len - VAULT_HEADER_BYTES, memory);
+	if (error)
+		return error;
+	memory[plain_len] = '\0';
+	*plain = TAKE(memory);
+	*len = plain_len;
+	return 0;
+}

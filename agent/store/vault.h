@@ -1,0 +1,51 @@
+/*
+ * The vault: seals the details of incidents, one XChaCha20-Poly1305 record each, bound to its
+ * table, row, columns and key. A record is {version, key id, nonce, ciphertext, tag}. Read-only
+ * after vault_open, so any thread may use it.
+ */
+#ifndef SLUICE_STORE_VAULT_H
+#define SLUICE_STORE_VAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+
+struct vault;
+
+/* What a record belongs to; moved to another place it does not open. */
+struct vault_place {
+	const char *table;
+	int64_t row;
+	const char *columns;
+};
+
+/*
+ * vault_open - load $CREDENTIALS_DIRECTORY/secret.key if there is one, else @key_file.
+ * @may_create: no sealed row exists yet, so a missing ring is a first start
+ * @error: at least 256 bytes, one sentence with the remedy
+ * Returns 0, -ENOKEY when the ring is missing and may not be made, or of keyring_load.
+ */
+int vault_open(const char *key_file, bool may_create, struct vault **out, char *error);
+/* vault_close - wipes the keys. Accepts NULL. */
+void vault_close(struct vault *vault);
+DEFINE_CLEANUP(vault_close, struct vault)
+
+bool vault_has_key(const struct vault *vault, uint32_t key_id);
+/* vault_write_key - id of the key that seals. */
+uint32_t vault_write_key(const struct vault *vault);
+
+/* vault_sealed_len - of a record over @len bytes. */
+size_t vault_sealed_len(size_t len);
+/* vault_seal - @out: vault_sealed_len(@len) bytes. Returns 0 or an error of crypto_seal. */
+int vault_seal(const struct vault *vault, const struct vault_place *place, const void *plain,
+	       size_t len, uint8_t *out);
+/*
+ * vault_unseal - the plain bytes, followed by a NUL; the caller wipes and frees them.
+ * Returns 0, -ENOKEY, -ENOMEM, or -EBADMSG: changed, moved, or sealed with another key.
+ */
+int vault_unseal(const struct vault *vault, const struct vault_place *place, const uint8_t *sealed,
+		 size_t sealed_len, uint8_t **plain, size_t *len);
+
+#endif
