@@ -1,0 +1,68 @@
+"""
+Pictures of every page in both themes and two widths, from the mock or a running instance.
+
+usage: screenshots.py OUT_DIR [page ...]     the mock; pages by name, all without any
+"""
+
+import pathlib
+import sys
+import time
+
+from browser import Browser
+from mock_server import Server
+
+PAGES = {"overview": "/dashboard", "flows": "/flows", "flows-filter": "/flows?q=proto:udp",
+         "flows-none": "/flows?q=ip:203.0.113.250", "incidents": "/incidents",
+         "incident": "/incidents/10", "incident-low": "/incidents/8", "blocks": "/blocks",
+         "blocks-safe": "/blocks?value=192.168.10.1", "password": "/password",
+         "logout": "/logout", "notfound": "/nowhere"}
+OUTSIDE = {"login": ("none", "/login"), "setup": ("setup", "/setup#mock-token"),
+           "needs-setup": ("setup", "/login"), "viewer-incident": ("viewer", "/incidents/10"),
+           "viewer-blocks": ("viewer", "/blocks")}
+VIEWS = [("wide", 1280, 900), ("phone", 390, 844)]
+
+
+def shoot(browser, url, out, name):
+    """One page in all four ways; prints what went wrong in it."""
+    for label, width, height in VIEWS:
+        for scheme in ("light", "dark"):
+            browser.size(width, height, scheme)
+            browser.open("about:blank")
+            browser.open(url)
+            browser.wait("document.querySelector('h1') !== null")
+            time.sleep(1.6)  # let the second's snapshot and the chart arrive
+            browser.driver.save_screenshot(str(out / ("%s-%s-%s.png" % (name, label, scheme))))
+            extra = browser.js("return document.documentElement.scrollWidth - innerWidth")
+            if extra > 0:
+                print(name, label, "scrolls sideways by", extra)
+            for error in browser.errors():
+                print(name, label, error)
+
+
+def main():
+    """All wanted pages."""
+    out = pathlib.Path(sys.argv[1])
+    wanted = sys.argv[2:]
+    out.mkdir(parents=True, exist_ok=True)
+    browser = Browser()
+    servers = {}
+    jobs = [(n, "admin", p) for n, p in PAGES.items()]
+    jobs += [(n, role, p) for n, (role, p) in OUTSIDE.items()]
+    try:
+        for name, role, path in jobs:
+            if wanted and name not in wanted:
+                continue
+            if role not in servers:
+                servers[role] = Server(role=role).start()
+            shoot(browser, servers[role].url + path, out, name)
+        for role, server in servers.items():
+            for report in server.state.csp_reports:
+                print(role, "CSP", report)
+    finally:
+        browser.close()
+        for server in servers.values():
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+// Start and routing: one table of paths, one view at a time, the frame around it. Owns the
+// current view and the address bar.
+
+import { onSession } from "./api.js";
+import { startLive, stopLive, subscribe } from "./live.js";
+import { forget, loadSession, session } from "./session.js";
+import { mountShell } from "./shell.js";
+import { watchOpenIncidents } from "./open_incidents.js";
+import { button, fill, h, startClock } from "./ui.js";
+import { clean } from "./format.js";
+import { overviewView } from "./views/overview.js";
+
+// Views load when first visited; the overview comes with the first page.
+const ROUTES = [
+	[/^\/dashboard$/, async () => overviewView],
+	[/^\/flows$/, async () => (await import("./views/flows.js")).flowsView],
+	[/^\/incidents$/, async () => (await import("./views/incidents.js")).incidentsView],
+	[/^\/incidents\/(\d{1,18})$/, async () => (await import("./views/incident.js")).incidentView],
+	[/^\/blocks$/, async () => (await import("./views/blocks.js")).blocksView],
+	[/^\/password$/, async () => (await import("./views/account.js")).passwordView],
+	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
+];
+
+const root = document.getElementById("app");
+const app = { shell: null, view: null, turn: 0, ends: [] };
+
+function endView() {
+	app.view?.stop?.();
+	app.view = null;
+}
+
+function enterShell() {
+	if (app.shell) {
+		return;
+	}
+	startLive();
+	app.shell = mountShell(root);
+	app.ends = [watchOpenIncidents((n) => app.shell?.openIncidents(n)),
+		subscribe("logout", sessionEnded)];
+}
+
+function leaveShell(tellOthers = false) {
+	endView();
+	app.ends.forEach((end) => end());
+	app.ends = [];
+	app.shell?.stop();
+	app.shell = null;
+	stopLive(tellOthers);
+}
+
+function context(match) {
+	return {
+		params: match ? match.slice(1) : [],
+		query: new URLSearchParams(location.search),
+		navigate,
+		setQuery(values) {
+			const text = new URLSearchParams(Object.entries(values).filter(([, v]) => v)).toString();
+			history.replaceState(null, "", location.pathname + (text ? `?${text}` : ""));
+		},
+		entered,
+		loggedOut: () => {
+			leaveShell(true);
+			navigate("/login");
+		},
+	};
+}
+
+/** After login, set-up or a password change: go where the visitor wanted to. */
+function entered() {
+	const next = new URLSearchParams(location.search).get("next") || "";
+	// only a path of this site: one slash, then no second slash or backslash
+	navigate(/^\/(?![/\\])[\w\-./?=&:%+~,*@]*$/.test(next) ? next : "/dashboard");
+}
+
+async function show(load, match, where) {
+	const turn = ++app.turn;
+	endView();
+	let view;
+	try {
+		view = (await load())(context(match));
+	} catch (error) {
+		view = {
+			title: "Not loaded",
+			element: h("div", { class: "empty failure" },
+				h("h1", {}, "This page could not be loaded"), h("p", {}, clean(error.message, 200)),
+				button("Try again", { on: () => route() })),
+		};
+	}
+	if (turn !== app.turn) {
+		view.stop?.();
+		return; // the visitor went on meanwhile
+	}
+	app.view = view;
+	document.title = `${view.title} · Sluice`;
+	fill(where, view.element);
+	view.start?.();
+	window.scrollTo(0, 0);
+	where.querySelector("h1")?.setAttribute("tabindex", "-1");
+	where.querySelector("[data-focus]")?.focus();
+}
+
+async function showOutside(name) {
+	leaveShell();
+	const load = async () => (await import("./views/account.js"))[name];
+	await show(load, null, root);
+}
+
+async function route() {
+	const path = location.pathname.replace(/\/+$/, "") || "/";
+	const { user, needs_setup: needsSetup } = session();
+	if (!user) {
+		if (path === "/setup") {
+			await showOutside("setupView");
+		} else if (path === "/login") {
+			await showOutside(needsSetup ? "needsSetupView" : "loginView");
+		} else {
+			const next = path === "/" || path === "/logout" ? "" : location.pathname + location.search;
+			history.replaceState(null, "", "/login" + (next ? `?${new URLSearchParams({ next })}` : ""));
+			await route();
+		}
+		return;
+	}
+	if (user.must_change) {
+		await showOutside("mustChangeView");
+		return;
+	}
+	if (path === "/" || path === "/login" || path === "/setup") {
+		history.replaceState(null, "", "/dashboard");
+		await route();
+		return;
+	}
+	enterShell();
+	app.shell.select(path);
+	for (const [pattern, load] of ROUTES) {
+		const match = pattern.exec(path);
+		if (match) {
+			await show(load, match, app.shell.main);
+			return;
+		}
+	}
+	await show(async () => (await import("./views/notfound.js")).notFoundView, null, app.shell.main);
+}
+
+/** Go to a path of this application. @param {string} path */
+export function navigate(path) {
+	history.pushState(null, "", path);
+	route();
+}
+
+function sessionEnded() {
+	if (!session().user) {
+		return;
+	}
+	forget();
+	leaveShell();
+	route();
+}
+
+async function mustChange() {
+	await loadSession();
+	route();
+}
+
+function onClick(event) {
+	const anchor = event.target.closest("a[href]");
+	if (!anchor || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey
+		|| event.shiftKey || event.altKey || anchor.target || anchor.origin !== location.origin
+		|| anchor.getAttribute("href").startsWith("#")) {
+		return;
+	}
+	event.preventDefault();
+	navigate(anchor.pathname + anchor.search);
+	app.shell?.main.focus({ preventScroll: true });
+}
+
+async function boot() {
+	try {
+		await loadSession();
+	} catch (error) {
+		fill(root, h("main", { id: "main", class: "outside" }, h("div", { class: "empty failure" },
+			h("h1", {}, "Sluice does not answer"), h("p", {}, clean(error.message, 200)),
+			button("Try again", { on: boot }))));
+		return;
+	}
+	await route();
+}
+
+startClock();
+onSession({ ended: sessionEnded, mustChange });
+document.addEventListener("click", onClick);
+window.addEventListener("popstate", route);
+boot();

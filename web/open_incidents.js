@@ -1,0 +1,60 @@
+// The count of open incidents by severity: kept current for the navigation and the overview.
+
+import { get } from "./api.js";
+import { subscribe } from "./live.js";
+
+const LIMIT = 200; // counted exactly up to here, "200+" beyond
+const SETTLE_MS = 400; // many events at once make one request
+
+const listeners = new Set();
+let newest = null;
+
+async function count() {
+	const { items, next } = await get("/incidents", { state: "open", limit: LIMIT });
+	const counts = { high: 0, medium: 0, low: 0, total: items.length, more: Boolean(next) };
+	for (const { severity } of items) {
+		counts[severity] = (counts[severity] || 0) + 1;
+	}
+	newest = counts;
+	listeners.forEach((fn) => fn(counts));
+}
+
+/**
+ * Keep counting until ended.
+ * @param {(total: number) => void} onTotal
+ * @returns {() => void}
+ */
+export function watchOpenIncidents(onTotal) {
+	let timer = 0;
+	const again = () => {
+		clearTimeout(timer);
+		timer = setTimeout(() => count().catch(() => {
+			// the connection banner says it; the next event or the next resume asks again
+		}), SETTLE_MS);
+	};
+	const forward = (counts) => onTotal(counts.total);
+	listeners.add(forward);
+	const ends = ["new_incident", "incident", "incidents_update", "resume"]
+		.map((name) => subscribe(name, again));
+	again();
+	return () => {
+		clearTimeout(timer);
+		newest = null;
+		listeners.delete(forward);
+		ends.forEach((end) => end());
+	};
+}
+
+/**
+ * Hear the counts, at once if they are known.
+ * @param {(counts: {high: number, medium: number, low: number, total: number,
+ *          more: boolean}) => void} fn
+ * @returns {() => void}
+ */
+export function onOpenIncidents(fn) {
+	listeners.add(fn);
+	if (newest) {
+		fn(newest);
+	}
+	return () => listeners.delete(fn);
+}

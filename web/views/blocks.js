@@ -1,0 +1,214 @@
+// Blocks: the form that makes one (with a look before the leap), the list with hits live, and the
+// safe list beside it.
+
+import { get, post, remove } from "../api.js";
+import { bytes, capital, clean, count } from "../format.js";
+import { field, form, LIFETIMES } from "../forms.js";
+import { icon } from "../icons.js";
+import { subscribe } from "../live.js";
+import { may, whyNot } from "../session.js";
+import { createTable } from "../table.js";
+import { button, confirmDialog, empty, failure, fill, h, link, mono, name, panel, setText, time,
+	toast } from "../ui.js";
+import { safePanel } from "./safe.js";
+
+const REFRESH_MS = 2000;
+const LOOK_MS = 300;
+const LIMIT = 500;
+
+const VERDICTS = {
+	pass: ["ok", "Not blocked, not on the safe list: it can be blocked."],
+	drop: ["blocks", "Already blocked."],
+	safe: ["shield", "On the safe list: it will be refused."],
+};
+
+/** Says while typing what the kernel would do with this address today. */
+function preview(input) {
+	const element = h("p", { class: "preview", role: "status" });
+	let timer = 0;
+	async function look() {
+		const value = input.value.trim();
+		if (value.length < 3) {
+			fill(element);
+			return;
+		}
+		try {
+			const answer = await get("/blocks/test", { value });
+			if (input.value.trim() !== value) {
+				return;
+			}
+			const [picture, text] = VERDICTS[answer.verdict] || VERDICTS.pass;
+			element.dataset.verdict = answer.verdict;
+			fill(element, icon(picture), h("span", {}, text, " ",
+				answer.reason ? name(answer.reason, 200) : ""));
+		} catch {
+			fill(element); // the form itself reports a wrong address
+		}
+	}
+	const later = () => {
+		clearTimeout(timer);
+		timer = setTimeout(look, LOOK_MS);
+	};
+	input.addEventListener("input", later);
+	return { element, look: later };
+}
+
+function addPanel(initial, added) {
+	const why = whyNot("admin", "Blocking");
+	const disabled = Boolean(why);
+	const fields = {
+		value: field({ name: "value", label: "Address or prefix", required: true, value: initial,
+			placeholder: "192.0.2.7 or 2001:db8::/48", disabled, maxlength: 64 }),
+		ttl: field({ name: "ttl", label: "For", options: LIFETIMES, value: "24h", disabled }),
+		direction: field({ name: "direction", label: "Direction", disabled, value: "both",
+			options: [["both", "both ways"], ["in", "coming in"], ["out", "going out"]] }),
+		action: field({ name: "action", label: "Action", disabled, value: "drop",
+			options: [["drop", "drop"], ["count", "count only"]] }),
+		reason: field({ name: "reason", label: "Reason", placeholder: "why, for whoever reads it later",
+			disabled, maxlength: 500, wide: true }),
+	};
+	const look = preview(fields.value.input);
+	fields.value.element.append(look.element);
+	if (initial) {
+		look.look();
+	}
+	return panel("Block an address", { class: "panel-add" }, form({
+		fields, submit: "Block", kind: "danger", icon: "blocks", why, class: "form-grid",
+		run: async (values, element) => {
+			const block = await post("/blocks", values);
+			toast(`${block.value} is blocked.`);
+			element.reset();
+			fields.value.input.value = "";
+			fields.reason.input.value = "";
+			fill(look.element);
+			added();
+		},
+	}));
+}
+
+function askRemove(block, removed) {
+	confirmDialog({
+		title: `Remove the block of ${clean(block.value, 64)}?`, confirm: "Remove block",
+		body: [h("p", {}, "Its packets pass again from the next one on. So far ",
+			h("strong", {}, count(block.hits)), " packets were dropped.")],
+		run: async () => {
+			await remove(`/blocks/${Number(block.id)}`);
+			toast(`${block.value} passes again.`);
+			removed();
+		},
+	});
+}
+
+function scope(b) {
+	const direction = { both: "both ways", in: "in", out: "out" }[b.direction] || b.direction;
+	const proto = b.proto && !["any", "0"].includes(String(b.proto)) ? ` ${clean(b.proto, 8)}` : "";
+	return `${direction}${proto}${b.port ? ` port ${b.port}` : ""}`
+		+ `${b.action === "count" ? ", count only" : ""}`;
+}
+
+function endCell(b) {
+	if (b.state !== "active") {
+		return h("span", { class: "badge" }, capital(b.state));
+	}
+	return b.confirm_by ? h("span", { class: "badge badge-wait" }, "confirm ", time(b.confirm_by))
+		: time(b.expires, "until removed");
+}
+
+function removeCell(b, removed) {
+	if (b.state !== "active") {
+		return "";
+	}
+	const why = whyNot("admin", "Removing a block");
+	return button("Remove", { kind: "quiet small", why, label: `Remove the block of ${b.value}`,
+		on: () => askRemove(b, removed) });
+}
+
+function columns(removed) {
+	return [
+		{ key: "value", label: "Blocked", class: "addr", value: (b) => b.value,
+			cell: (b) => link(`/flows?q=${encodeURIComponent(`ip:${b.value}`)}`, {
+				title: "Show its flows",
+			}, mono(b.value)) },
+		{ key: "hits", label: "Dropped", class: "num", first: "desc", value: (b) => b.hits,
+			signature: (b) => `${b.hits} ${b.hit_bytes}`,
+			cell: (b) => [count(b.hits), h("span", { class: "sub" }, bytes(b.hit_bytes))] },
+		{ key: "last_hit", label: "Last hit", class: "when", first: "desc",
+			value: (b) => b.last_hit || "", cell: (b) => time(b.last_hit) },
+		{ key: "reason", label: "Reason", class: "label", value: (b) => b.reason || "",
+			cell: (b) => [name(b.reason, 200) , b.incident_id
+				? link(`/incidents/${Number(b.incident_id)}`, { class: "sub" },
+					`incident ${Number(b.incident_id)}`) : null] },
+		{ key: "scope", label: "Scope", class: "p2", value: scope },
+		{ key: "author", label: "By", class: "p2", value: (b) => b.author || "",
+			cell: (b) => name(b.author, 64) },
+		{ key: "created", label: "Since", class: "when p3", first: "desc", value: (b) => b.created,
+			cell: (b) => time(b.created) },
+		{ key: "expires", label: "Ends", class: "when ends", value: (b) => b.expires || "9999",
+			signature: (b) => `${b.state} ${b.expires} ${b.confirm_by}`, cell: endCell },
+		{ key: "remove", label: "", name: "Remove", class: "action-cell",
+			signature: (b) => b.state, cell: (b) => removeCell(b, removed) },
+	];
+}
+
+function listPanel() {
+	const problem = h("div", {});
+	const summary = h("span", {});
+	const all = h("input", { type: "checkbox", on: { change: () => load() } });
+	const table = createTable({
+		caption: "Blocks", class: "table-blocks stack", columns: columns(() => load()),
+		rowKey: (b) => b.id, rowClass: (b) => (b.state === "active" ? "active" : "ended"),
+		empty: () => empty("Nothing is blocked", may("admin")
+			? "Block an address above, or from an incident. Its packets are dropped in the kernel."
+			: "An admin can block an address here or from an incident."),
+	});
+
+	async function load() {
+		try {
+			const { items } = await get("/blocks", { limit: LIMIT, active: all.checked ? null : 1 });
+			const active = items.filter((b) => b.state === "active").length;
+			table.update(items);
+			setText(summary, `${active} active`);
+			fill(problem);
+		} catch (error) {
+			if (error.status) {
+				fill(problem, failure(error, load));
+			}
+		}
+	}
+	return {
+		element: panel("Blocks", { class: "panel-list", note: summary,
+			actions: [h("label", { class: "check" }, all, " ended ones too")] }, problem,
+		table.element),
+		load,
+	};
+}
+
+/** @param {object} context see app.js @returns {object} the view */
+export function blocksView(context) {
+	const list = listPanel();
+	const safe = safePanel();
+	let timer = 0;
+	let ends = [];
+	return {
+		title: "Blocks",
+		element: h("div", { class: "view view-wide" },
+			h("div", { class: "view-head" }, h("h1", {}, "Blocks"),
+				h("p", { class: "muted summary" }, "Dropped in the kernel, both families, "
+					+ "never an address of the safe list.")),
+			addPanel(context.query.get("value") || "", () => {
+				context.setQuery({});
+				list.load();
+			}),
+			list.element, safe.element),
+		start() {
+			list.load();
+			safe.load();
+			timer = setInterval(() => document.hidden || list.load(), REFRESH_MS);
+			ends = [subscribe("block", () => list.load()), subscribe("resume", () => list.load())];
+		},
+		stop() {
+			clearInterval(timer);
+			ends.forEach((end) => end());
+		},
+	};
+}
