@@ -1,0 +1,266 @@
+/* libmicrohttpd's side of the web role. Traps and limits: measured on 0.9.75, see each option. */
+#include "agent/front/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+
+/* With fewer, 10,000 idle clients keep the next one out (it stops accepting at the limit). */
+#define CONNECTIONS_MAX 10240
+/* Descriptors beside connections: standard streams, links, epoll, eventfds. */
+#define DESCRIPTORS_OWN 64
+/* Memory of one connection: half for the request head, so 8 KiB of headers, as usual elsewhere. */
+#define POOL_BYTES ((size_t)16 << 10)
+#define IDLE_S	   15U
+
+struct http {
+	struct site *site;
+	struct MHD_Daemon *daemon;
+	pthread_mutex_t mutex; /* the list */
+	struct connection *connections;
+	struct log_limit limit; /* of libmicrohttpd's log; one thread writes it */
+};
+
+/* 10,000 clients that leave write 10,000 lines (measured), so only the first few of a burst. */
+static void on_log(void *cls, const char *format, va_list arguments)
+{
+	struct http *http = cls;
+	char line[256];
+	int len = vsnprintf(line, sizeof(line), format, arguments);
+
+	if (len <= 0)
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	log_write_limited(&http->limit, LOG_LEVEL_DEBUG, "http: %s", line);
+}
+
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *sockaddr, socklen_t len)
+{
+	struct http *http = cls;
+	struct addr peer = peers_addr(sockaddr);
+
+	(void)len; /* told by the family */
+	return peers_may_connect(http->site->peers, &peer) ? MHD_YES : MHD_NO;
+}
+
+static void link_connection(struct http *http, struct connection *connection)
+{
+	(void)pthread_mutex_lock(&http->mutex); /* a default mutex cannot fail to lock */
+	connection->link = &http->connections;
+	connection->next = http->connections;
+	if (connection->next)
+		connection->next->link = &connection->next;
+	http->connections = connection;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+static void unlink_connection(struct http *http, struct connection *connection)
+{
+	(void)pthread_mutex_lock(&http->mutex);
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	(void)pthread_mutex_unlock(&http->mutex);
+}
+
+static struct connection *open_connection(struct http *http, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *fd, *sockaddr;
+	struct sockaddr_storage local;
+	socklen_t len = sizeof(local);
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	connection->fd = fd ? fd->connect_fd : -1;
+	sockaddr = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	connection->mhd = mhd;
+	if (sockaddr)
+		connection->peer = peers_addr(sockaddr->client_addr);
+	/* which of our addresses was called, only where that is not known from the listener */
+	if (http->site->policy.listen_is_any &&
+	    !getsockname(connection->fd, (struct sockaddr *)&local, &len))
+		connection->local = peers_addr((const struct sockaddr *)&local);
+	connection_set_deadline(connection, EXCHANGE_WHOLE_S);
+	peers_connected(http->site->peers, &connection->peer);
+	link_connection(http, connection);
+	return connection;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = cls;
+	struct connection *connection = *socket_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = open_connection(http, mhd);
+		return;
+	}
+	if (!connection)
+		return;
+	*socket_context = NULL;
+	unlink_connection(http, connection);
+	peers_disconnected(http->site->peers, &connection->peer);
+	exchange_free(connection->exchange);
+	free(connection);
+}
+
+static struct connection *connection_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* The first line is read. The exchange belongs to the connection, since no completion is told for a
+ * request whose head turns out too long. */
+static void *on_first_line(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+	struct http *http = cls;
+	struct connection *connection = connection_of(mhd);
+
+	if (!connection)
+		return NULL;
+	exchange_free(connection->exchange);
+	connection->exchange = exchange_new(http->site, connection, uri);
+	connection_set_deadline(connection, EXCHANGE_WHOLE_S);
+	return connection->exchange;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct connection *connection = connection_of(mhd);
+
+	(void)cls;
+	(void)code; /* however it ended, it is over */
+	*con_cls = NULL;
+	if (!connection)
+		return;
+	exchange_free(connection->exchange);
+	connection->exchange = NULL;
+	connection_set_deadline(connection, EXCHANGE_IDLE_S);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **con_cls)
+{
+	struct exchange *exchange = *con_cls;
+
+	(void)cls;
+	(void)mhd;
+	(void)url; /* the exchange has decoded the target itself */
+	return exchange ? exchange_handle(exchange, method, version, upload, upload_len) : MHD_NO;
+}
+
+/* Not needed, and libmicrohttpd's own would turn %00 into the end of the path. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+/* As many connections as there may be descriptors. */
+static unsigned int connection_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1024 - DESCRIPTORS_OWN; /* the usual soft limit, getrlimit(2) */
+	if (limit.rlim_cur < CONNECTIONS_MAX + DESCRIPTORS_OWN && limit.rlim_cur < limit.rlim_max) {
+		struct rlimit more = limit;
+
+		more.rlim_cur = CONNECTIONS_MAX + DESCRIPTORS_OWN;
+		if (more.rlim_cur > more.rlim_max)
+			more.rlim_cur = more.rlim_max;
+		if (!setrlimit(RLIMIT_NOFILE, &more))
+			limit = more; /* refused: we live with what there is */
+	}
+	if (limit.rlim_cur >= CONNECTIONS_MAX + DESCRIPTORS_OWN)
+		return CONNECTIONS_MAX;
+	return limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned int)limit.rlim_cur - DESCRIPTORS_OWN
+						    : DESCRIPTORS_OWN;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http, const struct http_options *options)
+{
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key_pem },
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->cert_pem },
+		/* TLS 1.2 and 1.3 only: RFC 9325 3.1.1 */
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
+		  (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_"
+				      "PRECEDENCE" },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+			     MHD_USE_ERROR_LOG | (options->cert_pem ? MHD_USE_TLS : 0U);
+
+	return MHD_start_daemon(
+		flags, 0, on_accept, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		http, /* first: it logs */
+		MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		connection_limit(), MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK,
+		on_first_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, http, MHD_OPTION_ARRAY,
+		options->cert_pem ? tls : none, MHD_OPTION_END);
+}
+
+int http_start(const struct http_options *options, struct http **out)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (!http)
+		return -ENOMEM;
+	http->site = options->site;
+	if (pthread_mutex_init(&http->mutex, NULL)) {
+		free(http);
+		return -ENOMEM;
+	}
+	http->daemon = start_daemon(http, options);
+	if (!http->daemon) {
+		http_stop(http);
+		return -EINVAL;
+	}
+	*out = http;
+	return 0;
+}
+
+void http_stop(struct http *http)
+{
+	if (!http)
+		return;
+	if (http->daemon)
+		MHD_stop_daemon(http->daemon);
+	(void)pthread_mutex_destroy(&http->mutex); /* nobody holds it any more */
+	free(http);
+}
+
+/* libmicrohttpd counts inactivity, so a byte every 14 s would hold a place for ever. Shutting the
+ * socket makes its thread see the end and clean up; the list holds only descriptors still open. */
+void http_sweep(struct http *http, uint64_t now_ns)
+{
+	(void)pthread_mutex_lock(&http->mutex);
+	for (struct connection *c = http->connections; c; c = c->next) {
+		uint64_t deadline = atomic_load_explicit(&c->deadline_ns, memory_order_relaxed);
+
+		if (deadline && now_ns >= deadline)
+			(void)shutdown(c->fd, SHUT_RDWR); /* ENOTCONN: gone already */
+	}
+	(void)pthread_mutex_unlock(&http->mutex);
+}

@@ -1,0 +1,31 @@
+/*
+ * The HTTP daemon: libmicrohttpd's epoll thread on the listening socket, its limits, and the
+ * sweeper that ends connections whose request does not become whole. Started and stopped by front's
+ * main thread.
+ */
+#ifndef SLUICE_FRONT_HTTP_H
+#define SLUICE_FRONT_HTTP_H
+
+#include <stdint.h>
+
+#include "agent/front/exchange.h"
+#include "agent/util/cleanup.h"
+
+struct http;
+
+struct http_options {
+	int listen_fd;			/* borrowed */
+	const char *cert_pem, *key_pem; /* NULL without TLS; not needed after the start */
+	struct site *site;		/* borrowed until http_stop */
+};
+
+/* http_start - Returns 0, -ENOMEM, or -EINVAL when libmicrohttpd refuses (logged: a bad key). */
+int http_start(const struct http_options *options, struct http **out);
+/* http_stop - after ask_fail_all and sse_end_all, so that nothing stays suspended. Accepts NULL. */
+void http_stop(struct http *http);
+DEFINE_CLEANUP(http_stop, struct http)
+
+/* http_sweep - shut down what is past its deadline. Any thread. */
+void http_sweep(struct http *http, uint64_t now_ns);
+
+#endif

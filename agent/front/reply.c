@@ -1,0 +1,195 @@
+/* The last stop of a request that is answered in one piece. */
+#include "agent/front/reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/front/cookie.h"
+#include "agent/util/buffer.h"
+
+/* Core is restarted in under 2 s (DESIGN 3). */
+#define RETRY_AFTER_S  "2"
+#define ERROR_BODY_MAX 1024
+
+struct header {
+	const char *name, *value;
+};
+
+static bool add(struct MHD_Response *response, const char *name, const char *value)
+{
+	return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+bool reply_add_headers(struct MHD_Response *response, bool is_private)
+{
+	/* Referrer-Policy: no-referrer would turn the Origin of our own forms into "null" (Fetch
+	 * standard, "append a request Origin header"), so same-origin. */
+	static const struct header always[] = {
+		{ "Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; "
+					     "base-uri 'none'; form-action 'self'" },
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "Referrer-Policy", "same-origin" },
+		{ "Cross-Origin-Opener-Policy", "same-origin" },
+		{ "Cross-Origin-Resource-Policy", "same-origin" },
+	};
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (!add(response, always[i].name, always[i].value))
+			return false;
+	return !is_private || add(response, "Cache-Control", "no-store");
+}
+
+enum MHD_Result reply_queue(const struct reply_context *context, unsigned int status,
+			    struct MHD_Response *response)
+{
+	enum MHD_Result result = MHD_NO;
+
+	if (!response)
+		return MHD_NO;
+	if (!context->must_close || add(response, "Connection", "close"))
+		result = MHD_queue_response(context->connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Own answers: private, with the request's id. NULL without memory. */
+static struct MHD_Response *make(const struct reply_context *context, const char *type,
+				 const char *body, size_t len)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+
+	if (response && reply_add_headers(response, true) &&
+	    add(response, "X-Request-Id", context->request_id) &&
+	    (!type || add(response, "Content-Type", type)))
+		return response;
+	if (response)
+		MHD_destroy_response(response);
+	return NULL;
+}
+
+/* The error document of docs/api.md; the texts are ours and need no escaping. */
+static enum MHD_Result send_error(const struct reply_context *context,
+				  const struct guard_refusal *refusal, const struct header *extra)
+{
+	char body[ERROR_BODY_MAX];
+	int len = snprintf(body, sizeof(body),
+			   "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"field\":null,"
+			   "\"request_id\":\"%s\"}}",
+			   refusal->code, refusal->message, context->request_id);
+	struct MHD_Response *response;
+
+	if (len < 0 || (size_t)len >= sizeof(body))
+		return MHD_NO;
+	response = make(context, "application/json", body, (size_t)len);
+	if (response && extra && !add(response, extra->name, extra->value)) {
+		MHD_destroy_response(response);
+		return MHD_NO;
+	}
+	return reply_queue(context, (unsigned int)refusal->status, response);
+}
+
+enum MHD_Result reply_refusal(const struct reply_context *context, enum guard_result result,
+			      const char *allow)
+{
+	const struct header extra = { "Allow", allow };
+
+	return send_error(context, guard_refusal(result), allow ? &extra : NULL);
+}
+
+enum MHD_Result reply_unavailable(const struct reply_context *context, int error)
+{
+	static const struct guard_refusal away = {
+		503, "unavailable", "The service is starting; try again in a moment."
+	};
+	static const struct guard_refusal busy = { 503, "busy", "Too many requests are waiting." };
+	static const struct guard_refusal late = { 504, "timeout",
+						   "The service did not answer in time." };
+	static const struct header retry = { "Retry-After", RETRY_AFTER_S };
+
+	if (error == -ETIMEDOUT)
+		return send_error(context, &late, &retry);
+	return send_error(context, error == -EAGAIN ? &busy : &away, &retry);
+}
+
+enum MHD_Result reply_busy(const struct reply_context *context)
+{
+	static const struct guard_refusal refusal = { 429, "too_many_streams",
+						      "Too many live views are open." };
+	static const struct header retry = { "Retry-After", "15" };
+
+	return send_error(context, &refusal, &retry);
+}
+
+enum MHD_Result reply_redirect(const struct reply_context *context, const char *location)
+{
+	struct MHD_Response *response = make(context, NULL, "", 0);
+
+	if (response && !add(response, "Location", location)) {
+		MHD_destroy_response(response);
+		response = NULL;
+	}
+	return reply_queue(context, MHD_HTTP_SEE_OTHER, response);
+}
+
+enum MHD_Result reply_text(const struct reply_context *context, const char *text)
+{
+	return reply_queue(context, MHD_HTTP_OK,
+			   make(context, "text/plain; charset=utf-8", text, strlen(text)));
+}
+
+static void free_memory(void *memory)
+{
+	free(memory);
+}
+
+/* What response.location means for this status. */
+static const char *location_name(int status)
+{
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		return "Allow";
+	if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		return "Retry-After";
+	return "Location";
+}
+
+static bool add_core_headers(const struct reply_context *context, const struct response *core,
+			     struct MHD_Response *response)
+{
+	char cookie[COOKIE_TEXT_MAX];
+
+	if (!reply_add_headers(response, true) ||
+	    !add(response, "X-Request-Id", context->request_id))
+		return false;
+	if (core->status != MHD_HTTP_NO_CONTENT &&
+	    !add(response, "Content-Type",
+		 *core->content_type ? core->content_type : "application/json"))
+		return false;
+	if (*core->location && !add(response, location_name(core->status), core->location))
+		return false;
+	if (!*core->set_session)
+		return true;
+	return !cookie_format(context->tls, context->port, core->set_session, cookie) &&
+	       add(response, "Set-Cookie", cookie);
+}
+
+enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply *reply)
+{
+	const struct response *core = &reply->response;
+	struct MHD_Response *response;
+
+	if (core->status < 200 || core->status > 599)
+		return reply_unavailable(context, -EPROTO);
+	/* the frame's memory holds the body and outlives the sending of it */
+	response = MHD_create_response_from_buffer_with_free_callback_cls(
+		core->body_len, (void *)(uintptr_t)core->body, free_memory, reply->memory);
+	if (!response)
+		return MHD_NO;
+	reply->memory = NULL;
+	if (!add_core_headers(context, core, response)) {
+		MHD_destroy_response(response);
+		return reply_unavailable(context, -EPROTO);
+	}
+	return reply_queue(context, (unsigned int)core->status, response);
+}

@@ -1,0 +1,477 @@
+/* Events from core on their way to browsers; stream.c is the side of libmicrohttpd. */
+#include "agent/front/sse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/util/buffer.h"
+#include "agent/util/clock.h"
+#include "agent/util/crypto.h"
+
+/* One event as text, shared by the ring, the sticky table and the streams that are sending it. */
+struct blob {
+	unsigned int refs;
+	uint64_t id, seq;
+	uint8_t min_role;
+	size_t len;
+	char *text;
+};
+
+struct sticky {
+	char name[32];
+	uint8_t min_role;
+	struct blob *blob;
+};
+
+struct sse_stream {
+	struct sse_hub *hub;
+	struct sse_stream *next, **link; /* link: the pointer that points here */
+	uint64_t id;
+	struct sse_owner owner;
+	struct sse_sleeper sleeper;
+	uint64_t next_seq;		    /* in the ring, after @first */
+	struct blob *first[SSE_STICKY_MAX]; /* sticky events still to send, oldest first */
+	unsigned int first_at, first_count;
+	struct blob *current; /* being sent */
+	size_t offset;
+	uint64_t beat_due_ns, check_due_ns;
+	bool is_asleep, is_over, has_beat, has_begun;
+};
+
+struct sse_hub {
+	pthread_mutex_t mutex;
+	struct blob *ring[SSE_RING_EVENTS];
+	uint64_t oldest_seq, next_seq; /* the ring holds [oldest, next) */
+	size_t ring_bytes;
+	struct sticky sticky[SSE_STICKY_MAX];
+	unsigned int sticky_count;
+	struct sse_stream *streams;
+	uint64_t next_stream_id;
+	bool is_closed;
+	struct sse_counts counts;
+};
+
+static struct blob *blob_ref(struct blob *blob)
+{
+	blob->refs++;
+	return blob;
+}
+
+static void blob_unref(struct blob *blob)
+{
+	if (!blob || --blob->refs)
+		return;
+	free(blob->text);
+	free(blob);
+}
+
+int sse_hub_new(struct sse_hub **out)
+{
+	struct sse_hub *hub = calloc(1, sizeof(*hub));
+
+	if (!hub)
+		return -ENOMEM;
+	if (pthread_mutex_init(&hub->mutex, NULL)) {
+		free(hub);
+		return -ENOMEM;
+	}
+	*out = hub;
+	return 0;
+}
+
+static void ring_drop_oldest(struct sse_hub *hub)
+{
+	struct blob **slot = &hub->ring[hub->oldest_seq++ % SSE_RING_EVENTS];
+
+	hub->ring_bytes -= (*slot)->len;
+	blob_unref(*slot);
+	*slot = NULL;
+}
+
+void sse_hub_free(struct sse_hub *hub)
+{
+	if (!hub)
+		return;
+	while (hub->oldest_seq < hub->next_seq)
+		ring_drop_oldest(hub);
+	for (unsigned int i = 0; i < hub->sticky_count; i++)
+		blob_unref(hub->sticky[i].blob);
+	(void)pthread_mutex_destroy(&hub->mutex); /* nobody holds it any more */
+	free(hub);
+}
+
+/* ---- publishing ------------------------------------------------------------------------------ */
+
+static struct blob *blob_new(const struct event *event)
+{
+	struct buffer text;
+	struct blob *blob;
+
+	/* beside name and data: three labels, a 20-digit id, line ends */
+	buffer_init(&text, SSE_EVENT_BYTES_MAX + 128);
+	if (strpbrk(event->data, "\r\n") || strpbrk(event->name, "\r\n") ||
+	    strlen(event->name) >= sizeof(((struct sticky *)0)->name) ||
+	    strlen(event->data) > SSE_EVENT_BYTES_MAX)
+		return NULL;
+	buffer_append_format(&text, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id, event->name);
+	buffer_append_text(&text, event->data);
+	buffer_append_text(&text, "\n\n");
+	blob = calloc(1, sizeof(*blob));
+	if (!blob || text.error) {
+		free(blob);
+		buffer_done(&text);
+		return NULL;
+	}
+	blob->id = event->id;
+	blob->min_role = event->min_role;
+	blob->text = buffer_take(&text, &blob->len);
+	return blob_ref(blob);
+}
+
+static void keep_sticky(struct sse_hub *hub, const struct event *event, struct blob *blob)
+{
+	struct sticky *slot = NULL;
+
+	for (unsigned int i = 0; i < hub->sticky_count && !slot; i++)
+		if (strcmp(hub->sticky[i].name, event->name) == 0 &&
+		    hub->sticky[i].min_role == event->min_role)
+			slot = &hub->sticky[i];
+	if (!slot) {
+		if (hub->sticky_count == SSE_STICKY_MAX)
+			return; /* core has four names; more are live events only */
+		slot = &hub->sticky[hub->sticky_count++];
+		(void)snprintf(slot->name, sizeof(slot->name), "%s", event->name);
+		slot->min_role = event->min_role;
+	}
+	blob_unref(slot->blob);
+	slot->blob = blob_ref(blob);
+}
+
+static void wake(struct sse_stream *stream)
+{
+	if (!stream->is_asleep)
+		return;
+	stream->is_asleep = false;
+	stream->sleeper.wake(stream->sleeper.arg);
+}
+
+/* A core that started anew counts from elsewhere: what the old one sent cannot be resumed. */
+static void forget_other_core(struct sse_hub *hub, uint64_t id)
+{
+	if (hub->oldest_seq == hub->next_seq)
+		return;
+	if (hub->ring[(hub->next_seq - 1) % SSE_RING_EVENTS]->id <= id)
+		return; /* equal: the same news for another role */
+	for (uint64_t seq = hub->oldest_seq; seq < hub->next_seq; seq++)
+		hub->ring[seq % SSE_RING_EVENTS]->id = 0;
+}
+
+void sse_publish(struct sse_hub *hub, const struct event *event)
+{
+	struct blob *blob = blob_new(event);
+
+	(void)pthread_mutex_lock(&hub->mutex); /* a default mutex cannot fail to lock */
+	if (!blob) {
+		hub->counts.refused_events++;
+		(void)pthread_mutex_unlock(&hub->mutex);
+		return;
+	}
+	forget_other_core(hub, blob->id);
+	while (hub->next_seq - hub->oldest_seq == SSE_RING_EVENTS ||
+	       (hub->ring_bytes + blob->len > SSE_RING_BYTES_MAX &&
+		hub->oldest_seq < hub->next_seq))
+		ring_drop_oldest(hub);
+	blob->seq = hub->next_seq;
+	hub->ring[hub->next_seq++ % SSE_RING_EVENTS] = blob;
+	hub->ring_bytes += blob->len;
+	hub->counts.published++;
+	if (event->is_sticky)
+		keep_sticky(hub, event, blob);
+	for (struct sse_stream *s = hub->streams; s; s = s->next)
+		if (s->owner.role >= blob->min_role)
+			wake(s);
+	(void)pthread_mutex_unlock(&hub->mutex);
+}
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static bool parse_id(const char *text, uint64_t *id)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	if (!len || len > 19 || strspn(text, "0123456789") != len)
+		return false;
+	*id = strtoull(text, NULL, 10);
+	return *id > 0;
+}
+
+/* Stand after event @id when the ring shows that nothing after it is lost. */
+static bool resume(struct sse_stream *stream, uint64_t id)
+{
+	struct sse_hub *hub = stream->hub;
+
+	for (uint64_t seq = hub->next_seq; seq > hub->oldest_seq; seq--) {
+		if (hub->ring[(seq - 1) % SSE_RING_EVENTS]->id == id) {
+			stream->next_seq = seq;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void begin_with_sticky(struct sse_stream *stream)
+{
+	struct sse_hub *hub = stream->hub;
+	struct blob **list = stream->first;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < hub->sticky_count; i++) {
+		struct blob *blob = hub->sticky[i].blob;
+		unsigned int at = count;
+
+		if (stream->owner.role < blob->min_role)
+			continue;
+		/* insertion sort of at most 16: the last id sent must be the newest */
+		for (; at > 0 && list[at - 1]->seq > blob->seq; at--)
+			list[at] = list[at - 1];
+		list[at] = blob_ref(blob);
+		count++;
+	}
+	stream->first_count = count;
+	stream->next_seq = hub->next_seq;
+}
+
+/* Room for one more of this session? */
+static int check_room(struct sse_hub *hub, uint64_t session_tag)
+{
+	unsigned int same = 0;
+
+	if (hub->is_closed || hub->counts.streams >= SSE_STREAMS_MAX)
+		return -ENOSPC;
+	for (const struct sse_stream *s = hub->streams; s; s = s->next)
+		same += s->owner.session_tag == session_tag;
+	return same >= SSE_SESSION_MAX ? -EAGAIN : 0;
+}
+
+static void link_stream(struct sse_hub *hub, struct sse_stream *stream)
+{
+	stream->link = &hub->streams;
+	stream->next = hub->streams;
+	if (stream->next)
+		stream->next->link = &stream->next;
+	hub->streams = stream;
+	stream->id = ++hub->next_stream_id;
+	hub->counts.streams++;
+}
+
+int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct sse_sleeper *sleeper,
+	     const char *last_event_id, struct sse_stream **out)
+{
+	struct sse_stream *stream = calloc(1, sizeof(*stream));
+	uint64_t id, now = clock_monotonic_ns();
+	int error;
+
+	if (!stream)
+		return -ENOMEM;
+	stream->hub = hub;
+	stream->owner = *owner;
+	stream->sleeper = *sleeper;
+	stream->beat_due_ns = now + SSE_HEARTBEAT_S * NS_PER_S;
+	stream->check_due_ns = now + SSE_CHECK_S * NS_PER_S;
+	(void)pthread_mutex_lock(&hub->mutex);
+	error = check_room(hub, owner->session_tag);
+	if (error) {
+		hub->counts.refused_streams++;
+		(void)pthread_mutex_unlock(&hub->mutex);
+		free(stream);
+		return error;
+	}
+	if (!parse_id(last_event_id, &id) || !resume(stream, id))
+		begin_with_sticky(stream);
+	link_stream(hub, stream);
+	(void)pthread_mutex_unlock(&hub->mutex);
+	*out = stream;
+	return 0;
+}
+
+void sse_close(struct sse_stream *stream)
+{
+	struct sse_hub *hub;
+
+	if (!stream)
+		return;
+	hub = stream->hub;
+	(void)pthread_mutex_lock(&hub->mutex);
+	*stream->link = stream->next;
+	if (stream->next)
+		stream->next->link = stream->link;
+	hub->counts.streams--;
+	blob_unref(stream->current);
+	for (; stream->first_at < stream->first_count; stream->first_at++)
+		blob_unref(stream->first[stream->first_at]);
+	(void)pthread_mutex_unlock(&hub->mutex);
+	crypto_wipe(&stream->owner, sizeof(stream->owner));
+	free(stream);
+}
+
+/* The next event this role may see; NULL when there is none, or the stream fell out of the ring. */
+static struct blob *next_blob(struct sse_stream *stream)
+{
+	struct sse_hub *hub = stream->hub;
+
+	if (stream->first_at < stream->first_count)
+		return stream->first[stream->first_at++]; /* with the reference it held */
+	if (stream->next_seq < hub->oldest_seq) {
+		hub->counts.ended_slow++;
+		stream->is_over = true;
+		return NULL;
+	}
+	while (stream->next_seq < hub->next_seq) {
+		struct blob *blob = hub->ring[stream->next_seq++ % SSE_RING_EVENTS];
+
+		if (stream->owner.role >= blob->min_role)
+			return blob_ref(blob);
+	}
+	return NULL;
+}
+
+static size_t put(char *buf, size_t max, size_t at, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (max - at < len)
+		return at;
+	memcpy(buf + at, text, len);
+	return at + len;
+}
+
+/* As many events as fit, in parts where they do not. */
+static size_t fill(struct sse_stream *stream, char *buf, size_t max)
+{
+	size_t at = 0;
+
+	if (!stream->has_begun) {
+		stream->has_begun = true;
+		at = put(buf, max, at, "retry: 2000\n\n"); /* core is back in under 2 s */
+	}
+	if (stream->has_beat && !stream->current) {
+		stream->has_beat = false;
+		at = put(buf, max, at, ":\n\n");
+	}
+	while (at < max) {
+		size_t part;
+
+		if (!stream->current) {
+			stream->current = next_blob(stream);
+			stream->offset = 0;
+		}
+		if (!stream->current)
+			break;
+		part = stream->current->len - stream->offset;
+		if (part > max - at)
+			part = max - at;
+		memcpy(buf + at, stream->current->text + stream->offset, part);
+		at += part;
+		stream->offset += part;
+		if (stream->offset < stream->current->len)
+			break;
+		blob_unref(stream->current);
+		stream->current = NULL;
+	}
+	return at;
+}
+
+ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
+{
+	struct sse_hub *hub = stream->hub;
+	ssize_t result;
+
+	(void)pthread_mutex_lock(&hub->mutex);
+	result = stream->is_over ? 0 : (ssize_t)fill(stream, buf, max);
+	if (!result && stream->is_over) {
+		result = -EPIPE;
+	} else if (!result) {
+		stream->is_asleep = true;
+		stream->sleeper.sleep(stream->sleeper.arg);
+	}
+	(void)pthread_mutex_unlock(&hub->mutex);
+	return result;
+}
+
+static void end_stream(struct sse_stream *stream)
+{
+	stream->is_over = true;
+	wake(stream);
+}
+
+void sse_end_session(struct sse_hub *hub, uint64_t session_tag)
+{
+	(void)pthread_mutex_lock(&hub->mutex);
+	for (struct sse_stream *s = hub->streams; s; s = s->next)
+		if (s->owner.session_tag == session_tag)
+			end_stream(s);
+	(void)pthread_mutex_unlock(&hub->mutex);
+}
+
+void sse_end_all(struct sse_hub *hub)
+{
+	(void)pthread_mutex_lock(&hub->mutex);
+	hub->is_closed = true;
+	for (struct sse_stream *s = hub->streams; s; s = s->next)
+		end_stream(s);
+	(void)pthread_mutex_unlock(&hub->mutex);
+}
+
+void sse_tick(struct sse_hub *hub, uint64_t now_ns)
+{
+	(void)pthread_mutex_lock(&hub->mutex);
+	for (struct sse_stream *s = hub->streams; s; s = s->next) {
+		if (now_ns < s->beat_due_ns)
+			continue;
+		s->beat_due_ns = now_ns + SSE_HEARTBEAT_S * NS_PER_S;
+		s->has_beat = true;
+		wake(s);
+	}
+	(void)pthread_mutex_unlock(&hub->mutex);
+}
+
+bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct sse_owner *owner)
+{
+	bool has_one = false;
+
+	(void)pthread_mutex_lock(&hub->mutex);
+	for (struct sse_stream *s = hub->streams; s && !has_one; s = s->next) {
+		if (s->is_over || now_ns < s->check_due_ns)
+			continue;
+		s->check_due_ns = now_ns + SSE_CHECK_S * NS_PER_S;
+		*id = s->id;
+		*owner = s->owner;
+		has_one = true;
+	}
+	(void)pthread_mutex_unlock(&hub->mutex);
+	return has_one;
+}
+
+void sse_checked(struct sse_hub *hub, uint64_t id, bool is_allowed, uint8_t role)
+{
+	(void)pthread_mutex_lock(&hub->mutex);
+	for (struct sse_stream *s = hub->streams; s; s = s->next) {
+		if (s->id != id)
+			continue;
+		s->owner.role = role;
+		if (!is_allowed)
+			end_stream(s);
+		break;
+	}
+	(void)pthread_mutex_unlock(&hub->mutex);
+}
+
+void sse_counts(struct sse_hub *hub, struct sse_counts *out)
+{
+	(void)pthread_mutex_lock(&hub->mutex);
+	*out = hub->counts;
+	(void)pthread_mutex_unlock(&hub->mutex);
+}

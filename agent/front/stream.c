@@ -1,0 +1,71 @@
+/* Joins a stream of the hub (sse.c) with libmicrohttpd's way of sending without end. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/front/exchange.h"
+
+/* One read of the hub fills at most this: half of what a connection may use (http.c). */
+#define BLOCK_BYTES 4096
+
+static void sleep_stream(void *arg)
+{
+	MHD_suspend_connection(arg);
+}
+
+static void wake_stream(void *arg)
+{
+	MHD_resume_connection(arg);
+}
+
+static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
+{
+	ssize_t got = sse_read(cls, buf, max);
+
+	(void)pos; /* a stream is read once, in order */
+	return got == -EPIPE ? MHD_CONTENT_READER_END_OF_STREAM : got;
+}
+
+static void close_stream(void *cls)
+{
+	sse_close(cls);
+}
+
+static bool add_stream_headers(const struct reply_context *context, struct MHD_Response *response)
+{
+	return reply_add_headers(response, true) &&
+	       MHD_add_response_header(response, "X-Request-Id", context->request_id) &&
+	       MHD_add_response_header(response, "Content-Type", "text/event-stream") &&
+	       /* a proxy that collects the answer would hold events back (nginx's name for it) */
+	       MHD_add_response_header(response, "X-Accel-Buffering", "no");
+}
+
+enum MHD_Result stream_send(struct exchange *exchange, const struct reply_context *context)
+{
+	CLEANUP(sse_close) struct sse_stream *stream = NULL;
+	struct MHD_Connection *mhd = exchange->connection->mhd;
+	const struct response *core = &exchange->reply.response;
+	const struct sse_sleeper sleeper = { sleep_stream, wake_stream, mhd };
+	const struct guard_text *last_id = &exchange->headers.last_event_id;
+	struct sse_owner owner = { .session_tag = core->session_tag,
+				   .role = core->role,
+				   .tls = exchange->tls,
+				   .peer = exchange->client };
+	struct MHD_Response *response;
+
+	memcpy(owner.session, exchange->session, sizeof(owner.session));
+	memcpy(owner.bearer, exchange->bearer, sizeof(owner.bearer));
+	if (sse_open(exchange->site->hub, &owner, &sleeper, last_id->text, &stream))
+		return reply_busy(context);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
+						     stream, close_stream);
+	if (!response)
+		return MHD_NO;
+	stream = NULL; /* closed with the response */
+	if (!add_stream_headers(context, response)) {
+		MHD_destroy_response(response);
+		return MHD_NO;
+	}
+	connection_set_deadline(exchange->connection, 0);
+	return reply_queue(context, MHD_HTTP_OK, response);
+}
