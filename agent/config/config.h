@@ -16,7 +16,7 @@ enum config_type {
 	CONFIG_BOOL,
 	CONFIG_INT,
 	CONFIG_SIZE,	 /* bytes */
-	CONFIG_DURATION, /* seconds; "never" = 0 where the table allows it */
+	CONFIG_DURATION, /* seconds; "never" = 0 where the table's least is 0 */
 	CONFIG_TEXT,
 	CONFIG_ENUM,   /* words of the table */
 	CONFIG_LIST,   /* comma separated text */
@@ -34,8 +34,8 @@ struct config_option {
 	const char *section, *key;
 	enum config_type type;
 	const char *dflt;
-	int64_t min, max;   /* of the number; of the text's length; 0, 0 = no bound */
-	const char *words;  /* for CONFIG_ENUM: "auto|xdp|tc" */
+	int64_t min, max;  /* of the number; of the text's length; 0, 0 = no bound */
+	const char *words; /* for CONFIG_ENUM: "auto|xdp|tc" */
 	const char *unit;
 	const char *help;
 };
@@ -59,10 +59,15 @@ void config_free(struct config *config);
 DEFINE_CLEANUP(config_free, struct config)
 
 /*
- * config_load - @file, or when NULL /etc/sluice/sluice.conf and its conf.d (absent is fine), then
- * SLUICE_SECTION_KEY and VT_API_KEY of the environment; later wins. The original's
- * analyzer_config.ini is accepted unchanged. Every problem found is kept.
- * Returns 0, -EINVAL when an error is among the problems, -errno when @file cannot be read.
+ * config_load - @file, or when NULL /etc/sluice/sluice.conf (absent is fine); then the *.conf files
+ * of the directory FILE.d by name, where it exists; then SLUICE_SECTION_KEY and VT_API_KEY of the
+ * environment. Later wins. Lines: [Section], key = value (names in any case), # or ; comments, an
+ * indented line continues the value above it. An unknown key is a warning, one given twice in a
+ * file an error. The original's analyzer_config.ini is accepted unchanged. Every problem found is
+ * kept, up to CONFIG_PROBLEMS_MAX.
+ *
+ * Returns 0, -EINVAL when an error is among the problems, -errno when @file cannot be read (a
+ * problem says so too).
  */
 int config_load(struct config *config, const char *file);
 size_t config_problem_count(const struct config *config);
@@ -75,7 +80,8 @@ bool config_bool(const struct config *config, enum config_key key);
 int64_t config_int(const struct config *config, enum config_key key); /* also SIZE, DURATION */
 /* config_text - also ENUM and SECRET; never NULL; borrowed until the next set. */
 const char *config_text(const struct config *config, enum config_key key);
-/* config_list_item - copy of the @index-th trimmed item into @out; false past the end. */
+/* config_list_item - copy of the @index-th trimmed item into @out, cut to @size; empty ones do not
+ * count; false past the end. */
 bool config_list_item(const struct config *config, enum config_key key, size_t index, char *out,
 		      size_t size);
 const struct config_option *config_option(enum config_key key);
