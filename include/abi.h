@@ -10,27 +10,32 @@
 
 #define SLUICE_ABI 1
 
-#define FLOW_WAYS	 4    /* associativity; measured: facts/datapath.md 4 */
+#define FLOW_WAYS	  4    /* associativity; measured: facts/datapath.md 4 */
 #define FLOW_SETS_DEFAULT 2048 /* sets per CPU: 8192 slots, fits L2 */
-#define CPUS_DEFAULT	 16   /* ranges in the maps when the loader sets no other size */
-#define IFACES_MAX	 64
-#define IFACE_TABLE_SIZE 256 /* ifindex & 255, linear probing of IFACE_PROBES */
-#define IFACE_PROBES	 4
-#define RULES_MAX	 65536
-#define NOT_FLOW_MAX	 11 /* room for reasons in struct iface_counters */
+#define CPUS_DEFAULT	  16   /* ranges in the maps when the loader sets no other size */
+#define IFACES_MAX	  64
+#define IFACE_TABLE_SIZE  256 /* ifindex & 255, linear probing of IFACE_PROBES */
+#define IFACE_PROBES	  4
+#define RULES_MAX	  65536
+#define NOT_FLOW_MAX	  11 /* room for reasons in struct iface_counters */
+
+/* The directions of include/flow.h, which the kernel's side cannot include. */
+#define ABI_INGRESS 0
+#define ABI_EGRESS  1
 
 /* ---- the flow cache: one 64-byte line per IPv4 flow, two per IPv6 flow ---------------------- */
 
 struct flow4_key {
 	__be32 src, dst;
 	__be16 src_port, dst_port;
-	__u8 proto, direction, iface, zero;
+	__u8 proto, direction, iface;
+	__u8 used; /* 1, so that no packet's key equals that of a slot never used */
 };
 
 struct flow6_key {
 	__be32 src[4], dst[4];
 	__be16 src_port, dst_port;
-	__u8 proto, direction, iface, zero;
+	__u8 proto, direction, iface, used;
 };
 
 /* Behind the key, the same for both families. Counters only grow within a generation. */
@@ -42,7 +47,7 @@ struct flow_value {
 	__u32 last_jiffies;
 	__u16 vlan; /* outermost non-zero tag seen */
 	__u8 tcp_flags;
-	__u8 flags; /* reserved */
+	__u8 flags;  /* reserved */
 	__u64 owner; /* reserved for attribution */
 };
 
@@ -87,6 +92,12 @@ struct evict6_record {
 	struct flow6_slot old;
 };
 
+/* The even generation after @gen; 0 stays "never used" when the counter wraps. */
+static inline __u32 flow_gen_next(__u32 gen)
+{
+	return gen + 2 ? gen + 2 : 2;
+}
+
 /* What user space has counted of a slot; pinned, so that a restarted core goes on exactly. */
 struct flow_shadow {
 	__u32 gen;
@@ -120,34 +131,38 @@ struct iface_entry {
 	__u16 zero;
 };
 
-/* ---- per CPU: clock cache, event budget ------------------------------------------------------- */
+/* ---- per CPU: clock cache, event budget -------------------------------------------------------
+ */
 
 struct cpu_state {
 	__u64 jiffies; /* when boot_ns was read */
 	__u64 boot_ns;
 	__u64 tokens_jiffies;
 	__u64 tokens;
-	__u64 events_lost; /* ring full or over budget */
-	__u64 reserved[3];
+	__u64 events_lost;    /* ring full */
+	__u64 events_skipped; /* over budget: sampled out on purpose */
+	__u64 reserved[2];
 };
 _Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
 
-/* ---- blocking --------------------------------------------------------------------------------- */
+/* ---- blocking ---------------------------------------------------------------------------------
+ */
 
 enum control_flag {
-	CONTROL_EXACT4 = 1 << 0,  /* entries of that kind exist */
+	CONTROL_EXACT4 = 1 << 0, /* entries of that kind exist */
 	CONTROL_PREFIX4 = 1 << 1,
 	CONTROL_EXACT6 = 1 << 2,
 	CONTROL_PREFIX6 = 1 << 3,
-	CONTROL_SHORT6 = 1 << 4,  /* IPv6 prefixes shorter than /48: the bitmap cannot say */
-	CONTROL_PANIC = 1 << 5,	  /* `sluice panic`: nothing is dropped */
+	CONTROL_SHORT6 = 1 << 4, /* IPv6 prefixes shorter than /48: the bitmap cannot say */
+	CONTROL_PANIC = 1 << 5,	 /* `sluice panic`: nothing is dropped */
 };
 
-/* One mmap-able entry, written by core (and panic), read by every program. */
+/* One mmap-able entry, written by core (and panic), read by every program. While abi is 0 nobody
+ * has taken over: every kind of entry is looked for and the lease has no end. */
 struct control {
-	__u32 abi;
-	__u32 flags; /* enum control_flag */
-	__u64 lease_boot_ns; /* no drop once CLOCK_BOOTTIME passes it; ~0 by default rodata */
+	__u32 abi;	     /* SLUICE_ABI once core has taken over */
+	__u32 flags;	     /* enum control_flag */
+	__u64 lease_boot_ns; /* no drop once CLOCK_BOOTTIME passes it */
 	__u32 safe_epoch;    /* grows with every change of the safe list */
 	__u32 zero;
 	__u64 replay_jiffies; /* the clock under rodata replay_clock */
@@ -161,9 +176,9 @@ enum rule_flag {
 
 struct rule {
 	__u32 flags;
-	__u8 direction; /* enum block_direction: 0 both, 1 in, 2 out */
-	__u8 proto;	/* 0 = any */
-	__be16 port;	/* destination port, 0 = any */
+	__u8 direction;	   /* enum block_direction: 0 both, 1 in, 2 out */
+	__u8 proto;	   /* 0 = any */
+	__be16 port;	   /* destination port, 0 = any */
 	__u64 end_boot_ns; /* 0 = none */
 	__u64 zero[2];
 };
@@ -192,7 +207,7 @@ struct lpm6_key {
 
 /* IPv4 bitmaps: bit of each /16 in bits16 (1024 words); two bits of each /24 in bits24: word
  * (addr >> 13), bit 2 * ((addr >> 8) & 31): exact present, the next: prefix present. IPv6: one bit
- * per hashed /48 in bits48 (hash48 in bpf/block.h). */
+ * per hashed /48 in bits48 (bits48_index in bpf/hash.h). */
 #define BITS16_WORDS 1024
 #define BITS24_WORDS 524288
 #define BITS48_WORDS 8192
@@ -200,7 +215,17 @@ struct lpm6_key {
 /* How many shorter prefixes a lookup tries when the longest match's rule does not apply. */
 #define LPM_WALK_MAX 8
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- clock: what `sluice_clock` writes into its context (test run) -----------------------------
+ */
+
+struct clock_sample {
+	__u64 jiffies; /* bpf_jiffies64 */
+	__u64 mono_ns; /* CLOCK_MONOTONIC */
+	__u64 boot_ns; /* CLOCK_BOOTTIME */
+};
+
+/* ---- events ------------------------------------------------------------------------------------
+ */
 
 enum event_kind {
 	EVENT_BLOCK_HIT = 1,

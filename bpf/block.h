@@ -1,0 +1,249 @@
+/*
+ * The verdict. Bitmaps first, which end the matter for nearly every packet; then the entry of the
+ * exact address, then the prefixes from the longest to shorter ones. An entry names a rule; the
+ * rule says whether it applies. What would drop is dropped only while the lease runs, nobody
+ * panicked, and the safe list does not hold the address.
+ */
+#ifndef SLUICE_BPF_BLOCK_H
+#define SLUICE_BPF_BLOCK_H
+
+#include "bpf/count.h"
+#include "bpf/emit.h"
+#include "bpf/hash.h"
+
+#define SIDE_IN	 1 /* enum block_direction: the source of a packet that enters */
+#define SIDE_OUT 2 /* the destination of one that leaves */
+
+enum outcome {
+	OUTCOME_NEXT, /* this entry says nothing: a shorter prefix may */
+	OUTCOME_PASS, /* nothing may drop this address now */
+	OUTCOME_DROP,
+};
+
+#define KIND_EXACT  1 /* the two bits of a /24 in bits24 */
+#define KIND_PREFIX 2
+
+#define CONTROL_ALL \
+	(CONTROL_EXACT4 | CONTROL_PREFIX4 | CONTROL_EXACT6 | CONTROL_PREFIX6 | CONTROL_SHORT6)
+
+/* Which kinds of entries exist; all of them may while nobody keeps account. */
+HOT __u32 control_kinds(const struct control *control)
+{
+	return LIKELY(control->abi) ? control->flags & CONTROL_ALL : CONTROL_ALL;
+}
+
+HOT bool control_allows_drop(const struct control *control, __u64 boot_ns)
+{
+	if (!control->abi)
+		return true;
+	return !(control->flags & CONTROL_PANIC) && boot_ns < control->lease_boot_ns;
+}
+
+/* ---- what is asked after a hit ------------------------------------------------------------------
+ */
+
+/* The rule's first word in one load, so that core changes all of it in one store. */
+union rule_head {
+	__u64 word;
+	struct {
+		__u32 flags;
+		__u8 direction, proto;
+		__be16 port;
+	};
+};
+
+HOT bool rule_applies(const struct suspect *s, const struct rule *rule, union rule_head head,
+		      __u64 boot_ns)
+{
+	if (!(head.flags & RULE_ACTIVE) || (head.direction && head.direction != s->side))
+		return false;
+	if ((head.proto && head.proto != s->proto) || (head.port && head.port != s->dst_port))
+		return false;
+	return !rule->end_boot_ns || boot_ns < rule->end_boot_ns;
+}
+
+/* @family is a constant here and below: what the other family needs is not even compiled. */
+HOT bool safe_holds(const struct suspect *s, const __u32 family)
+{
+	struct lpm4_key key4 = { 32, s->addr[0] };
+	struct lpm6_key key6 = { 128, { 0 } };
+
+	if (family == 4)
+		return KEYED_ELEM(s->ctx, safe4, &key4) != NULL;
+	__builtin_memcpy(key6.addr, s->addr, sizeof(key6.addr));
+	return KEYED_ELEM(s->ctx, safe6, &key6) != NULL;
+}
+
+/* As safe_holds; the entry of an exact address keeps the answer as long as the list is the same. */
+HOT bool safe_holds_exact(const struct suspect *s, const struct control *control,
+			  struct block_entry *entry, const __u32 family)
+{
+	/* read before the list is asked: an answer may be older than its epoch, never newer */
+	__u32 epoch = VOLATILE(control->safe_epoch), cached = VOLATILE(entry->safe_cache);
+	bool safe;
+
+	if (cached && (cached ^ epoch << 1) <= 1)
+		return cached & 1;
+	safe = safe_holds(s, family);
+	VOLATILE(entry->safe_cache) = epoch << 1 | safe;
+	return safe;
+}
+
+/* A hit: does it drop? @exact is a constant. */
+HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry, const bool exact,
+			      const __u32 family)
+{
+	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
+	const struct rule *rule = ARRAY_ELEM(s->ctx, rules, entry->rule);
+	union rule_head head;
+	__u64 boot_ns;
+
+	if (!rule || !word)
+		return OUTCOME_NEXT;
+	head.word = VOLATILE(*(const __u64 *)rule);
+	boot_ns = clock_boot_ns(s, word);
+	if (!rule_applies(s, rule, head, boot_ns))
+		return OUTCOME_NEXT;
+	if (!control_allows_drop(word, boot_ns))
+		return OUTCOME_PASS;
+	if (exact ? safe_holds_exact(s, word, entry, family) : safe_holds(s, family))
+		return OUTCOME_PASS;
+	ATOMIC_ADD(&entry->packets, s->segments);
+	ATOMIC_ADD(&entry->bytes, s->bytes);
+	VOLATILE(entry->last_jiffies) = s->jiffies;
+	/* a rule that only counts stands in no other rule's way */
+	if (head.flags & RULE_COUNT_ONLY)
+		return OUTCOME_NEXT;
+	emit_block_hit(s, entry->rule);
+	return OUTCOME_DROP;
+}
+
+HOT struct block_entry *exact_find(const struct suspect *s, const __u32 family)
+{
+	__be32 addr[4];
+
+	__builtin_memcpy(addr, s->addr, sizeof(addr));
+	return family == 4 ? KEYED_ELEM(s->ctx, block4, addr) : KEYED_ELEM(s->ctx, block6, addr);
+}
+
+/* The longest prefix of at most @len bits that holds the address. */
+HOT struct block_entry *prefix_find(const struct suspect *s, __u32 len, const __u32 family)
+{
+	struct lpm4_key key4 = { len, s->addr[0] };
+	struct lpm6_key key6 = { len, { 0 } };
+
+	if (family == 4)
+		return KEYED_ELEM(s->ctx, lpm4, &key4);
+	__builtin_memcpy(key6.addr, s->addr, sizeof(key6.addr));
+	return KEYED_ELEM(s->ctx, lpm6, &key6);
+}
+
+HOT enum outcome suspect_decide(const struct suspect *s, const __u32 family)
+{
+	struct block_entry *entry;
+	enum outcome outcome = OUTCOME_NEXT;
+	__u32 len = family == 4 ? 32 : 128;
+
+	if (s->kinds & KIND_EXACT) {
+		entry = exact_find(s, family);
+		if (entry)
+			outcome = entry_decide(s, entry, true, family);
+		if (outcome != OUTCOME_NEXT)
+			return outcome;
+	}
+	for (int i = 0; i < LPM_WALK_MAX && s->kinds & KIND_PREFIX; i++) {
+		entry = prefix_find(s, len, family);
+		if (!entry)
+			break;
+		outcome = entry_decide(s, entry, false, family);
+		if (outcome != OUTCOME_NEXT || !entry->prefix_len)
+			return outcome;
+		len = entry->prefix_len - 1;
+	}
+	return OUTCOME_NEXT;
+}
+
+/* The bitmaps did not clear @s. Return an enum outcome. */
+APART int suspect4_decide(const struct suspect *s)
+{
+	return s ? suspect_decide(s, 4) : OUTCOME_NEXT;
+}
+
+APART int suspect6_decide(const struct suspect *s)
+{
+	return s ? suspect_decide(s, 6) : OUTCOME_NEXT;
+}
+
+/* ---- the bitmaps
+ * --------------------------------------------------------------------------------- */
+
+/* KIND_ of entries that may hold an IPv4 address. */
+HOT __u32 kinds4(const struct packet *p, __be32 addr)
+{
+	__u32 host = NTOHL(addr);
+	const __u64 *word = ARRAY_ELEM(p->ctx, bits16, host >> 22);
+
+	if (!word || !(*word >> (host >> 16 & 63) & 1))
+		return 0;
+	word = ARRAY_ELEM(p->ctx, bits24, host >> 13);
+	return word ? *word >> (host >> 8 & 31) * 2 & (KIND_EXACT | KIND_PREFIX) : 0;
+}
+
+/* As kinds4. One bit per hashed /48 says nothing of shorter prefixes; if any exist all ask. */
+HOT __u32 kinds6(const struct packet *p, const __be32 *addr, __u32 exist)
+{
+	__u32 bit = bits48_index(addr[0] | (__u64)addr[1] << 32), kinds = 0;
+	const __u64 *word = ARRAY_ELEM(p->ctx, bits48, bit >> 6);
+
+	if (word && *word >> (bit & 63) & 1)
+		kinds = KIND_EXACT | KIND_PREFIX;
+	return exist & CONTROL_SHORT6 ? kinds | KIND_PREFIX : kinds;
+}
+
+HOT bool address_drops(struct packet *p, const __be32 *addr, __u32 side)
+{
+	__u32 exist = control_kinds(p->control), kinds;
+	struct suspect s;
+
+	kinds = p->family == 4 ? kinds4(p, addr[0]) : kinds6(p, addr, exist);
+	if (LIKELY(!kinds))
+		return false;
+	__builtin_memset(&s, 0, sizeof(s));
+#ifdef SLUICE_USER
+	s.ctx = p->ctx;
+#endif
+	__builtin_memcpy(s.addr, addr, sizeof(s.addr));
+	__builtin_memcpy(s.src, p->src, sizeof(s.src));
+	__builtin_memcpy(s.dst, p->dst, sizeof(s.dst));
+	s.src_port = p->src_port;
+	s.dst_port = p->dst_port;
+	s.family = p->family;
+	s.proto = p->proto;
+	s.direction = p->direction;
+	s.iface = p->iface;
+	s.side = side;
+	s.kinds = kinds;
+	s.cpu = p->cpu;
+	s.ip_bytes = p->ip_bytes;
+	s.jiffies = p->jiffies;
+	s.segments = p->segments;
+	s.bytes = p->bytes;
+	return (p->family == 4 ? suspect4_decide(&s) : suspect6_decide(&s)) == OUTCOME_DROP;
+}
+
+/*
+ * The source of what enters; the destination of what leaves, and for a packet forwarded through
+ * this host also its source, for it may have entered where nobody checked.
+ */
+HOT bool packet_is_blocked(struct packet *p)
+{
+	if (!p->family || !control_kinds(p->control))
+		return false;
+	if (p->direction == ABI_INGRESS)
+		return address_drops(p, p->src, SIDE_IN);
+	if (address_drops(p, p->dst, SIDE_OUT))
+		return true;
+	return frame_origin(p->ctx, p->hook) && address_drops(p, p->src, SIDE_IN);
+}
+
+#endif

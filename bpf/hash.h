@@ -1,0 +1,31 @@
+/*
+ * Hashes that the datapath and core must agree on. Plain arithmetic, no map, no helper.
+ */
+#ifndef SLUICE_BPF_HASH_H
+#define SLUICE_BPF_HASH_H
+
+#include "include/abi.h"
+
+/* Multipliers of splitmix64 (Steele, Lea, Flood, OOPSLA 2014; Vigna's constants). */
+#define HASH_MUL1 0xbf58476d1ce4e5b9ULL
+#define HASH_MUL2 0x94d049bb133111ebULL
+
+/* One round: a multiply carries upwards, the shift brings the good half down. */
+static inline __attribute__((always_inline)) __u64 hash_mix(__u64 sum, __u64 word)
+{
+	sum = (sum ^ word) * HASH_MUL1;
+	return sum ^ sum >> 32;
+}
+
+/* Bit number in bits48 of the /48 that holds the IPv6 address whose first eight bytes in memory
+ * are @first. Little-endian: the low six bytes of the word are the first six of the address. */
+static inline __attribute__((always_inline)) __u32 bits48_index(__u64 first)
+{
+	__u64 mixed = hash_mix(0, first & 0xffffffffffffULL) * HASH_MUL2;
+
+	return (__u32)(mixed >> 32) & (BITS48_WORDS * 64 - 1);
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");
+
+#endif

@@ -1,0 +1,377 @@
+/*
+ * A frame becomes a struct packet, once. The only place that touches packet bytes: through
+ * header_read, which takes a header from the linear part, else copies it from wherever it lies, so
+ * that no layout of a frame hides its addresses. Outermost IP header only.
+ */
+#ifndef SLUICE_BPF_PARSE_H
+#define SLUICE_BPF_PARSE_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include "bpf/maps.h"
+
+#define ETHER_IPV4  0x0800 /* EtherTypes: IEEE 802 numbers, IANA */
+#define ETHER_ARP   0x0806
+#define ETHER_VLAN  0x8100 /* 802.1Q */
+#define ETHER_IPV6  0x86dd
+#define ETHER_QINQ  0x88a8 /* 802.1ad */
+#define VLAN_ID	    0x0fff
+#define VLAN_TAGS   2
+#define VLAN_BYTES  4
+#define ETHER_BYTES 14
+#define L3_MASK	    31 /* 14 + 2 * 4 fits */
+
+#define IPV4_OFFSET 0x1fff /* RFC 791 3.1: fragment offset */
+#define IPV6_OFFSET 0xfff8 /* RFC 8200 4.5: the same, in the upper bits */
+
+/* Extension headers walked; RFC 8200 4.1 names at most seven in a packet. */
+#define IPV6_EXT_MAX 8
+#define JUMBO_BYTES  8 /* RFC 2675 2 */
+
+enum ip_protocol { /* IANA protocol numbers */
+	IP_HOP_OPTIONS = 0,
+	IP_TCP = 6,
+	IP_UDP = 17,
+	IP_ROUTING = 43,
+	IP_FRAGMENT = 44,
+	IP_AUTH = 51,
+	IP_DEST_OPTIONS = 60,
+	IP_SCTP = 132,
+	IP_UDPLITE = 136,
+};
+
+/* Why a packet is no flow: index in iface_counters.not_flow, the order of include/not_flow.def. */
+enum skip_reason {
+#define NOT_FLOW(id, name, help) SKIP_##id,
+#include "include/not_flow.def"
+#undef NOT_FLOW
+	SKIP_COUNT,
+	SKIP_NONE = SKIP_COUNT,
+};
+_Static_assert(SKIP_COUNT <= NOT_FLOW_MAX, "a counter for every reason");
+
+struct packet {
+	CONTEXT *ctx;
+	enum hook hook; /* a constant */
+	__u8 direction; /* ABI_INGRESS, ABI_EGRESS; a constant */
+
+	/* by packet_parse */
+	__u32 family; /* 4, 6; 0: no IP header, nothing to check */
+	__u32 proto;  /* behind the IPv6 extension headers */
+	__u32 tcp_flags;
+	__u32 has_ports; /* not a later fragment; l4 is where the transport header is */
+	__u32 vlan;	 /* outermost non-zero tag */
+	__be16 src_port, dst_port;
+	__be32 src[4], dst[4]; /* IPv4: the first word */
+	__u32 l3, l4;	       /* offsets in the frame */
+	__u32 l4_bytes;	       /* what the IP header says follows it */
+	__u32 ip_bytes;	       /* as its header says; of a merged packet, as it lies here */
+	__u32 jumbo;	       /* bytes of it that never reach the wire */
+	__u32 transport;       /* bytes of the transport header, when segmented */
+
+	/* by packet_measure */
+	__u64 segments; /* packets on the wire */
+	__u64 bytes;	/* IP bytes on the wire */
+	__u64 wire_bytes;
+
+	/* by packet_begin (bpf/count.h) */
+	__u32 iface;
+	__u32 no_l2;
+	__u32 cpu;
+	__u64 jiffies;
+	struct control *control;
+	struct iface_counters *counters;
+};
+
+#define HEADER_MAX 40
+
+/* @size is a constant, at most HEADER_MAX. False: the frame ends before it. */
+HOT bool header_read(const struct packet *p, __u32 offset, void *to, const __u32 size)
+{
+	__u64 copy[HEADER_MAX / 8];
+	__u8 *at = frame_start(p->ctx, p->hook) + offset;
+
+	if (LIKELY(at + size <= frame_end(p->ctx, p->hook))) {
+		__builtin_memcpy(to, __builtin_assume_aligned(at, PACKET_ALIGN), size);
+		return true;
+	}
+	if (frame_load(p->ctx, p->hook, offset, copy, size))
+		return false;
+	__builtin_memcpy(to, copy, size);
+	return true;
+}
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 type;
+};
+
+/* Past the Ethernet header and its tags: @type and p->l3. */
+HOT enum skip_reason parse_ethernet(struct packet *p, __u32 *type)
+{
+	__be16 ether;
+
+	if (!header_read(p, ETHER_BYTES - sizeof(ether), &ether, sizeof(ether)))
+		return SKIP_SHORT;
+	*type = NTOHS(ether);
+	p->l3 = ETHER_BYTES;
+	for (int i = 0; i <= VLAN_TAGS; i++) {
+		struct vlan_tag tag;
+
+		if (LIKELY(*type != ETHER_VLAN && *type != ETHER_QINQ))
+			return SKIP_NONE;
+		if (i == VLAN_TAGS)
+			break;
+		if (!header_read(p, p->l3, &tag, sizeof(tag)))
+			return SKIP_SHORT;
+		if (!p->vlan)
+			p->vlan = NTOHS(tag.tci) & VLAN_ID;
+		*type = NTOHS(tag.type);
+		p->l3 += VLAN_BYTES;
+	}
+	return SKIP_TAGS;
+}
+
+/* A device without Ethernet header: the IP version says what it is. */
+HOT enum skip_reason parse_bare(struct packet *p, __u32 *type)
+{
+	__u8 first;
+
+	p->l3 = 0;
+	if (!header_read(p, 0, &first, sizeof(first)))
+		return SKIP_SHORT;
+	*type = first >> 4 == 4 ? ETHER_IPV4 : first >> 4 == 6 ? ETHER_IPV6 : 0;
+	return SKIP_NONE;
+}
+
+/* A merged packet's own length field may be 0 (over 64 KiB: Linux BIG TCP); the frame's counts. */
+HOT __u32 parse_ip_bytes(const struct packet *p, __u32 said)
+{
+	__u32 len;
+
+	if (LIKELY(!frame_merged(p->ctx, p->hook).size))
+		return said;
+	len = frame_len(p->ctx, p->hook);
+	return len > p->l3 ? len - p->l3 : 0;
+}
+
+HOT enum skip_reason parse_ipv4(struct packet *p)
+{
+	struct iphdr ip;
+	__u32 header, last;
+
+	if (!header_read(p, p->l3, &ip, sizeof(ip)))
+		return SKIP_IPV4_HEADER;
+	header = ip.ihl * 4;
+	p->ip_bytes = parse_ip_bytes(p, NTOHS(ip.tot_len));
+	if (ip.version != 4 || header < sizeof(ip) || p->ip_bytes < header)
+		return SKIP_IPV4_HEADER;
+	/* options that the frame does not hold: the header is cut */
+	if (UNLIKELY(header > sizeof(ip)) &&
+	    !header_read(p, p->l3 + header - sizeof(last), &last, sizeof(last)))
+		return SKIP_IPV4_HEADER;
+	p->family = 4;
+	p->proto = ip.protocol;
+	p->src[0] = ip.saddr;
+	p->dst[0] = ip.daddr;
+	p->l4 = p->l3 + header;
+	p->l4_bytes = p->ip_bytes - header;
+	p->has_ports = !(ip.frag_off & HTONS(IPV4_OFFSET));
+	return SKIP_NONE;
+}
+
+/* What ext_walk found, in one word, for a function of its own returns no more. */
+#define EXT_PROTO(found) ((__u8)(found))
+#define EXT_LATER	 0x100			  /* a later fragment */
+#define EXT_BROKEN	 0x200			  /* cut, or more than IPV6_EXT_MAX */
+#define EXT_BYTES(found) ((found) >> 16 & 0x7fff) /* at most 8 * 2048 */
+
+#define EXT_MASK                                                                               \
+	(1ULL << IP_HOP_OPTIONS | 1ULL << IP_ROUTING | 1ULL << IP_FRAGMENT | 1ULL << IP_AUTH | \
+	 1ULL << IP_DEST_OPTIONS)
+
+/* One test instead of five, which for the verifier would be five ways on. */
+HOT bool is_extension(__u32 proto)
+{
+	return proto < 64 && EXT_MASK >> proto & 1;
+}
+
+struct ipv6_ext { /* RFC 8200 4.3 to 4.6, RFC 4302 2 */
+	__u8 next;
+	__u8 len;
+	__be16 offset; /* of a fragment header only */
+};
+
+/* From @proto at @offset over all extension headers. */
+HOT __u32 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto)
+{
+	__u32 bytes = 0;
+
+	for (int i = 0; i < IPV6_EXT_MAX; i++) {
+		struct ipv6_ext ext;
+
+		if (frame_load(ctx, hook, offset + bytes, &ext, sizeof(ext)))
+			break;
+		if (proto == IP_FRAGMENT && NTOHS(ext.offset) & IPV6_OFFSET)
+			return ext.next | EXT_LATER | (bytes + 8) << 16;
+		if (proto == IP_FRAGMENT)
+			bytes += 8;
+		else if (proto == IP_AUTH)
+			bytes += (ext.len + 2) * 4;
+		else
+			bytes += (ext.len + 1) * 8;
+		proto = ext.next;
+		if (!is_extension(proto))
+			return proto | bytes << 16;
+	}
+	return proto | EXT_BROKEN | bytes << 16;
+}
+
+#ifdef SLUICE_USER
+#define EXT_WALK ext_walk
+#else
+/* By context, for a function that is proven apart must name its type. */
+APART __u32 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto)
+{
+	return ext_walk(ctx, HOOK_XDP, offset, proto);
+}
+
+APART __u32 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto)
+{
+	return ext_walk(ctx, HOOK_TC, offset, proto);
+}
+
+#define EXT_WALK(ctx, hook, offset, proto) \
+	((hook) == HOOK_XDP ? ext_walk_xdp(ctx, offset, proto) : ext_walk_tc(ctx, offset, proto))
+#endif
+
+HOT enum skip_reason parse_ipv6(struct packet *p)
+{
+	struct ipv6hdr ip;
+	__u32 found;
+
+	if (!header_read(p, p->l3, &ip, sizeof(ip)) || ip.version != 6)
+		return SKIP_IPV6_HEADER;
+	p->family = 6;
+	p->proto = ip.nexthdr;
+	p->ip_bytes = parse_ip_bytes(p, sizeof(ip) + NTOHS(ip.payload_len));
+	__builtin_memcpy(p->src, &ip.saddr, sizeof(p->src));
+	__builtin_memcpy(p->dst, &ip.daddr, sizeof(p->dst));
+	p->l4 = p->l3 + sizeof(ip);
+	p->l4_bytes = p->ip_bytes > sizeof(ip) ? p->ip_bytes - sizeof(ip) : 0;
+	p->has_ports = 1;
+	if (LIKELY(!is_extension(p->proto)))
+		return SKIP_NONE;
+	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto);
+	p->proto = EXT_PROTO(found);
+	p->has_ports = !(found & (EXT_LATER | EXT_BROKEN));
+	/* BIG TCP: the jumbo option (RFC 2675) is there for the stack only */
+	if (!ip.payload_len && frame_merged(p->ctx, p->hook).size)
+		p->jumbo = JUMBO_BYTES;
+	p->l4 += EXT_BYTES(found);
+	if (found & EXT_BROKEN || EXT_BYTES(found) > p->l4_bytes)
+		return SKIP_IPV6_EXT;
+	p->l4_bytes -= EXT_BYTES(found);
+	return SKIP_NONE;
+}
+
+struct ports {
+	__be16 src;
+	__be16 dst;
+};
+
+struct tcp_tail {    /* RFC 9293 3.1, bytes 12 and 13 */
+	__u8 header; /* length in words, in the upper half */
+	__u8 flags;
+};
+
+#define TCP_TAIL_AT 12
+
+/* Ports and TCP flags. A transport header that is cut leaves them 0: the packet is still a flow. */
+HOT void parse_transport(struct packet *p)
+{
+	struct ports ports;
+	struct tcp_tail tail;
+
+	if (p->proto != IP_TCP && p->proto != IP_UDP && p->proto != IP_SCTP &&
+	    p->proto != IP_UDPLITE)
+		return;
+	if (p->l4_bytes < sizeof(ports) || !header_read(p, p->l4, &ports, sizeof(ports)))
+		return;
+	p->src_port = ports.src;
+	p->dst_port = ports.dst;
+	p->transport = p->proto == IP_SCTP ? 12 : 8; /* RFC 9260 3, RFC 768 */
+	if (p->proto != IP_TCP || p->l4_bytes < TCP_TAIL_AT + sizeof(tail) ||
+	    !header_read(p, p->l4 + TCP_TAIL_AT, &tail, sizeof(tail)))
+		return;
+	p->tcp_flags = tail.flags;
+	p->transport = (tail.header >> 4) * 4;
+}
+
+/* The whole frame. With an IP header p->family is set, also when it is no flow. */
+HOT enum skip_reason packet_parse(struct packet *p)
+{
+	enum skip_reason reason;
+	__u32 type;
+
+	p->vlan = frame_tag(p->ctx, p->hook) & VLAN_ID;
+	reason = p->no_l2 ? parse_bare(p, &type) : parse_ethernet(p, &type);
+	if (reason != SKIP_NONE)
+		return reason;
+	/* one state for the verifier instead of one per number of tags */
+	FORGET(p->l3);
+	p->l3 &= L3_MASK;
+	if (type == ETHER_IPV4)
+		reason = parse_ipv4(p);
+	else if (type == ETHER_IPV6)
+		reason = parse_ipv6(p);
+	else
+		return type == ETHER_ARP ? SKIP_ARP : SKIP_NOT_IP;
+	FORGET(p->has_ports);
+	if (p->has_ports)
+		parse_transport(p);
+	FORGET(p->family);
+	return reason;
+}
+
+/*
+ * What the wire carries of it. A merged packet (GSO, GRO) is ceil(payload / gso_size) packets that
+ * repeat the headers; gso_segs and wire_len are wrong behind a tap device (measured:
+ * facts/kernel-prototypes.md 7). Only SCTP, whose pieces differ in size, needs gso_segs.
+ */
+HOT void packet_measure_merged(struct packet *p, const struct merged *merged)
+{
+	__u32 headers = p->l4 - p->l3 + p->transport - p->jumbo;
+	__u64 payload;
+
+	p->bytes = p->ip_bytes - p->jumbo;
+	payload = p->bytes > headers ? p->bytes - headers : 1;
+	if (merged->size == GSO_BY_FRAGS)
+		p->segments = merged->segments ? merged->segments : 1;
+	else
+		p->segments = (payload + merged->size - 1) / merged->size;
+	p->bytes += (p->segments - 1) * headers;
+	p->wire_bytes = p->bytes + p->segments * p->l3;
+}
+
+HOT void packet_measure(struct packet *p)
+{
+	__u32 linear = frame_end(p->ctx, p->hook) - frame_start(p->ctx, p->hook);
+	struct merged merged = frame_merged(p->ctx, p->hook);
+
+	p->segments = 1;
+	p->bytes = p->ip_bytes;
+	/* XDP's length is a helper call, needed only when something may lie outside the linear part
+	 */
+	if (p->hook == HOOK_XDP && p->family && p->l3 + p->ip_bytes <= linear)
+		p->wire_bytes = linear;
+	else
+		p->wire_bytes = frame_len(p->ctx, p->hook);
+	if (UNLIKELY(merged.size) && p->family)
+		packet_measure_merged(p, &merged);
+	if (frame_has_tag(p->ctx, p->hook))
+		p->wire_bytes += p->segments * VLAN_BYTES;
+}
+
+#endif
