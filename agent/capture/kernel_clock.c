@@ -1,0 +1,100 @@
+/*
+ * The datapath stamps flows with jiffies; this turns them into the monotonic clock. The clock
+ * program only returns the counter, touches no map, and may be run by descriptor without rights.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "agent/capture/kernel.h"
+#include "agent/util/clock.h"
+
+/* Between the two edges: five ticks of the slowest kernel (HZ=100). */
+#define MEASURE_NS (50 * NS_PER_MS)
+/* An edge later than this means that the counter stands still. */
+#define EDGE_TIMEOUT_NS (200 * NS_PER_MS)
+
+int kernel_clock_sample(int prog_fd, struct clock_sample *sample)
+{
+	struct clock_sample context = { 0 };
+	/* A syscall program takes nothing else, and writes its context in place
+	 * (net/bpf/test_run.c, bpf_prog_test_run_syscall). */
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	if (bpf_prog_test_run_opts(prog_fd, &options))
+		return -errno;
+	if (!context.jiffies || !context.mono_ns)
+		return -EPROTO;
+	*sample = context;
+	return 0;
+}
+
+/* Spin to the moment the counter moves. */
+static int next_edge(int prog_fd, struct clock_sample *edge)
+{
+	struct clock_sample first;
+	int err = kernel_clock_sample(prog_fd, &first);
+
+	if (err)
+		return err;
+	do {
+		err = kernel_clock_sample(prog_fd, edge);
+		if (!err && edge->mono_ns - first.mono_ns > EDGE_TIMEOUT_NS)
+			err = -ETIME;
+	} while (!err && edge->jiffies == first.jiffies);
+	return err;
+}
+
+uint64_t kernel_clock_snap(uint64_t measured_ns)
+{
+	/* kernel/Kconfig.hz, and 128, 200, 256, 512, 1024 of other architectures. */
+	static const unsigned int hz[] = { 100, 128, 200, 250, 256, 300, 512, 1000, 1024 };
+	uint64_t best_ns = measured_ns;
+	uint64_t best_off = measured_ns / 100 + 1;
+
+	for (size_t i = 0; i < sizeof(hz) / sizeof(hz[0]); i++) {
+		uint64_t tick_ns = (NS_PER_S + hz[i] / 2) / hz[i];
+		uint64_t off =
+			tick_ns > measured_ns ? tick_ns - measured_ns : measured_ns - tick_ns;
+
+		if (off < best_off) {
+			best_off = off;
+			best_ns = tick_ns;
+		}
+	}
+	return best_ns;
+}
+
+int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy)
+{
+	const struct timespec pause = { .tv_nsec = MEASURE_NS };
+	struct clock_sample first;
+	struct clock_sample last;
+	int err = next_edge(prog_fd, &first);
+
+	if (err)
+		return err;
+	(void)nanosleep(&pause, NULL); /* cut short by a signal it only measures less */
+	err = next_edge(prog_fd, &last);
+	if (err)
+		return err;
+	*ns_per_jiffy =
+		kernel_clock_snap((last.mono_ns - first.mono_ns) / (last.jiffies - first.jiffies));
+	return *ns_per_jiffy ? 0 : -EPROTO;
+}
+
+int kernel_clock_now(int prog_fd, uint64_t ns_per_jiffy, struct drain_clock *clock)
+{
+	struct clock_sample sample;
+	int err = kernel_clock_sample(prog_fd, &sample);
+
+	if (err)
+		return err;
+	clock->jiffies = sample.jiffies;
+	clock->mono_ns = sample.mono_ns;
+	clock->unix_ms = clock_unix_ms();
+	clock->ns_per_jiffy = ns_per_jiffy;
+	return 0;
+}

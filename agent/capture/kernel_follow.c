@@ -1,0 +1,226 @@
+/*
+ * Which interfaces are watched: names, globs or every default route, minus those that would see a
+ * packet another one sees. Looks at the whole picture each time and changes what differs.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/capture/kernel.h"
+#include "agent/capture/kernel_netlink.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/log.h"
+
+#define STACK_DEPTH_MAX 8 /* vlan on bond on ... : the kernel stops at 8 (MAX_NEST_DEV) */
+
+static bool is_auto(const struct capture_kernel *kernel)
+{
+	return !strcmp(kernel->interfaces, "auto");
+}
+
+/* One entry of the comma separated list is this device's name or a pattern for it. */
+static bool is_named(const char *list, const char *name)
+{
+	while (*list) {
+		size_t len = strcspn(list, ", ");
+		char pattern[64];
+
+		if (len && len < sizeof(pattern)) {
+			memcpy(pattern, list, len);
+			pattern[len] = '\0';
+			if (!fnmatch(pattern, name, 0))
+				return true;
+		}
+		list += len;
+		list += strspn(list, ", ");
+	}
+	return false;
+}
+
+static const struct kernel_device *find_device(const struct kernel_devices *devices,
+					       uint32_t ifindex)
+{
+	for (size_t i = 0; i < devices->count; i++) {
+		if (ifindex && devices->items[i].ifindex == ifindex)
+			return &devices->items[i];
+	}
+	return NULL;
+}
+
+static bool is_wanted(const struct capture_kernel *kernel, const struct kernel_device *device)
+{
+	if (is_auto(kernel))
+		return device->has_default_route;
+	return is_named(kernel->interfaces, device->name);
+}
+
+/* @device carries what @upper shows: it is a port of it, or @upper is a VLAN on it, at any depth.
+ */
+static bool is_below(const struct kernel_devices *devices, const struct kernel_device *device,
+		     const struct kernel_device *upper, int depth)
+{
+	const struct kernel_device *master = find_device(devices, device->master);
+	const struct kernel_device *lower = find_device(devices, upper->lower);
+
+	if (depth == STACK_DEPTH_MAX)
+		return false;
+	if (master == upper || lower == device)
+		return true;
+	return (master && is_below(devices, master, upper, depth + 1)) ||
+	       (lower && is_below(devices, device, lower, depth + 1));
+}
+
+/* The lower device sees everything its upper one does, and native XDP only exists there. */
+static bool is_seen_below(const struct capture_kernel *kernel, const struct kernel_devices *devices,
+			  const struct kernel_device *upper)
+{
+	for (size_t i = 0; i < devices->count; i++) {
+		const struct kernel_device *device = &devices->items[i];
+
+		if (device != upper && is_wanted(kernel, device) &&
+		    is_below(devices, device, upper, 0))
+			return true;
+	}
+	return false;
+}
+
+/* ---- bringing attachments in line --------------------------------------------------------------
+ */
+
+static int index_of(const struct capture_kernel *kernel, const struct kernel_device *device)
+{
+	for (int i = 0; i < IFACES_MAX; i++) {
+		if (kernel->links[i].ifindex == device->ifindex)
+			return i;
+	}
+	return -ENOENT;
+}
+
+static int watch(struct capture_kernel *kernel, const struct kernel_device *device, char *error)
+{
+	int index = index_of(kernel, device);
+
+	if (index >= 0 && !kernel->links[index].is_inherited)
+		return 0;
+	if (index < 0)
+		index = kernel_rows_add(kernel, device->name);
+	if (index < 0) {
+		log_warn("more than %d interfaces, not watched name=%s", IFACES_MAX - 1,
+			 device->name);
+		return index;
+	}
+	return kernel_attach_device(kernel, index, device, error);
+}
+
+/* Before anything is attached, so that a device never gets the index of one that had its name. */
+static void follow_renames(struct capture_kernel *kernel, const struct kernel_devices *devices)
+{
+	for (int i = 0; i < IFACES_MAX; i++) {
+		const struct kernel_device *device = find_device(devices, kernel->links[i].ifindex);
+		struct kernel_row row = kernel->rows[i];
+
+		if (!device || !strcmp(row.name, device->name))
+			continue;
+		log_info("interface renamed from=%s to=%s", row.name, device->name);
+		(void)snprintf(row.name, sizeof(row.name), "%s", device->name);
+		kernel_rows_set(kernel, i, &row);
+	}
+}
+
+static void unwatch_gone(struct capture_kernel *kernel, const struct kernel_devices *devices)
+{
+	for (int i = 0; i < IFACES_MAX; i++) {
+		const struct kernel_device *device = find_device(devices, kernel->links[i].ifindex);
+
+		if (!kernel->links[i].ifindex)
+			continue;
+		if (device && is_wanted(kernel, device) && !is_seen_below(kernel, devices, device))
+			continue;
+		log_info("interface no longer watched name=%s reason=%s", kernel->rows[i].name,
+			 device ? "not asked for" : "gone");
+		kernel_detach_device(kernel, i);
+	}
+}
+
+int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
+{
+	CLEANUP(kernel_devices_done) struct kernel_devices devices = { 0 };
+	int err = kernel_devices_read(&devices);
+	int first = 0;
+	int watched = 0;
+
+	if (err)
+		return err;
+	unwatch_gone(kernel, &devices);
+	follow_renames(kernel, &devices);
+	for (size_t i = 0; i < devices.count; i++) {
+		const struct kernel_device *device = &devices.items[i];
+
+		if (!is_wanted(kernel, device))
+			continue;
+		if (is_seen_below(kernel, &devices, device)) {
+			log_info("interface seen through its lower device name=%s", device->name);
+			continue;
+		}
+		err = watch(kernel, device, first ? NULL : error);
+		watched += !err;
+		first = first ? first : err;
+	}
+	return watched ? watched : first;
+}
+
+int capture_kernel_netlink_fd(const struct capture_kernel *kernel)
+{
+	return kernel->notify;
+}
+
+int capture_kernel_follow(struct capture_kernel *kernel)
+{
+	int result;
+
+	if (!kernel_notify_drain(kernel->notify))
+		return 0;
+	result = kernel_follow_wanted(kernel, NULL);
+	return result < 0 ? result : 0;
+}
+
+/* ---- the first time ----------------------------------------------------------------------------
+ */
+
+/* Rows of an earlier loader: what it attached is ours, brought up to date or taken off. */
+static void take_over(struct capture_kernel *kernel)
+{
+	for (int i = 0; i < IFACES_MAX; i++) {
+		kernel->links[i].xdp_fd = -1;
+		if (!kernel->rows[i].is_used || !kernel->rows[i].ifindex)
+			continue;
+		kernel->links[i].ifindex = kernel->rows[i].ifindex;
+		kernel->links[i].is_inherited = true;
+	}
+}
+
+int capture_kernel_attach(struct capture_kernel *kernel, char *error)
+{
+	int result;
+
+	take_over(kernel);
+	kernel->notify = kernel_notify_open(is_auto(kernel));
+	if (kernel->notify < 0) {
+		(void)snprintf(error, KERNEL_ERROR_MAX, "rtnetlink is refused: %s",
+			       strerror(-kernel->notify));
+		return kernel->notify;
+	}
+	result = kernel_follow_wanted(kernel, error);
+	if (result < 0)
+		return result;
+	if (result == 0 && !is_auto(kernel)) {
+		(void)snprintf(error, KERNEL_ERROR_MAX,
+			       "no interface matches \"%.100s\"; `ip link` lists them, "
+			       "[Capture] interfaces or -i names them",
+			       kernel->interfaces);
+		return -ENODEV;
+	}
+	return 0;
+}

@@ -1,0 +1,64 @@
+/*
+ * What the loader asks rtnetlink: the devices there are, which of them default routes use, which
+ * tc filters are ours, and what a driver says to an XDP program. Requests open a socket of their
+ * own and wait at most two seconds. The loader's thread.
+ */
+#ifndef SLUICE_CAPTURE_KERNEL_NETLINK_H
+#define SLUICE_CAPTURE_KERNEL_NETLINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/coverage.h"
+
+#define KERNEL_DEVICES_MAX 1024 /* devices looked at; more are counted, not watched */
+
+struct kernel_device {
+	uint32_t ifindex;
+	uint32_t master; /* bridge or bond it is part of */
+	uint32_t lower;	 /* device a vlan, macvlan or ipvlan sits on */
+	uint32_t xdp_id; /* program on its XDP hook, 0 = none */
+	bool has_xdp_generic;
+	bool no_l2; /* no Ethernet header */
+	bool is_loopback;
+	bool has_default_route;
+	char name[IFACE_NAME_MAX];
+};
+
+struct kernel_devices {
+	struct kernel_device *items; /* owned */
+	size_t count;
+	size_t left_out; /* past KERNEL_DEVICES_MAX */
+};
+
+/* kernel_devices_read - all devices; default routes of both families marked. */
+int kernel_devices_read(struct kernel_devices *devices);
+void kernel_devices_done(struct kernel_devices *devices);
+
+static inline void kernel_devices_done_cleanup(struct kernel_devices *devices)
+{
+	kernel_devices_done(devices);
+}
+
+/* kernel_notify_open - a non-blocking socket that tells of links and, with @routes, of routes. */
+int kernel_notify_open(bool routes);
+/* kernel_notify_drain - true when a link or a default route changed, or messages were lost. */
+bool kernel_notify_drain(int fd);
+
+/* kernel_xdp_ask - attach by netlink, only to hear the driver: its text in @reason.
+ * Returns 0 when it would have attached (it is taken off again), or the kernel's -errno. */
+int kernel_xdp_ask(uint32_t ifindex, int prog_fd, char *reason, size_t size);
+
+/* What holds a place on a clsact hook. */
+struct kernel_filter {
+	uint32_t count; /* filters on the hook, all of them */
+	bool is_held;	/* a filter with our handle and priority exists */
+	char name[64];	/* its name as tc shows it; "" when it has none */
+};
+
+/* kernel_filter_find - filters on the hook of @parent. -ENOENT: no such qdisc. */
+int kernel_filter_find(uint32_t ifindex, uint32_t parent, uint32_t priority, uint32_t handle,
+		       struct kernel_filter *out);
+
+#endif

@@ -1,0 +1,144 @@
+/*
+ * The interface table: which one-byte index means which interface, for the datapath (map ifaces,
+ * by ifindex) and for people (pinned table of names, modes and notes, by index). An index stays
+ * with its name, so that counters and flows go on when the interface or the loader comes back.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+
+#include "agent/capture/kernel.h"
+
+/* Index 0 is what the datapath uses for an interface nobody registered. */
+#define FIRST_INDEX 1
+/* A writer holds a row for nanoseconds; past this many looks its loader died within. */
+#define COPY_TRIES 64
+
+int kernel_rows_map(struct capture_kernel *kernel)
+{
+	const size_t size = IFACES_MAX * sizeof(struct kernel_row);
+	struct kernel_row *rows =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, kernel->maps.rows, 0);
+
+	if (rows == MAP_FAILED)
+		return -errno;
+	kernel->rows = rows;
+	rows[0].abi = SLUICE_ABI;
+	for (int i = 0; i < IFACES_MAX; i++) {
+		rows[i].name[IFACE_NAME_MAX - 1] = '\0';
+		rows[i].note[sizeof(rows[i].note) - 1] = '\0';
+		rows[i].seq &= ~1U; /* of a loader that died while it wrote */
+	}
+	return 0;
+}
+
+int kernel_rows_find(const struct capture_kernel *kernel, const char *name)
+{
+	for (int i = FIRST_INDEX; i < IFACES_MAX; i++) {
+		if (kernel->rows[i].is_used && !strcmp(kernel->rows[i].name, name))
+			return i;
+	}
+	return -ENOENT;
+}
+
+int kernel_rows_add(struct capture_kernel *kernel, const char *name)
+{
+	struct kernel_row row = { .is_used = 1 };
+	int index = kernel_rows_find(kernel, name);
+
+	if (index >= 0)
+		return index;
+	for (index = FIRST_INDEX; index < IFACES_MAX; index++) {
+		if (!kernel->rows[index].is_used)
+			break;
+	}
+	if (index == IFACES_MAX)
+		return -ENOSPC;
+	(void)strncpy(row.name, name, sizeof(row.name) - 1);
+	kernel_rows_set(kernel, index, &row);
+	return index;
+}
+
+void kernel_rows_set(struct capture_kernel *kernel, int index, const struct kernel_row *row)
+{
+	struct kernel_row *to = &kernel->rows[index];
+	struct kernel_row next = *row;
+
+	next.abi = to->abi;
+	next.seq = to->seq + 1;
+	__atomic_store_n(&to->seq, next.seq, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*to = next;
+	__atomic_store_n(&to->seq, next.seq + 1, __ATOMIC_RELEASE);
+}
+
+bool kernel_rows_copy(const struct kernel_row *row, struct kernel_row *out)
+{
+	for (int i = 0; i < COPY_TRIES; i++) {
+		uint32_t seq = __atomic_load_n(&row->seq, __ATOMIC_ACQUIRE);
+
+		*out = *(const volatile struct kernel_row *)row;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(seq & 1) && seq == __atomic_load_n(&row->seq, __ATOMIC_RELAXED))
+			break;
+	}
+	out->name[IFACE_NAME_MAX - 1] = '\0';
+	out->note[sizeof(out->note) - 1] = '\0';
+	return out->is_used;
+}
+
+/* ---- the datapath's map, keyed by ifindex -----------------------------------------------------
+ */
+
+/* Among the probes of @ifindex the slot that holds @wanted: itself, or 0 for a free one. */
+static int iface_slot(int map_fd, uint32_t ifindex, uint32_t wanted, struct iface_entry *entry)
+{
+	for (uint32_t probe = 0; probe < IFACE_PROBES; probe++) {
+		uint32_t slot = (ifindex + probe) % IFACE_TABLE_SIZE;
+
+		if (bpf_map_lookup_elem(map_fd, &slot, entry))
+			return -errno;
+		if (entry->ifindex == wanted)
+			return (int)slot;
+	}
+	return -ENOENT;
+}
+
+int kernel_ifaces_set(int map_fd, uint32_t ifindex, uint8_t index, bool no_l2)
+{
+	const struct iface_entry next = { .ifindex = ifindex, .index = index, .no_l2 = no_l2 };
+	struct iface_entry entry;
+	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
+	uint32_t slot;
+
+	if (found == -ENOENT)
+		found = iface_slot(map_fd, ifindex, 0, &entry);
+	if (found < 0)
+		return found == -ENOENT ? -ENOSPC : found;
+	slot = (uint32_t)found;
+	return bpf_map_update_elem(map_fd, &slot, &next, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_ifaces_remove(int map_fd, uint32_t ifindex)
+{
+	const struct iface_entry none = { 0 };
+	struct iface_entry entry;
+	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
+	uint32_t slot = (uint32_t)found;
+
+	if (found < 0)
+		return found == -ENOENT ? 0 : found;
+	return bpf_map_update_elem(map_fd, &slot, &none, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_ifaces_find(int map_fd, uint32_t ifindex)
+{
+	struct iface_entry entry;
+	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
+
+	if (found < 0)
+		return found;
+	return entry.index < IFACES_MAX ? entry.index : -ENOENT;
+}
