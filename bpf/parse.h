@@ -21,6 +21,7 @@
 #define VLAN_BYTES  4
 #define ETHER_BYTES 14
 #define L3_MASK	    31 /* 14 + 2 * 4 fits */
+#define L4_MASK	    0x7fff
 
 #define IPV4_OFFSET 0x1fff /* RFC 791 3.1: fragment offset */
 #define IPV6_OFFSET 0xfff8 /* RFC 8200 4.5: the same, in the upper bits */
@@ -328,6 +329,9 @@ HOT enum skip_reason packet_parse(struct packet *p)
 		reason = parse_ipv6(p);
 	else
 		return type == ETHER_ARP ? SKIP_ARP : SKIP_NOT_IP;
+	/* at most 22 + 40 + 8 * 2048; said again, for 6.1 has lost it by now */
+	FORGET(p->l4);
+	p->l4 &= L4_MASK;
 	FORGET(p->has_ports);
 	if (p->has_ports)
 		parse_transport(p);
