@@ -77,6 +77,7 @@ static int open_store(struct core *core)
 static int fill_history(struct core *core)
 {
 	struct totals *minutes;
+	uint64_t packets = 0;
 	int64_t now_s = clock_unix_ms() / 1000;
 	int error;
 
@@ -88,7 +89,9 @@ static int fill_history(struct core *core)
 	/* a core that was started again, or a demo that kept its state, has one already */
 	error = store_totals_read(core->store, now_s - 24 * 3600, now_s, 60, minutes,
 				  DEMO_HISTORY_MIN);
-	if (error >= 0 && error < DEMO_HISTORY_MIN / 2) {
+	for (int i = 0; i < error; i++)
+		packets += minutes[i].packets_in;
+	if (error >= 0 && !packets) {
 		demo_history(core->app->options->seed, now_s, minutes, DEMO_HISTORY_MIN);
 		error = store_totals_add_many(core->store, minutes, DEMO_HISTORY_MIN);
 	}

@@ -1,0 +1,161 @@
+/*
+ * Answers and errors in the one shape that docs/api.md promises.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/log.h"
+
+static struct response plain_response(const struct call *call, int status)
+{
+	return (struct response){ .status = status,
+				  .content_type = "",
+				  .location = "",
+				  .set_session = "",
+				  .role = call->who.role,
+				  .session_tag = call->session_tag,
+				  .body = "" };
+}
+
+static void send_json(struct call *call, struct response *response, struct json *body)
+{
+	CLEANUP(free) char *text = body ? json_print(body, &response->body_len) : NULL;
+
+	json_free(body);
+	if (!text) {
+		log_error("no memory for an answer path=%s", call->request->path);
+		response->status = 500;
+		response->body_len = 0;
+	} else {
+		response->body = text;
+	}
+	response->content_type = "application/json";
+	call->reply(call->reply_arg, response);
+}
+
+void answer_json(struct call *call, int status, struct json *body)
+{
+	struct response response = plain_response(call, status);
+
+	send_json(call, &response, body);
+}
+
+void answer_text(struct call *call, int status, const char *text, size_t len)
+{
+	struct response response = plain_response(call, status);
+
+	response.content_type = "application/json";
+	response.body = text;
+	response.body_len = len;
+	call->reply(call->reply_arg, &response);
+}
+
+void answer_empty(struct call *call, int status)
+{
+	struct response response = plain_response(call, status);
+
+	call->reply(call->reply_arg, &response);
+}
+
+static struct json *error_body(const struct call *call, const char *code, const char *field,
+			       const char *message)
+{
+	struct json *body = json_new_object();
+	struct json *error = json_new_object();
+
+	json_set_string(error, "code", code);
+	json_set_string(error, "message", message);
+	json_set_string(error, "field", field && *field ? field : NULL);
+	json_set_string(error, "request_id",
+			*call->request->request_id ? call->request->request_id : NULL);
+	json_set(body, "error", error);
+	return body;
+}
+
+void answer_error(struct call *call, int status, const char *code, const char *field,
+		  const char *message)
+{
+	answer_json(call, status, error_body(call, code, field, message));
+}
+
+void answer_not_allowed(struct call *call, const char *allow)
+{
+	struct response response = plain_response(call, 405);
+
+	response.location = allow; /* front turns it into the Allow header */
+	send_json(call, &response,
+		  error_body(call, "method_not_allowed", NULL, "This address does not take that."));
+}
+
+void answer_failure(struct call *call, int error)
+{
+	switch (error) {
+	case -ENOENT:
+		answer_error(call, 404, "not_found", NULL, "There is no such thing here any more.");
+		return;
+	case -EACCES:
+		answer_error(call, 403, "forbidden", NULL, "You may not do this.");
+		return;
+	case -EINVAL:
+		answer_error(call, 422, "invalid", NULL, "The value is not valid.");
+		return;
+	case -ETIMEDOUT:
+		answer_error(call, 503, "too_slow", NULL,
+			     "The history did not answer in time. Ask for a shorter range.");
+		return;
+	case -ENOSPC:
+		answer_error(call, 507, "disk_full", NULL,
+			     "The disk is full. Free some space; nothing was changed.");
+		return;
+	default:
+		log_error("a request failed path=%s error=%s", call->request->path,
+			  strerror(-error));
+		answer_error(call, 500, "internal", NULL,
+			     "Something went wrong here. The log has the details.");
+	}
+}
+
+void answer_redirect(struct call *call, const char *location, const char *set_session)
+{
+	struct response response = plain_response(call, 303);
+
+	response.location = location;
+	response.set_session = set_session;
+	call->reply(call->reply_arg, &response);
+}
+
+void answer_login(struct call *call, const struct principal *who, const char *session)
+{
+	struct response response = plain_response(call, 200);
+	struct json *body = json_new_object();
+
+	json_set(body, "user", encode_principal(who));
+	json_set_string(body, "csrf", *call->csrf ? call->csrf : NULL);
+	response.set_session = session;
+	response.role = who->role;
+	send_json(call, &response, body);
+}
+
+void answer_stream(struct call *call)
+{
+	struct response response = plain_response(call, 200);
+
+	response.stream = true;
+	call->reply(call->reply_arg, &response);
+}
+
+void answer_list(struct call *call, struct json *items, int64_t next)
+{
+	struct json *body = json_new_object();
+
+	json_set(body, "items", items);
+	if (next)
+		json_set_int(body, "next", next);
+	else
+		json_set_null(body, "next");
+	answer_json(call, 200, body);
+}

@@ -1,0 +1,172 @@
+/*
+ * The way of a request: find the route, find out who asks, decide whether they may, hand on.
+ */
+#include "agent/api/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/auth/auth.h"
+
+static const struct route routes[] = {
+#define ROUTE(method, path, role, flags, handler) { method, path, role, flags, handler },
+#include "agent/api/routes.def"
+#undef ROUTE
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+int api_new(const struct api_options *options, struct api **out)
+{
+	struct api *api = calloc(1, sizeof(*api));
+
+	if (!api)
+		return -ENOMEM;
+	api->options = *options;
+	*out = api;
+	return 0;
+}
+
+void api_free(struct api *api)
+{
+	free(api);
+}
+
+struct snapshot *api_snapshot(const struct api *api)
+{
+	return api->options.snapshot(api->options.arg);
+}
+
+void api_snapshot_free(struct snapshot *snapshot)
+{
+	if (snapshot && atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1)
+		free(snapshot);
+}
+
+/* Whether @path is the route's; the part that '*' stands for goes to @part. */
+static bool matches(const char *pattern, const char *path, char part[static PATH_PART_MAX])
+{
+	size_t len;
+
+	part[0] = '\0';
+	while (*pattern && *pattern == *path) {
+		pattern++;
+		path++;
+	}
+	if (*pattern != '*')
+		return !*pattern && !*path;
+	len = strcspn(path, "/");
+	if (!len || len >= PATH_PART_MAX)
+		return false;
+	memcpy(part, path, len);
+	part[len] = '\0';
+	return !strcmp(pattern + 1, path + len);
+}
+
+/*
+ * The first row that fits, so that /blocks/test goes before /blocks/ID. @allow: the methods of
+ * the path when it exists with others only, for 405.
+ */
+static const struct route *find_route(const struct request *request, char *part, char *allow,
+				      size_t allow_size)
+{
+	char other[PATH_PART_MAX];
+
+	allow[0] = '\0';
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		size_t used = strlen(allow);
+
+		if (!matches(routes[i].path, request->path, other))
+			continue;
+		if (!strcmp(routes[i].method, request->method)) {
+			memcpy(part, other, PATH_PART_MAX);
+			return &routes[i];
+		}
+		(void)snprintf(allow + used, allow_size - used, "%s%s", used ? ", " : "",
+			       routes[i].method);
+	}
+	return NULL;
+}
+
+static void identify(struct call *call, const struct principal *local)
+{
+	const struct request *request = call->request;
+
+	if (local) {
+		call->who = *local;
+		return;
+	}
+	if (*request->session &&
+	    !auth_session(call->api->options.auth, request->session, &request->peer, &call->who,
+			  call->csrf, &call->session_tag))
+		return;
+	call->who = (struct principal){ .peer = request->peer };
+}
+
+static bool has_csrf(struct call *call, const struct route *route)
+{
+	const struct request *request = call->request;
+	char field[PARAM_MAX] = "";
+	const char *token = request->csrf;
+
+	if (call->who.is_local || !strcmp(route->method, "GET") || (route->flags & ROUTE_NO_CSRF))
+		return true;
+	if ((route->flags & ROUTE_FORM) && !*token && !param_text(request->body, "csrf", field))
+		token = field;
+	return auth_csrf_is_valid(call->api->options.auth, request->session, token);
+}
+
+/* Everything that keeps @call from its handler. Answers and returns false. */
+static bool is_authorised(struct call *call, const struct route *route)
+{
+	if (route->flags & ROUTE_PUBLIC)
+		return true;
+	if (call->who.role == ROLE_NONE) {
+		if (route->flags & ROUTE_FORM)
+			answer_redirect(call, "/login", "");
+		else
+			answer_error(call, 401, "login_required", NULL, "Log in first.");
+		return false;
+	}
+	if (!has_csrf(call, route)) {
+		answer_error(call, 403, "csrf", NULL,
+			     "This page is out of date. Reload it and try again.");
+		return false;
+	}
+	if (call->who.must_change && !(route->flags & ROUTE_ANY_PASSWORD)) {
+		answer_error(call, 403, "password_change_required", NULL,
+			     "Change the password first.");
+		return false;
+	}
+	if (call->who.role < route->role) {
+		answer_error(call, 403, "forbidden", NULL,
+			     route->role == ROLE_ADMIN
+				     ? "You need administrator privileges to do this."
+				     : "You need the analyst role to do this.");
+		return false;
+	}
+	return true;
+}
+
+void api_handle(struct api *api, const struct request *request, const struct principal *local,
+		api_reply_fn reply, void *arg)
+{
+	struct call call = { .api = api, .request = request, .reply = reply, .reply_arg = arg };
+	char allow[64];
+	const struct route *route = find_route(request, call.part, allow, sizeof(allow));
+
+	if (!route) {
+		if (*allow)
+			answer_not_allowed(&call, allow);
+		else
+			answer_error(&call, 404, "not_found", NULL,
+				     "There is no such address here.");
+		return;
+	}
+	identify(&call, local);
+	if (is_authorised(&call, route))
+		route->handler(&call);
+}

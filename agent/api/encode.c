@@ -1,0 +1,173 @@
+/*
+ * Nouns to JSON, with the field names of the contract (docs/api.md).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/auth/auth.h"
+#include "agent/block/block.h"
+#include "agent/util/addr.h"
+#include "agent/util/proto.h"
+
+const char *attach_mode_name(uint8_t mode)
+{
+	static const char *const names[] = { "none", "xdp", "tc", "user" };
+
+	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "none";
+}
+
+const char *flow_state_name(uint8_t state)
+{
+	static const char *const names[] = { "new", "established", "closed", "expired" };
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "new";
+}
+
+const char *encode_enforcement(const struct api *api)
+{
+	if (api->options.is_panicked(api->options.arg))
+		return "panic";
+	return api->options.is_dry_run ? "dry_run" : "on";
+}
+
+void encode_addr(struct json *object, const char *key, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	json_set_string(object, key, addr->family == ADDR_NONE ? NULL : addr_format(addr, text));
+}
+
+struct json *encode_principal(const struct principal *who)
+{
+	struct json *user = json_new_object();
+
+	json_set_string(user, "name", who->name);
+	json_set_string(user, "role", auth_role_name((enum role)who->role));
+	json_set_bool(user, "must_change", who->must_change);
+	return user;
+}
+
+static const char *iface_name(const struct coverage *coverage, uint8_t index)
+{
+	for (unsigned int i = 0; i < coverage->iface_count; i++)
+		if (coverage->ifaces[i].index == index)
+			return coverage->ifaces[i].name;
+	return NULL;
+}
+
+static void encode_tuple(struct json *item, const struct five_tuple *tuple)
+{
+	char proto[PROTO_TEXT_MAX];
+
+	json_set_int(item, "ip_v", tuple->src.family);
+	json_set_string(item, "proto", proto_format(tuple->proto, proto));
+	encode_addr(item, "src_ip", &tuple->src);
+	json_set_int(item, "src_port", tuple->src_port);
+	encode_addr(item, "dst_ip", &tuple->dst);
+	json_set_int(item, "dst_port", tuple->dst_port);
+}
+
+struct json *encode_flow(const struct flow *flow, const struct coverage *coverage)
+{
+	/* names, process and the rest come with later sources of the same record */
+	static const char *const unknown[] = { "rule_id", "sni", "host", "ja4",	       "process",
+					       "pid",	  "uid", "unit", "incident_id" };
+	char flags[TCP_FLAGS_TEXT_MAX];
+	struct json *item = json_new_object();
+
+	json_set_uint(item, "id", flow->id);
+	json_set_time(item, "start", flow->start_unix_ms);
+	json_set_time(item, "end", flow->end_unix_ms);
+	json_set_string(item, "iface", iface_name(coverage, flow->iface));
+	if (flow->vlan)
+		json_set_int(item, "vlan", flow->vlan);
+	else
+		json_set_null(item, "vlan");
+	encode_tuple(item, &flow->tuple);
+	json_set_uint(item, "packets_out", flow->packets_out);
+	json_set_uint(item, "bytes_out", flow->bytes_out);
+	json_set_uint(item, "packets_in", flow->packets_in);
+	json_set_uint(item, "bytes_in", flow->bytes_in);
+	json_set_string(item, "tcp_flags_out", tcp_flags_format(flow->tcp_flags_out, flags));
+	json_set_string(item, "tcp_flags_in", tcp_flags_format(flow->tcp_flags_in, flags));
+	json_set_string(item, "state", flow_state_name(flow->state));
+	json_set_string(item, "verdict", "pass"); /* a dropped packet never makes a flow */
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+		json_set_null(item, unknown[i]);
+	return item;
+}
+
+struct json *encode_block(const struct block *block)
+{
+	char value[PREFIX_TEXT_MAX], proto[PROTO_TEXT_MAX];
+	struct json *item = json_new_object();
+
+	json_set_int(item, "id", block->id);
+	json_set_string(item, "kind", prefix_is_exact(&block->target) ? "address" : "prefix");
+	json_set_string(item, "value", prefix_format(&block->target, value));
+	json_set_string(item, "action", block_action_name(block->action));
+	json_set_string(item, "direction", block_direction_name(block->direction));
+	json_set_string(item, "proto", block->proto ? proto_format(block->proto, proto) : NULL);
+	if (block->port)
+		json_set_int(item, "port", block->port);
+	else
+		json_set_null(item, "port");
+	json_set_string(item, "reason", block->reason);
+	json_set_string(item, "source", block_source_name(block->source));
+	json_set_string(item, "author", block->author);
+	json_set_time(item, "created", block->created_unix_ms);
+	json_set_time(item, "expires", block->expires_unix_ms);
+	json_set_time(item, "ended", block->ended_unix_ms);
+	json_set_string(item, "state", block_state_name(block->state));
+	json_set_uint(item, "hits", block->hits.packets);
+	json_set_uint(item, "hit_bytes", block->hits.bytes);
+	json_set_time(item, "last_hit", block->hits.last_unix_ms);
+	if (block->incident_id)
+		json_set_int(item, "incident_id", block->incident_id);
+	else
+		json_set_null(item, "incident_id");
+	json_set_null(item, "confirm_by");
+	return item;
+}
+
+struct json *encode_host(const struct host_total *host)
+{
+	struct json *item = json_new_object();
+
+	encode_addr(item, "ip", &host->addr);
+	json_set_uint(item, "packets", host->packets);
+	json_set_uint(item, "bytes", host->bytes);
+	json_set_uint(item, "flows", host->flows);
+	json_set_uint(item, "ports", host->ports);
+	json_set_time(item, "last_seen", host->last_unix_ms);
+	return item;
+}
+
+struct json *encode_proto(const struct proto_total *total)
+{
+	char proto[PROTO_TEXT_MAX];
+	struct json *item = json_new_object();
+
+	json_set_string(item, "proto", proto_format(total->proto, proto));
+	json_set_uint(item, "packets", total->packets);
+	json_set_uint(item, "bytes", total->bytes);
+	json_set_uint(item, "flows", total->flows);
+	return item;
+}
+
+struct json *encode_ifaces(const struct coverage *coverage)
+{
+	struct json *items = json_new_array();
+
+	for (unsigned int i = 0; i < coverage->iface_count; i++) {
+		const struct coverage_iface *iface = &coverage->ifaces[i];
+		struct json *item = json_new_object();
+
+		json_set_string(item, "name", iface->name);
+		json_set_string(item, "mode", attach_mode_name(iface->mode));
+		json_set_string(item, "note", *iface->note ? iface->note : NULL);
+		json_add(items, item);
+	}
+	return items;
+}

@@ -1,0 +1,274 @@
+/*
+ * Blocks and the safe list: every order goes to the one block service.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/block/block.h"
+#include "agent/util/addr.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
+
+#define BLOCKS_LIMIT_DEFAULT 200
+#define BLOCKS_LIMIT_MAX     10000
+#define SAFE_MAX	     4096
+
+static void answer_outcome(struct call *call, int status, const struct block_outcome *outcome)
+{
+	switch (outcome->error) {
+	case 0:
+		answer_json(call, status, encode_block(&outcome->block));
+		return;
+	case -EPERM:
+		answer_error(call, 422, "safe_address", outcome->field, outcome->message);
+		return;
+	case -EEXIST:
+		answer_error(call, 409, "already_blocked", outcome->field, outcome->message);
+		return;
+	case -EBUSY:
+		answer_error(call, 409, "blocked_now", outcome->field, outcome->message);
+		return;
+	case -EINVAL:
+		answer_error(call, 422, "invalid", outcome->field, outcome->message);
+		return;
+	default:
+		if (*outcome->message && outcome->error == -ENOENT)
+			answer_error(call, 404, "not_found", NULL, outcome->message);
+		else
+			answer_failure(call, outcome->error);
+	}
+}
+
+void handle_blocks(struct call *call)
+{
+	int64_t limit = BLOCKS_LIMIT_DEFAULT, before = 0, active = 0;
+	CLEANUP(free) struct block *blocks = NULL;
+	struct json *items;
+	int count;
+
+	if (param_int(call, "limit", 1, BLOCKS_LIMIT_MAX, &limit) ||
+	    param_int(call, "before", 1, INT64_MAX, &before) ||
+	    param_int(call, "active", 0, 1, &active))
+		return;
+	blocks = calloc((size_t)limit + 1, sizeof(*blocks));
+	count = blocks ? block_list(call->api->options.block, active != 0, before, blocks,
+				    (size_t)limit + 1)
+		       : -ENOMEM;
+	if (count < 0) {
+		answer_failure(call, count);
+		return;
+	}
+	items = json_new_array();
+	for (int i = 0; i < count && i < limit; i++)
+		json_add(items, encode_block(&blocks[i]));
+	answer_list(call, items, count > limit ? blocks[limit - 1].id : 0);
+}
+
+void handle_block(struct call *call)
+{
+	struct block block;
+	int64_t id;
+	int error;
+
+	if (part_id(call, &id))
+		return;
+	error = block_get(call->api->options.block, id, &block);
+	if (error)
+		answer_failure(call, error);
+	else
+		answer_json(call, 200, encode_block(&block));
+}
+
+/* Seconds as a number, a text such as "4h", "never" or nothing. Answers 422 itself. */
+static int read_ttl(struct call *call, const struct json *body, int64_t *ttl_s)
+{
+	const struct json *value = json_get(body, "ttl");
+	const char *text;
+
+	*ttl_s = -1;
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_int(value, ttl_s) && *ttl_s >= 0)
+		return 0;
+	if (!json_string(value, &text)) {
+		if (!*text)
+			return 0;
+		*ttl_s = 0;
+		if (!strcmp(text, "never") || (!duration_parse(text, ttl_s) && *ttl_s > 0))
+			return 0;
+	}
+	answer_error(call, 422, "invalid", "ttl",
+		     "A lifetime is a number with s, m, h, d or w, such as 4h, or never.");
+	return -EINVAL;
+}
+
+static int read_number(struct call *call, const struct json *body, const char *name, int64_t *value)
+{
+	int error = json_get_int(body, name, value);
+
+	if (error == -ENOENT)
+		*value = 0;
+	else if (error || *value < 0) {
+		answer_error(call, 422, "invalid", name, "This must be a whole number.");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+void handle_block_add(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	struct block_request request = { 0 };
+	struct block_outcome outcome;
+
+	if (body_json(call, &body) || body_text(call, body, "value", &request.value) ||
+	    body_text(call, body, "action", &request.action) ||
+	    body_text(call, body, "direction", &request.direction) ||
+	    body_text(call, body, "proto", &request.proto) ||
+	    body_text(call, body, "reason", &request.reason) ||
+	    read_number(call, body, "port", &request.port) ||
+	    read_number(call, body, "incident_id", &request.incident_id) ||
+	    read_ttl(call, body, &request.ttl_s))
+		return;
+	(void)block_add(call->api->options.block, &call->who, &request, &outcome);
+	answer_outcome(call, 201, &outcome);
+}
+
+void handle_block_remove(struct call *call)
+{
+	struct block_outcome outcome;
+	int64_t id;
+
+	if (part_id(call, &id))
+		return;
+	(void)block_remove(call->api->options.block, &call->who, id, &outcome);
+	answer_outcome(call, 200, &outcome);
+}
+
+void handle_block_test(struct call *call)
+{
+	char value[PARAM_MAX];
+	struct block_outcome outcome;
+	struct json *body;
+
+	if (param_text(call->request->query, "value", value))
+		value[0] = '\0';
+	(void)block_test(call->api->options.block, value, &outcome);
+	if (outcome.error == -EINVAL) {
+		answer_error(call, 422, "invalid", "value", outcome.message);
+		return;
+	}
+	body = json_new_object();
+	json_set_string(body, "value", value);
+	json_set_string(body, "verdict",
+			outcome.error == -EPERM						 ? "safe"
+			: outcome.error == -EEXIST && outcome.block.action == BLOCK_DROP ? "drop"
+											 : "pass");
+	json_set_string(body, "reason", outcome.message);
+	if (outcome.error == -EEXIST)
+		json_set(body, "block", encode_block(&outcome.block));
+	else
+		json_set_null(body, "block");
+	answer_json(call, 200, body);
+}
+
+/* The original's form: back to the list, with the reason in the address when it was refused. */
+void handle_form_block(struct call *call)
+{
+	char value[PARAM_MAX], reason[PARAM_MAX];
+	struct block_request request = { .value = value,
+					 .action = "",
+					 .direction = "",
+					 .proto = "",
+					 .ttl_s = -1,
+					 .reason = reason };
+	struct block_outcome outcome = { .error = -EINVAL };
+
+	if (!param_text(call->request->body, "ip_address", value) &&
+	    !param_text(call->request->body, "reason", reason))
+		(void)block_add(call->api->options.block, &call->who, &request, &outcome);
+	answer_redirect(call, outcome.error ? "/blocks?refused=1" : "/blocks", "");
+}
+
+/* ---- safe list --------------------------------------------------------------------------------
+ */
+
+static struct json *encode_safe(const struct safe_entry *entry)
+{
+	char text[PREFIX_TEXT_MAX];
+	struct json *item = json_new_object();
+
+	if (entry->id)
+		json_set_int(item, "id", entry->id);
+	else
+		json_set_null(item, "id");
+	json_set_string(item, "prefix", prefix_format(&entry->prefix, text));
+	json_set_string(item, "kind", block_safe_kind_name(entry->kind));
+	json_set_string(item, "note", entry->note);
+	return item;
+}
+
+void handle_safe(struct call *call)
+{
+	CLEANUP(free) struct safe_entry *entries = calloc(SAFE_MAX, sizeof(*entries));
+	struct json *items;
+	int count =
+		entries ? block_safe_list(call->api->options.block, entries, SAFE_MAX) : -ENOMEM;
+
+	if (count < 0) {
+		answer_failure(call, count);
+		return;
+	}
+	items = json_new_array();
+	for (int i = 0; i < count; i++)
+		json_add(items, encode_safe(&entries[i]));
+	answer_list(call, items, 0);
+}
+
+/* The entry just added is found again by its prefix: the list holds it with its number. */
+static void answer_safe(struct call *call, const char *text)
+{
+	CLEANUP(free) struct safe_entry *entries = calloc(SAFE_MAX, sizeof(*entries));
+	struct prefix prefix;
+	int count = entries ? block_safe_list(call->api->options.block, entries, SAFE_MAX) : 0;
+
+	for (int i = 0; !prefix_parse(text, true, &prefix) && i < count; i++)
+		if (entries[i].id && prefix_is_equal(&entries[i].prefix, &prefix)) {
+			answer_json(call, 201, encode_safe(&entries[i]));
+			return;
+		}
+	answer_failure(call, -ENOENT);
+}
+
+void handle_safe_add(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *prefix, *note;
+	struct block_outcome outcome;
+
+	if (body_json(call, &body) || body_text(call, body, "prefix", &prefix) ||
+	    body_text(call, body, "note", &note))
+		return;
+	if (!block_safe_add(call->api->options.block, &call->who, prefix, note, &outcome))
+		answer_safe(call, prefix);
+	else if (outcome.error == -EEXIST)
+		answer_error(call, 409, "already_safe", "prefix", outcome.message);
+	else
+		answer_outcome(call, 201, &outcome);
+}
+
+void handle_safe_remove(struct call *call)
+{
+	struct block_outcome outcome;
+	int64_t id;
+
+	if (part_id(call, &id))
+		return;
+	if (!block_safe_remove(call->api->options.block, &call->who, id, &outcome))
+		answer_empty(call, 204);
+	else
+		answer_outcome(call, 200, &outcome);
+}

@@ -1,0 +1,225 @@
+/*
+ * Sessions: who am I, set-up, log in, change the password, log out; the event stream's permission.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/auth/auth.h"
+#include "agent/util/addr.h"
+#include "agent/util/cleanup.h"
+
+/* A log-in that waits for the hash: what the answer needs, copied off the request. */
+struct pending {
+	struct api *api;
+	struct request request; /* only path, request_id and peer are set */
+	char path[32];
+	char request_id[64];
+	api_reply_fn reply;
+	void *reply_arg;
+	bool is_form;
+	struct addr peer;
+};
+
+static bool is_loopback(const struct addr *addr)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	if (addr->family == ADDR_IPV4)
+		return addr->bytes[12] == 127;
+	return addr->family == ADDR_IPV6 && !memcmp(addr->bytes, v6, sizeof(v6));
+}
+
+void handle_session(struct call *call)
+{
+	const struct api_options *options = &call->api->options;
+	struct json *body = json_new_object();
+	bool has_user = call->who.role != ROLE_NONE;
+
+	if (has_user)
+		json_set(body, "user", encode_principal(&call->who));
+	else
+		json_set_null(body, "user");
+	json_set_string(body, "csrf", has_user && *call->csrf ? call->csrf : NULL);
+	json_set_bool(body, "needs_setup", auth_needs_setup(options->auth));
+	json_set_bool(body, "setup_allowed",
+		      call->who.is_local || is_loopback(&call->request->peer));
+	json_set_string(body, "mode", options->mode);
+	json_set_string(body, "version", options->version);
+	json_set_bool(body, "demo_login", auth_has_demo_login(options->auth));
+	answer_json(call, 200, body);
+}
+
+void handle_events(struct call *call)
+{
+	answer_stream(call);
+}
+
+/* ---- answers that come later ------------------------------------------------------------------
+ */
+
+static struct pending *keep(const struct call *call, bool is_form)
+{
+	struct pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending)
+		return NULL;
+	pending->api = call->api;
+	pending->reply = call->reply;
+	pending->reply_arg = call->reply_arg;
+	pending->is_form = is_form;
+	pending->peer = call->request->peer;
+	(void)snprintf(pending->path, sizeof(pending->path), "%s", call->request->path);
+	(void)snprintf(pending->request_id, sizeof(pending->request_id), "%s",
+		       call->request->request_id);
+	return pending;
+}
+
+static void answer_refused_login(struct call *call, const struct auth_outcome *outcome)
+{
+	int status = outcome->error == -EAGAIN ? 429 : outcome->error == -EINVAL ? 422 : 401;
+	const char *code = outcome->error == -EAGAIN			   ? "throttled"
+			   : outcome->error == -EINVAL			   ? "weak_password"
+			   : !strcmp(call->request->path, "/api/v1/setup") ? "wrong_token"
+									   : "wrong_login";
+
+	if (outcome->error != -EAGAIN && outcome->error != -EINVAL && outcome->error != -EACCES &&
+	    outcome->error != -EPERM) {
+		answer_failure(call, outcome->error);
+		return;
+	}
+	answer_error(call, status, code, outcome->error == -EINVAL ? "password" : NULL,
+		     outcome->message);
+}
+
+static void login_done(void *arg, const struct auth_outcome *outcome)
+{
+	struct pending *pending = arg;
+	const struct request request = { .path = pending->path,
+					 .request_id = pending->request_id,
+					 .peer = pending->peer };
+	struct call call = { .api = pending->api,
+			     .request = &request,
+			     .reply = pending->reply,
+			     .reply_arg = pending->reply_arg };
+
+	if (!outcome->error)
+		/* the answer carries the new session's token: the page goes on with it */
+		(void)auth_session(pending->api->options.auth, outcome->session, &pending->peer,
+				   &call.who, call.csrf, &call.session_tag);
+	if (pending->is_form)
+		answer_redirect(&call, outcome->error ? "/login?failed=1" : "/dashboard",
+				outcome->error ? "" : outcome->session);
+	else if (outcome->error)
+		answer_refused_login(&call, outcome);
+	else
+		answer_login(&call, &outcome->principal, outcome->session);
+	free(pending);
+}
+
+static void start_login(struct call *call, const char *name, const char *password, bool is_form)
+{
+	struct pending *pending = keep(call, is_form);
+
+	if (!pending) {
+		answer_failure(call, -ENOMEM);
+		return;
+	}
+	auth_login(call->api->options.auth, name, password, &call->request->peer, login_done,
+		   pending);
+}
+
+void handle_login(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *name, *password;
+
+	if (body_json(call, &body) || body_text(call, body, "username", &name) ||
+	    body_text(call, body, "password", &password))
+		return;
+	start_login(call, name, password, false);
+}
+
+void handle_form_login(struct call *call)
+{
+	char name[PARAM_MAX], password[PARAM_MAX];
+
+	if (param_text(call->request->body, "username", name) ||
+	    param_text(call->request->body, "password", password)) {
+		answer_redirect(call, "/login?failed=1", "");
+		return;
+	}
+	start_login(call, name, password, true);
+}
+
+void handle_setup(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *token, *name, *password;
+	struct pending *pending;
+
+	if (!call->who.is_local && !is_loopback(&call->request->peer)) {
+		answer_error(call, 403, "loopback_only", NULL,
+			     "Set-up works from this machine only. Or run there: "
+			     "sluice user add NAME --role admin");
+		return;
+	}
+	if (body_json(call, &body) || body_text(call, body, "token", &token) ||
+	    body_text(call, body, "username", &name) ||
+	    body_text(call, body, "password", &password))
+		return;
+	pending = keep(call, false);
+	if (!pending) {
+		answer_failure(call, -ENOMEM);
+		return;
+	}
+	auth_setup(call->api->options.auth, token, *name ? name : "admin", password,
+		   &call->request->peer, login_done, pending);
+}
+
+void handle_password(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *old_password, *new_password;
+	struct pending *pending;
+
+	if (call->who.is_local) {
+		answer_error(call, 422, "invalid", NULL, "Use: sluice user passwd NAME");
+		return;
+	}
+	if (body_json(call, &body) || body_text(call, body, "old", &old_password) ||
+	    body_text(call, body, "new", &new_password))
+		return;
+	pending = keep(call, false);
+	if (!pending) {
+		answer_failure(call, -ENOMEM);
+		return;
+	}
+	auth_change_password(call->api->options.auth, &call->who, old_password, new_password,
+			     login_done, pending);
+}
+
+static void log_out(struct call *call, int status, const char *location)
+{
+	const struct response response = { .status = status,
+					   .content_type = "",
+					   .location = location,
+					   .set_session = "-",
+					   .body = "" };
+
+	if (*call->request->session)
+		auth_logout(call->api->options.auth, call->request->session);
+	call->reply(call->reply_arg, &response);
+}
+
+void handle_logout(struct call *call)
+{
+	log_out(call, 204, "");
+}
+
+void handle_form_logout(struct call *call)
+{
+	log_out(call, 303, "/login");
+}

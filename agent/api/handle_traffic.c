@@ -1,0 +1,245 @@
+/*
+ * Traffic: status, coverage, flows, top lists, series. All from the snapshot but the series, which
+ * the store keeps.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/internal.h"
+#include "agent/store/store.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
+
+#define FLOWS_LIMIT_DEFAULT 1000
+#define FLOWS_LIMIT_MAX	    100000
+#define SERIES_ITEMS_MAX    3600
+
+static struct snapshot *snapshot_or_answer(struct call *call)
+{
+	struct snapshot *snapshot = api_snapshot(call->api);
+
+	if (!snapshot)
+		answer_error(call, 503, "starting", NULL,
+			     "The first second is not over yet. Try again.");
+	return snapshot;
+}
+
+void handle_status(struct call *call)
+{
+	const struct api_options *options = &call->api->options;
+	CLEANUP(api_snapshot_free) struct snapshot *snapshot = api_snapshot(call->api);
+	struct json *body = json_new_object();
+
+	json_set_string(body, "status", "running");
+	json_set_string(body, "mode", options->mode);
+	json_set_string(body, "version", options->version);
+	json_set_int(body, "uptime_s", (clock_unix_ms() - options->started_unix_ms) / 1000);
+	json_set_time(body, "started", options->started_unix_ms);
+	json_set_uint(body, "processed_packets", snapshot ? snapshot->processed_packets : 0);
+	json_set_string(body, "enforcement", encode_enforcement(call->api));
+	json_set(body, "ifaces", snapshot ? encode_ifaces(&snapshot->coverage) : json_new_array());
+	json_set_uint(body, "db_bytes", store_db_bytes(options->store));
+	json_set_uint(body, "rows_lost", store_rows_lost(options->store));
+	answer_json(call, 200, body);
+}
+
+static struct json *encode_direction(const struct coverage_iface *iface, int direction)
+{
+	static const char *const reasons[] = {
+#define NOT_FLOW(id, name, help) name,
+#include "include/not_flow.def"
+#undef NOT_FLOW
+	};
+	const struct coverage_direction *counts = &iface->dir[direction];
+	struct json *item = json_new_object();
+	struct json *not_flow = json_new_object();
+
+	for (int i = 0; i < NOT_FLOW_COUNT; i++)
+		json_set_uint(not_flow, reasons[i], counts->not_flow[i]);
+	json_set_string(item, "name", iface->name);
+	json_set_string(item, "mode", attach_mode_name(iface->mode));
+	json_set_string(item, "note", *iface->note ? iface->note : NULL);
+	json_set_string(item, "direction", direction == DIRECTION_INGRESS ? "ingress" : "egress");
+	json_set_uint(item, "seen", counts->seen);
+	json_set_uint(item, "in_flows", counts->in_flows);
+	json_set_uint(item, "dropped", counts->dropped);
+	json_set(item, "not_flow", not_flow);
+	json_set_uint(item, "unattributed", counts->unattributed);
+	json_set_uint(item, "bytes", counts->bytes);
+	json_set_uint(item, "wire_bytes", counts->wire_bytes);
+	json_set_uint(item, "dropped_bytes", counts->dropped_bytes);
+	return item;
+}
+
+void handle_coverage(struct call *call)
+{
+	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	struct json *body, *ifaces, *maps;
+
+	if (!snapshot)
+		return;
+	body = json_new_object();
+	ifaces = json_new_array();
+	maps = json_new_array();
+	for (unsigned int i = 0; i < snapshot->coverage.iface_count; i++)
+		for (int d = 0; d < 2; d++)
+			json_add(ifaces, encode_direction(&snapshot->coverage.ifaces[i], d));
+	for (unsigned int i = 0; i < snapshot->coverage.map_count; i++) {
+		const struct coverage_map *map = &snapshot->coverage.maps[i];
+		struct json *item = json_new_object();
+
+		json_set_string(item, "name", map->name);
+		json_set_uint(item, "entries", map->entries);
+		json_set_uint(item, "capacity", map->capacity);
+		json_add(maps, item);
+	}
+	json_set(body, "ifaces", ifaces);
+	json_set_uint(body, "events_lost", snapshot->coverage.events_lost);
+	json_set(body, "maps", maps);
+	json_set_bool(body, "complete", snapshot->coverage.complete);
+	answer_json(call, 200, body);
+}
+
+/* Newest first; a page begins behind the flow that ended it, or behind its time. */
+static size_t page_start(const struct snapshot *snapshot, int64_t before)
+{
+	for (unsigned int i = 0; before && i < snapshot->flow_count; i++)
+		if (snapshot->flows[i].id == (uint64_t)before)
+			return i + 1;
+	return 0;
+}
+
+static void answer_flows(struct call *call, const struct snapshot *snapshot,
+			 const struct flow_query *query)
+{
+	int64_t limit = FLOWS_LIMIT_DEFAULT, before = 0, next = 0;
+	struct json *items;
+	size_t i;
+
+	if (param_int(call, "limit", 1, FLOWS_LIMIT_MAX, &limit) ||
+	    param_int(call, "before", 1, INT64_MAX, &before))
+		return;
+	items = json_new_array();
+	for (i = page_start(snapshot, before); i < snapshot->flow_count && limit; i++) {
+		if (!flow_query_matches(query, &snapshot->flows[i]))
+			continue;
+		json_add(items, encode_flow(&snapshot->flows[i], &snapshot->coverage));
+		next = (int64_t)snapshot->flows[i].id;
+		limit--;
+	}
+	answer_list(call, items, i < snapshot->flow_count ? next : 0);
+}
+
+void handle_flows(struct call *call)
+{
+	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	char text[PARAM_MAX], reason[160] = "The filter is too long.";
+	struct flow_query query;
+
+	if (!snapshot)
+		return;
+	if (param_text(call->request->query, "q", text) || flow_query_parse(text, &query, reason)) {
+		answer_error(call, 422, "invalid", "q", reason);
+		return;
+	}
+	answer_flows(call, snapshot, &query);
+}
+
+static void answer_hosts(struct call *call, const struct snapshot *snapshot)
+{
+	int64_t limit = 100;
+	struct json *items;
+
+	if (param_int(call, "limit", 1, SNAPSHOT_HOSTS_MAX, &limit))
+		return;
+	items = json_new_array();
+	for (unsigned int i = 0; i < snapshot->host_count && i < limit; i++)
+		json_add(items, encode_host(&snapshot->hosts[i]));
+	answer_list(call, items, 0);
+}
+
+static void answer_protos(struct call *call, const struct snapshot *snapshot)
+{
+	struct json *items = json_new_array();
+
+	for (unsigned int i = 0; i < snapshot->proto_count; i++)
+		json_add(items, encode_proto(&snapshot->protos[i]));
+	answer_list(call, items, 0);
+}
+
+void handle_hosts(struct call *call)
+{
+	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+
+	if (snapshot)
+		answer_hosts(call, snapshot);
+}
+
+void handle_top(struct call *call)
+{
+	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	char by[PARAM_MAX];
+
+	if (!snapshot)
+		return;
+	if (param_text(call->request->query, "by", by))
+		by[0] = '?';
+	if (!strcmp(by, "protocols"))
+		answer_protos(call, snapshot);
+	else if (!*by || !strcmp(by, "hosts"))
+		answer_hosts(call, snapshot);
+	else
+		answer_error(call, 422, "invalid", "by", "by is hosts or protocols.");
+}
+
+static struct json *encode_totals(const struct totals *totals)
+{
+	struct json *item = json_new_object();
+
+	json_set_time(item, "time", totals->unix_s * 1000);
+	json_set_uint(item, "packets_in", totals->packets_in);
+	json_set_uint(item, "bytes_in", totals->bytes_in);
+	json_set_uint(item, "packets_out", totals->packets_out);
+	json_set_uint(item, "bytes_out", totals->bytes_out);
+	json_set_uint(item, "dropped_packets", totals->dropped_packets);
+	json_set_uint(item, "dropped_bytes", totals->dropped_bytes);
+	json_set_uint(item, "new_flows", totals->new_flows);
+	return item;
+}
+
+void handle_series(struct call *call)
+{
+	int64_t seconds = 3600, step = 10, now_s = clock_unix_ms() / 1000;
+	CLEANUP(free) struct totals *totals = NULL;
+	struct json *body, *items;
+	int count;
+
+	if (param_int(call, "seconds", 1, 2 * 365 * 86400LL, &seconds) ||
+	    param_int(call, "step", 1, 86400, &step))
+		return;
+	if (seconds / step > SERIES_ITEMS_MAX) {
+		answer_error(call, 422, "invalid", "step",
+			     "That is more than 3600 points; ask for a larger step.");
+		return;
+	}
+	totals = calloc((size_t)(seconds / step) + 1, sizeof(*totals));
+	if (!totals) {
+		answer_failure(call, -ENOMEM);
+		return;
+	}
+	now_s -= now_s % step;
+	count = store_totals_read(call->api->options.store, now_s - seconds / step * step, now_s,
+				  step, totals, (size_t)(seconds / step) + 1);
+	if (count < 0) {
+		answer_failure(call, count);
+		return;
+	}
+	body = json_new_object();
+	items = json_new_array();
+	for (int i = 0; i < count; i++)
+		json_add(items, encode_totals(&totals[i]));
+	json_set_int(body, "step", step);
+	json_set(body, "items", items);
+	answer_json(call, 200, body);
+}

@@ -1,0 +1,134 @@
+/*
+ * The parts of the API and what they share. Only agent/api includes it.
+ *   api.c       the way of a request: route, who asks, may they, handler
+ *   routes.def  the one route table
+ *   answer.c    answers and errors
+ *   params.c    query strings, forms and JSON bodies
+ *   encode*.c   nouns to JSON
+ *   handle_*.c  handlers, a file per resource
+ *   live.c      bodies of live events
+ */
+#ifndef SLUICE_API_INTERNAL_H
+#define SLUICE_API_INTERNAL_H
+
+#include "agent/api/api.h"
+#include "agent/util/json.h"
+#include "include/block.h"
+#include "include/incident.h"
+
+#define SESSION_TEXT_MAX 44
+#define PATH_PART_MAX	 128
+#define PARAM_MAX	 512
+
+struct api {
+	struct api_options options;
+};
+
+/* One request on its way through; on the stack unless a slow job keeps a copy. */
+struct call {
+	struct api *api;
+	const struct request *request;
+	struct principal who; /* role ROLE_NONE: nobody */
+	char csrf[SESSION_TEXT_MAX];
+	uint64_t session_tag;
+	char part[PATH_PART_MAX]; /* what stood for * in the route's path */
+	api_reply_fn reply;
+	void *reply_arg;
+};
+
+enum route_flag {
+	ROUTE_PUBLIC = 1 << 0,	/* no session needed */
+	ROUTE_NO_CSRF = 1 << 1, /* changes something before a session exists */
+	ROUTE_FORM = 1 << 2,	/* the original's form post: csrf is a field, errors lead back */
+	ROUTE_ANY_PASSWORD = 1 << 3, /* also while a password change is due */
+};
+
+struct route {
+	const char *method;
+	const char *path; /* '*' stands for one part */
+	enum role role;
+	unsigned int flags;
+	void (*handler)(struct call *call);
+};
+
+/* ---- answer.c ------------------------------------------------------------------------------- */
+
+/* answer_json - takes @body; NULL or no memory answers 500. */
+void answer_json(struct call *call, int status, struct json *body);
+void answer_text(struct call *call, int status, const char *text, size_t len);
+void answer_empty(struct call *call, int status);
+/* answer_error - @field NULL: none is at fault. */
+void answer_error(struct call *call, int status, const char *code, const char *field,
+		  const char *message);
+/* answer_failure - -errno of a store or service as a plain error. */
+void answer_failure(struct call *call, int error);
+void answer_redirect(struct call *call, const char *location, const char *set_session);
+/* answer_login - 200 with the user and the cookie. @session borrowed. */
+void answer_login(struct call *call, const struct principal *who, const char *session);
+void answer_stream(struct call *call);
+void answer_not_allowed(struct call *call, const char *allow);
+/* answer_list - {"items":...,"next":...}; takes @items; @next 0 = none. */
+void answer_list(struct call *call, struct json *items, int64_t next);
+
+/* ---- params.c ------------------------------------------------------------------------------- */
+
+/* param_text - decoded value of a query or form text; "" when absent. Returns 0 or -EINVAL. */
+int param_text(const char *query, const char *name, char out[static PARAM_MAX]);
+/* param_int - within bounds; @value keeps its default when absent. Answers 422 itself: -EINVAL. */
+int param_int(struct call *call, const char *name, int64_t min, int64_t max, int64_t *value);
+/* body_json - the body as an object; answers 400 itself. Caller frees. */
+int body_json(struct call *call, struct json **out);
+/* body_text - a member that is text, "" when absent; answers 422 itself. Borrowed from @body. */
+int body_text(struct call *call, const struct json *body, const char *name, const char **out);
+int part_id(struct call *call, int64_t *id);
+
+/* ---- encode.c ------------------------------------------------------------------------------- */
+
+struct json *encode_principal(const struct principal *who);
+struct json *encode_flow(const struct flow *flow, const struct coverage *coverage);
+struct json *encode_block(const struct block *block);
+struct json *encode_host(const struct host_total *host);
+struct json *encode_proto(const struct proto_total *proto);
+struct json *encode_ifaces(const struct coverage *coverage);
+void encode_addr(struct json *object, const char *key, const struct addr *addr);
+const char *encode_enforcement(const struct api *api);
+const char *attach_mode_name(uint8_t mode);
+const char *flow_state_name(uint8_t state);
+
+/* ---- query.c -------------------------------------------------------------------------------- */
+
+#define FLOW_QUERY_WORDS_MAX 16
+
+struct flow_query_word {
+	char key[8]; /* "" = plain text */
+	char text[64];
+	struct prefix prefix;
+	int64_t number;
+};
+
+struct flow_query {
+	struct flow_query_word words[FLOW_QUERY_WORDS_MAX];
+	size_t count;
+};
+
+/* flow_query_parse - -EINVAL with @reason (at least 160 bytes) naming word and place. */
+int flow_query_parse(const char *text, struct flow_query *query, char *reason);
+bool flow_query_matches(const struct flow_query *query, const struct flow *flow);
+
+/* ---- handlers -------------------------------------------------------------------------------- */
+
+#define ROUTE(method, path, role, flags, handler) void handler(struct call *call);
+#include "agent/api/routes.def"
+#undef ROUTE
+
+/* ---- snapshot
+ * ----------------------------------------------------------------------------------*/
+
+struct snapshot *api_snapshot(const struct api *api);
+void api_snapshot_free(struct snapshot *snapshot);
+static inline void api_snapshot_free_cleanup(struct snapshot **snapshot)
+{
+	api_snapshot_free(*snapshot);
+}
+
+#endif
