@@ -1,0 +1,253 @@
+/* Live events over HTTP, from core to a browser. Expected values: docs/api.md "Events". */
+#include "tests/unit/front/client.h"
+
+#include "agent/front/sse.h"
+
+static struct answer answer;
+
+/* Opens the stream and reads its head. */
+static int open_stream(const struct web *web, const char *session, const char *fields)
+{
+	char text[512];
+	int fd = client_connect(web);
+	int len = snprintf(text, sizeof(text),
+			   "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n"
+			   "Cookie: sluice_%u=%s\r\n%s\r\n",
+			   (unsigned int)web->port, session, fields);
+
+	client_send(fd, text, (size_t)len);
+	client_read_head(fd, &answer);
+	return fd;
+}
+
+/* Until @text has come; false at the end of the stream or after WAIT_MS. */
+static bool wait_for(int fd, const char *text)
+{
+	while (!strstr(answer_body(&answer), text))
+		if (client_read(fd, &answer, WAIT_MS) <= 0)
+			return false;
+	return true;
+}
+
+static void events_reach_the_browser(void **state)
+{
+	struct web *web = *state;
+	int fd = open_stream(web, SESSION_VIEWER, "");
+
+	assert_int_equal(answer.status, 200);
+	assert_field(&answer, "Content-Type", "text/event-stream");
+	assert_field(&answer, "Cache-Control", "no-store");
+	assert_true(wait_for(fd, "retry: 2000\n\n"));
+	core_event(&web->core, "block", "{\"n\":1}", ROLE_VIEWER, false);
+	assert_true(wait_for(fd, "event: block\ndata: {\"n\":1}\n\n"));
+	core_event(&web->core, "block", "{\"n\":2}", ROLE_VIEWER, false);
+	assert_true(wait_for(fd, "data: {\"n\":2}\n\n"));
+	assert_int_equal(close(fd), 0);
+}
+
+static void a_stream_resumes_after_the_last_event_seen(void **state)
+{
+	struct web *web = *state;
+	char fields[64];
+	int fd;
+
+	core_event(&web->core, "block", "{\"seen\":1}", ROLE_VIEWER, false);
+	(void)snprintf(fields, sizeof(fields), "Last-Event-ID: %llu\r\n",
+		       (unsigned long long)web->core.next_event_id);
+	core_event(&web->core, "block", "{\"missed\":1}", ROLE_VIEWER, false);
+	core_event(&web->core, "block", "{\"missed\":2}", ROLE_VIEWER, false);
+	/* events and answers share one ordered link, so the stream opens after them */
+	fd = open_stream(web, SESSION_VIEWER, fields);
+	assert_true(wait_for(fd, "{\"missed\":2}"));
+	assert_non_null(strstr(answer_body(&answer), "{\"missed\":1}"));
+	assert_null(strstr(answer_body(&answer), "{\"seen\":1}"));
+	assert_int_equal(close(fd), 0);
+}
+
+static void a_new_stream_gets_the_newest_snapshot_first(void **state)
+{
+	struct web *web = *state;
+	int fd;
+
+	core_event(&web->core, "snapshot", "{\"seq\":1}", ROLE_VIEWER, true);
+	core_event(&web->core, "snapshot", "{\"seq\":2}", ROLE_VIEWER, true);
+	fd = open_stream(web, SESSION_VIEWER, "");
+	assert_true(wait_for(fd, "event: snapshot\ndata: {\"seq\":2}\n\n"));
+	assert_null(strstr(answer_body(&answer), "{\"seq\":1}"));
+	assert_int_equal(close(fd), 0);
+}
+
+static void what_a_role_may_not_see_is_not_sent(void **state)
+{
+	struct web *web = *state;
+	int fd = open_stream(web, SESSION_VIEWER, "");
+
+	core_event(&web->core, "new_incident", "{\"reason\":\"secret\"}", ROLE_ANALYST, false);
+	core_event(&web->core, "new_incident", "{\"reason\":null}", ROLE_VIEWER, false);
+	assert_true(wait_for(fd, "{\"reason\":null}"));
+	assert_null(strstr(answer_body(&answer), "secret"));
+	assert_int_equal(close(fd), 0);
+	fd = open_stream(web, SESSION_ADMIN, "");
+	core_event(&web->core, "new_incident", "{\"reason\":\"secret\"}", ROLE_ANALYST, false);
+	assert_true(wait_for(fd, "secret"));
+	assert_int_equal(close(fd), 0);
+}
+
+static void without_a_session_there_is_no_stream(void **state)
+{
+	int fd = open_stream(*state, "nobody", "");
+
+	assert_int_equal(answer.status, 401);
+	assert_int_equal(close(fd), 0);
+	ask_text(*state, &answer, "HEAD /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	assert_int_equal(answer.status, 401);
+}
+
+static void a_session_that_ends_takes_its_streams_along(void **state)
+{
+	struct web *web = *state;
+	int ended = open_stream(web, SESSION_ADMIN, "");
+	int kept;
+
+	assert_true(wait_for(ended, "retry"));
+	kept = open_stream(web, SESSION_VIEWER, "");
+	assert_true(wait_for(kept, "retry"));
+	core_session_end(&web->core, TAG_ADMIN);
+	assert_false(wait_for(ended, "never sent"));
+	assert_non_null(strstr(answer_body(&answer), "\r\n0\r\n\r\n")); /* the last chunk */
+	answer.len = answer.head_len = 0;
+	core_event(&web->core, "block", "{\"still\":1}", ROLE_VIEWER, false);
+	assert_true(wait_for(kept, "{\"still\":1}"));
+	assert_int_equal(close(ended), 0);
+	assert_int_equal(close(kept), 0);
+}
+
+static void a_session_has_a_largest_number_of_streams(void **state)
+{
+	struct web *web = *state;
+	int fds[SSE_SESSION_MAX], over;
+
+	for (int i = 0; i < SSE_SESSION_MAX; i++) {
+		fds[i] = open_stream(web, SESSION_ADMIN, "");
+		assert_int_equal(answer.status, 200);
+	}
+	over = open_stream(web, SESSION_ADMIN, "");
+	assert_int_equal(answer.status, 429);
+	assert_field(&answer, "Retry-After", "15");
+	assert_int_equal(close(over), 0);
+	for (int i = 0; i < SSE_SESSION_MAX; i++)
+		assert_int_equal(close(fds[i]), 0);
+}
+
+/* Many streams and a publisher at once: no wake-up is lost. */
+static void every_event_reaches_every_stream(void **state)
+{
+	struct web *web = *state;
+	int fds[12];
+	char last[32];
+
+	for (int i = 0; i < 12; i++) {
+		fds[i] = open_stream(web, SESSION_VIEWER, "");
+		assert_true(wait_for(fds[i], "retry"));
+	}
+	for (int n = 1; n <= 400; n++) {
+		char data[32];
+
+		(void)snprintf(data, sizeof(data), "{\"count\":%d}", n);
+		core_event(&web->core, "block", data, ROLE_VIEWER, false);
+		if (n % 50 == 0)
+			(void)poll(NULL, 0, 2); /* now and then the streams fall asleep */
+	}
+	for (int i = 0; i < 12; i++) {
+		answer.len = answer.head_len = 0;
+		answer.text[0] = '\0';
+		assert_true(wait_for(fds[i], "{\"count\":400}"));
+		for (int n = 1; n <= 400; n++) {
+			(void)snprintf(last, sizeof(last), "{\"count\":%d}", n);
+			assert_non_null(strstr(answer.text, last));
+		}
+		assert_int_equal(close(fds[i]), 0);
+	}
+}
+
+static void a_stream_survives_a_new_core(void **state)
+{
+	struct web *web = *state;
+	int fd = open_stream(web, SESSION_VIEWER, "");
+
+	assert_true(wait_for(fd, "retry"));
+	core_stop(&web->core);
+	web_replace_core(web);
+	web->core.next_event_id = 0;
+	core_event(&web->core, "block", "{\"core\":2}", ROLE_VIEWER, false);
+	assert_true(wait_for(fd, "id: 1\nevent: block\ndata: {\"core\":2}\n\n"));
+	assert_int_equal(close(fd), 0);
+}
+
+static void frames_that_are_no_frames_end_the_link_only(void **state)
+{
+	struct web *web = *state;
+	static const char garbage[64] = "\xff\xff\xff\xff\xff";
+
+	client_send(web->core.fd, garbage, sizeof(garbage));
+	for (int i = 0; i < 250; i++) {
+		ask_get(web, &answer, "/api/v1/session", "");
+		if (answer.status == 503)
+			break;
+		(void)poll(NULL, 0, 20);
+	}
+	assert_int_equal(answer.status, 503);
+	ask_get(web, &answer, "/healthz", "");
+	assert_int_equal(answer.status, 200);
+}
+
+/* Front ends while streams are open and suspended: web_stop checks its exit status. */
+static void front_ends_cleanly_with_streams_open(void **state)
+{
+	struct web *web = *state;
+	int fds[3];
+
+	core_stop(&web->core);
+	web_replace_core(web);
+	for (int i = 0; i < 100; i++) {
+		ask_get(web, &answer, "/api/v1/session", "");
+		if (answer.status == 200)
+			break;
+		(void)poll(NULL, 0, 20);
+	}
+	for (int i = 0; i < 3; i++) {
+		fds[i] = open_stream(web, SESSION_VIEWER, "");
+		assert_int_equal(answer.status, 200);
+	}
+	web_stop(web);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(close(fds[i]), 0);
+}
+
+static int start_web(void **state)
+{
+	static struct web web;
+
+	web_start(&web, &(struct web_options){ 0 });
+	*state = &web;
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_reach_the_browser),
+		cmocka_unit_test(a_stream_resumes_after_the_last_event_seen),
+		cmocka_unit_test(a_new_stream_gets_the_newest_snapshot_first),
+		cmocka_unit_test(what_a_role_may_not_see_is_not_sent),
+		cmocka_unit_test(without_a_session_there_is_no_stream),
+		cmocka_unit_test(a_session_that_ends_takes_its_streams_along),
+		cmocka_unit_test(every_event_reaches_every_stream),
+		cmocka_unit_test(a_session_has_a_largest_number_of_streams),
+		cmocka_unit_test(a_stream_survives_a_new_core),
+		cmocka_unit_test(frames_that_are_no_frames_end_the_link_only),
+		cmocka_unit_test(front_ends_cleanly_with_streams_open),
+	};
+
+	return cmocka_run_group_tests(tests, start_web, NULL);
+}
