@@ -76,7 +76,7 @@ static int history_open_file(struct history *history)
 		error = db_exec(db, history->is_relaxed ? "PRAGMA synchronous = OFF"
 							: "PRAGMA synchronous = NORMAL");
 	if (!error)
-		error = schema_migrate(db, &SCHEMA_FLOWS);
+		error = schema_migrate(db, SCHEMA_FLOWS);
 	if (error)
 		return error;
 	db_keep_wal(db);

@@ -16,7 +16,7 @@
 
 struct store {
 	char *dir;
-	char *main_path, *main_wal_path;
+	char *main_path, *main_wal_path, *reserve_path;
 	char *flows_path, *flows_wal_path;
 	struct vault *vault;
 	struct pool *main_readers, *flows_readers;

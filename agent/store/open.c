@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "agent/store/internal.h"
+#include "agent/store/reserve.h"
 #include "agent/store/schema.h"
 #include "agent/util/crypto.h"
 
@@ -30,10 +31,11 @@ static int store_set_paths(struct store *store, const struct store_options *opti
 	store->dir = strdup(options->dir);
 	store->main_path = path_join(options->dir, prefix, "main.db");
 	store->main_wal_path = path_join(options->dir, prefix, "main.db-wal");
+	store->reserve_path = path_join(options->dir, prefix, "main.db-reserve");
 	store->flows_path = path_join(options->dir, prefix, "flows.db");
 	store->flows_wal_path = path_join(options->dir, prefix, "flows.db-wal");
-	if (!store->dir || !store->main_path || !store->main_wal_path || !store->flows_path ||
-	    !store->flows_wal_path)
+	if (!store->dir || !store->main_path || !store->main_wal_path || !store->reserve_path ||
+	    !store->flows_path || !store->flows_wal_path)
 		return -ENOMEM;
 	int error = pool_new(store->main_path, &store->main_readers);
 	return error ? error : pool_new(store->flows_path, &store->flows_readers);
@@ -70,7 +72,7 @@ static int main_open(const char *path, bool is_relaxed, struct db **out)
 		error = db_exec(main, is_relaxed ? "PRAGMA synchronous = NORMAL"
 						 : "PRAGMA synchronous = FULL");
 	if (!error)
-		error = schema_migrate(main, &SCHEMA_MAIN);
+		error = schema_migrate(main, SCHEMA_MAIN);
 	if (error)
 		return error;
 	db_keep_wal(main);
@@ -93,6 +95,10 @@ static int store_fail(char *error, int code, const char *format, ...)
 static int store_open_main(struct store *store, bool is_demo, char *error)
 {
 	int result = main_open(store->main_path, is_demo, &store->main);
+
+	/* Even reading needs room for the WAL's index. */
+	if (result == -ENOSPC && reserve_release(store->reserve_path))
+		result = main_open(store->main_path, is_demo, &store->main);
 
 	switch (result) {
 	case 0:
@@ -151,6 +157,7 @@ static int store_start_writer(struct store *store, uint64_t free_floor_bytes, ch
 	struct writer_options writer = {
 		.dir = store->dir,
 		.flows_wal = store->flows_wal_path,
+		.reserve = store->reserve_path,
 		.main = store->main,
 		.history = store->history,
 		.free_floor_bytes = free_floor_bytes,
@@ -207,6 +214,7 @@ void store_close(struct store *store)
 	free(store->dir);
 	free(store->main_path);
 	free(store->main_wal_path);
+	free(store->reserve_path);
 	free(store->flows_path);
 	free(store->flows_wal_path);
 	free(store);

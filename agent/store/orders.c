@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "agent/store/reserve.h"
 #include "agent/util/queue.h"
 
 /* Each waits for a thread of its own; core has a handful. */
@@ -21,17 +22,19 @@ struct order {
 };
 
 struct orders {
+	const char *reserve;
 	struct queue *queue;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 };
 
-int orders_new(struct orders **out)
+int orders_new(const char *reserve, struct orders **out)
 {
 	CLEANUP(orders_free) struct orders *orders = calloc(1, sizeof(*orders));
 
 	if (!orders)
 		return -ENOMEM;
+	orders->reserve = reserve;
 	/* Neither fails with default attributes. */
 	(void)pthread_mutex_init(&orders->lock, NULL);
 	(void)pthread_cond_init(&orders->done, NULL);
@@ -90,6 +93,14 @@ static void order_run_alone(struct order *order, struct db *main)
 		db_rollback(main);
 }
 
+/* Once more with the room that was kept back for this. */
+static void order_run_last(const struct orders *orders, struct order *order, struct db *main)
+{
+	order_run_alone(order, main);
+	if (order->result == -ENOSPC && reserve_release(orders->reserve))
+		order_run_alone(order, main);
+}
+
 /* In the group's transaction: a refused order takes only its own changes back. */
 static int order_run_in_group(struct order *order, struct db *main)
 {
@@ -135,7 +146,7 @@ void orders_run(struct orders *orders, struct db *main)
 	bool is_alone = count == 1 || orders_run_group(group, count, main);
 	for (unsigned int i = 0; i < count; i++)
 		if (is_alone || !group[i]->in_transaction)
-			order_run_alone(group[i], main);
+			order_run_last(orders, group[i], main);
 	(void)pthread_mutex_lock(&orders->lock);
 	for (unsigned int i = 0; i < count; i++)
 		group[i]->is_done = true;

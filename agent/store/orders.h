@@ -13,7 +13,8 @@ struct orders;
 /* Runs in a transaction of @main; see writer_order_fn. */
 typedef int (*order_fn)(struct db *main, void *arg);
 
-int orders_new(struct orders **out);
+/* orders_new - @reserve: given up when main.db finds the disk full (reserve.h); borrowed. */
+int orders_new(const char *reserve, struct orders **out);
 /* orders_free - nobody may wait any more. Accepts NULL. */
 void orders_free(struct orders *orders);
 DEFINE_CLEANUP(orders_free, struct orders)

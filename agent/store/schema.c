@@ -155,19 +155,25 @@ const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS %s ("
 
 const char SCHEMA_HOUR_INSERT[] = "INSERT INTO %s VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
-const struct schema SCHEMA_MAIN = { MAIN_MIGRATIONS,
-				    sizeof(MAIN_MIGRATIONS) / sizeof(MAIN_MIGRATIONS[0]) };
-const struct schema SCHEMA_FLOWS = { FLOWS_MIGRATIONS,
-				     sizeof(FLOWS_MIGRATIONS) / sizeof(FLOWS_MIGRATIONS[0]) };
+struct migrations {
+	const char *const *steps; /* [n] leads from PRAGMA user_version n to n + 1 */
+	size_t count;
+};
 
-static int schema_step(struct db *db, const struct schema *schema, size_t index)
+static const struct migrations SCHEMAS[] = {
+	[SCHEMA_MAIN] = { MAIN_MIGRATIONS, sizeof(MAIN_MIGRATIONS) / sizeof(MAIN_MIGRATIONS[0]) },
+	[SCHEMA_FLOWS] = { FLOWS_MIGRATIONS,
+			   sizeof(FLOWS_MIGRATIONS) / sizeof(FLOWS_MIGRATIONS[0]) },
+};
+
+static int schema_step(struct db *db, const char *sql, size_t index)
 {
 	char version[48]; /* PRAGMA takes no bound value; this is our own small number */
 	int error = db_begin(db);
 
 	(void)snprintf(version, sizeof(version), "PRAGMA user_version = %zu", index + 1);
 	if (!error)
-		error = db_exec(db, schema->migrations[index]);
+		error = db_exec(db, sql);
 	if (!error)
 		error = db_exec(db, version);
 	if (!error)
@@ -177,16 +183,17 @@ static int schema_step(struct db *db, const struct schema *schema, size_t index)
 	return error;
 }
 
-int schema_migrate(struct db *db, const struct schema *schema)
+int schema_migrate(struct db *db, enum schema schema)
 {
+	const struct migrations *migrations = &SCHEMAS[schema];
 	int64_t version;
 	int error = db_read_int(db, "PRAGMA user_version", &version);
 
 	if (error)
 		return error;
-	if (version < 0 || (uint64_t)version > schema->count)
+	if (version < 0 || (uint64_t)version > migrations->count)
 		return -ESTALE;
-	for (size_t i = (size_t)version; i < schema->count && !error; i++)
-		error = schema_step(db, schema, i);
+	for (size_t i = (size_t)version; i < migrations->count && !error; i++)
+		error = schema_step(db, migrations->steps[i], i);
 	return error;
 }

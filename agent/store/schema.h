@@ -5,23 +5,18 @@
 #ifndef SLUICE_STORE_SCHEMA_H
 #define SLUICE_STORE_SCHEMA_H
 
-#include <stddef.h>
-
 struct db;
 
-struct schema {
-	const char *const *migrations; /* [n] leads from PRAGMA user_version n to n + 1 */
-	size_t count;
+enum schema {
+	SCHEMA_MAIN,
+	SCHEMA_FLOWS,
 };
-
-extern const struct schema SCHEMA_MAIN;
-extern const struct schema SCHEMA_FLOWS;
 
 /*
  * schema_migrate - run what is missing, each step in a transaction of its own.
  * Returns 0, -ESTALE when the file is of a newer program, -EBADMSG when it is no database.
  */
-int schema_migrate(struct db *db, const struct schema *schema);
+int schema_migrate(struct db *db, enum schema schema);
 
 /* The columns of one hour of flow records; "%s" is the table's name. */
 extern const char SCHEMA_HOUR_CREATE[];

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 
 #include "agent/store/orders.h"
+#include "agent/store/reserve.h"
 #include "agent/store/rows.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
@@ -37,7 +38,7 @@
 struct writer {
 	struct db *main;
 	struct history *history;
-	const char *dir, *flows_wal;
+	const char *dir, *flows_wal, *reserve;
 	uint64_t free_floor_bytes;
 
 	pthread_t thread;
@@ -185,6 +186,8 @@ static const char *writer_find_stop_reason(const struct writer *writer)
 	if (writer->free_floor_bytes && statvfs(writer->dir, &fs) == 0 &&
 	    (uint64_t)fs.f_bavail * fs.f_frsize < writer->free_floor_bytes)
 		return "free space is below [Store] free_floor";
+	if (!reserve_keep(writer->reserve))
+		return "the disk is full";
 	if (stat(writer->flows_wal, &wal) == 0 && (uint64_t)wal.st_size > WAL_MAX_BYTES)
 		return "a reader keeps flows.db-wal from being emptied";
 	if (history_is_full(writer->history))
@@ -326,13 +329,14 @@ int writer_start(const struct writer_options *options, struct writer **out)
 	writer->history = options->history;
 	writer->dir = options->dir;
 	writer->flows_wal = options->flows_wal;
+	writer->reserve = options->reserve;
 	writer->free_floor_bytes = options->free_floor_bytes;
 	writer->clock_offset_ms = clock_unix_ms() - (int64_t)(clock_monotonic_ns() / NS_PER_MS);
 	writer->next_tick_ns = clock_monotonic_ns() + TICK_NS;
 	writer->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (writer->stop_fd < 0)
 		return -errno;
-	int error = orders_new(&writer->orders);
+	int error = orders_new(options->reserve, &writer->orders);
 	if (!error)
 		error = rows_new(&writer->rows);
 	if (!error)

@@ -19,6 +19,7 @@ struct writer;
 struct writer_options {
 	const char *dir;	   /* whose file system must keep @free_floor_bytes; borrowed */
 	const char *flows_wal;	   /* its size is watched; borrowed */
+	const char *reserve;	   /* file kept back for main.db; borrowed */
 	struct db *main;	   /* borrowed; the writer thread's alone from now on */
 	struct history *history;   /* likewise */
 	uint64_t free_floor_bytes; /* 0 = no floor */
