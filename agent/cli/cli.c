@@ -1,0 +1,144 @@
+/*
+ * The command table: every command, its usage and what runs it.
+ */
+#include "agent/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/cli/internal.h"
+
+#define SERVICE_OPTIONS "-c= --config= -i= --interface= --listen= --dry-run"
+
+const struct command cli_commands[] = {
+	{ "run", "", "", SERVICE_OPTIONS, "capture and block on this machine", command_run },
+	{ "demo", "", "", "-c= --config= --listen= --seed= --speed= --for=",
+	  "the same on simulated traffic, without privileges", command_demo },
+	{ "check", "", "", "-c= --config=", "check the configuration", command_check },
+	{ "status", "", "", "", "is it running, on what, since when", command_status },
+	{ "coverage", "", "", "", "what was seen, and what of it was not counted",
+	  command_coverage },
+	{ "top", "", "", "--by= --limit=", "busiest hosts or protocols of the last minute",
+	  command_top },
+	{ "flows", "list", "[QUERY]", "--limit=", "active and lately ended flows",
+	  command_flows_list },
+	{ "flows", "follow", "[QUERY]", "", "new flows as they appear, until interrupted",
+	  command_flows_follow },
+	{ "block", "add", "ADDRESS|PREFIX",
+	  "--ttl= --reason= --direction= --proto= --port= --count-only",
+	  "drop packets in the kernel", command_block_add },
+	{ "block", "del", "ID|ADDRESS|PREFIX", "", "stop dropping them", command_block_del },
+	{ "block", "list", "", "--all --limit=", "blocks with their hits", command_block_list },
+	{ "block", "test", "ADDRESS|PREFIX", "", "what would happen to it, and why",
+	  command_block_test },
+	{ "safe", "add", "ADDRESS|PREFIX", "--note=", "never block it", command_safe_add },
+	{ "safe", "del", "ID|ADDRESS|PREFIX", "", "take it off the safe list", command_safe_del },
+	{ "safe", "list", "", "", "what can never be blocked, and why", command_safe_list },
+	{ "incident", "list", "", "--severity= --incident-state= --limit=",
+	  "incidents, newest first", command_incident_list },
+	{ "incident", "show", "ID", "", "one incident with its evidence", command_incident_show },
+	{ "incident", "note", "ID TEXT", "", "add a note", command_incident_note },
+	{ "incident", "resolve", "ID", "", "close it", command_incident_resolve },
+	{ "incident", "reopen", "ID", "", "open it again", command_incident_reopen },
+	{ "user", "add", "NAME", "--role= --email= --password-file=", "add a user",
+	  command_user_add },
+	{ "user", "list", "", "", "users and their roles", command_user_list },
+	{ "user", "passwd", "NAME", "--password-file=", "set a user's password",
+	  command_user_passwd },
+	{ "user", "disable", "NAME", "", "end a user's access", command_user_disable },
+	{ "user", "enable", "NAME", "", "give it back", command_user_enable },
+	{ "panic", "", "[off]", "", "end all blocking now, service alive or not", command_panic },
+	{ "version", "", "", "", "version", command_version },
+};
+
+const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: sluice COMMAND [WORDS] [--state DIR] [-o human|json] [--help]\n\n");
+	for (size_t i = 0; i < cli_command_count; i++) {
+		const struct command *c = &cli_commands[i];
+		char left[64];
+
+		(void)snprintf(left, sizeof(left), "%s%s%s%s%s", c->noun, *c->verb ? " " : "",
+			       c->verb, *c->words ? " " : "", c->words);
+		fprintf(out, "  %-34s %s\n", left, c->summary);
+	}
+	fprintf(out, "\nExit status: 0 done, 1 failed, 2 usage, 69 no kernel support, "
+		     "77 no permission, 78 bad configuration.\n");
+}
+
+static void print_command_usage(const struct command *command)
+{
+	printf("usage: sluice %s%s%s%s%s [OPTIONS]\n%s\n", command->noun, *command->verb ? " " : "",
+	       command->verb, *command->words ? " " : "", command->words, command->summary);
+	printf("options: --state DIR, -o human|json, --help");
+	for (const char *at = command->options; *at;) {
+		size_t len = strcspn(at, " ");
+		bool takes = at[len - 1] == '=';
+
+		printf(", %.*s%s", (int)(takes ? len - 1 : len), at, takes ? " VALUE" : "");
+		at += len;
+		at += *at == ' ';
+	}
+	printf("\n");
+}
+
+/* The longest match: "flows list" before a noun alone. @used: words of argv it took. */
+static const struct command *find_command(int argc, char **argv, int *used)
+{
+	for (size_t i = 0; i < cli_command_count; i++) {
+		const struct command *c = &cli_commands[i];
+
+		if (strcmp(c->noun, argv[1]) != 0)
+			continue;
+		*used = *c->verb ? 2 : 1;
+		if (!*c->verb || (argc > 2 && !strcmp(c->verb, argv[2])))
+			return c;
+	}
+	return NULL;
+}
+
+static bool is_noun(const char *word)
+{
+	for (size_t i = 0; i < cli_command_count; i++)
+		if (!strcmp(cli_commands[i].noun, word))
+			return true;
+	return false;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+int cli_main(int argc, char **argv, cli_service_fn service)
+{
+	struct args args = { .service = service };
+	const struct command *command;
+	int used, status;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--version"))
+		return command_version(&args);
+	command = find_command(argc, argv, &used);
+	if (wants_help(argc, argv)) {
+		if (command)
+			print_command_usage(command);
+		else
+			print_usage(stdout);
+		return CLI_OK;
+	}
+	if (!command && is_noun(argv[1]))
+		return usage_error("%s needs a verb; see sluice --help", argv[1]);
+	if (!command)
+		return usage_error("there is no command \"%s\"; see sluice --help", argv[1]);
+	status = args_parse(command, argc - 1 - used, argv + 1 + used, &args);
+	return status ? status : command->run(&args);
+}

@@ -1,0 +1,156 @@
+/*
+ * incident: list, show, note, resolve, reopen.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/internal.h"
+#include "agent/util/cleanup.h"
+
+#define PATH_MAX_LEN  1024
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static int append_filter(const struct args *args, const char *option, const char *name, char *path)
+{
+	const char *value = args_option(args, option);
+	size_t used = strlen(path);
+
+	if (!value)
+		return 0;
+	(void)snprintf(path + used, PATH_MAX_LEN - used, "&%s=", name);
+	return path_append(path, PATH_MAX_LEN, value);
+}
+
+int command_incident_list(const struct args *args)
+{
+	static const struct column columns[] = {
+		{ "ID", "id", COLUMN_COUNT },
+		{ "LAST SEEN", "last_seen", COLUMN_TIME },
+		{ "SEVERITY", "severity", COLUMN_TEXT },
+		{ "STATE", "state", COLUMN_TEXT },
+		{ "WHAT", "title", COLUMN_TEXT },
+		{ "SOURCE", "src_ip", COLUMN_TEXT },
+		{ "DESTINATION", "dst_ip", COLUMN_TEXT },
+		{ "COUNT", "count", COLUMN_COUNT },
+	};
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *limit = args_option(args, "--limit");
+	char path[PATH_MAX_LEN] = "/api/v1/incidents?limit=";
+	int status;
+
+	if (path_append(path, sizeof(path), limit ? limit : "100") ||
+	    append_filter(args, "--severity", "severity", path) ||
+	    append_filter(args, "--incident-state", "state", path))
+		return usage_error("an option is too long");
+	status = client_call(args, "GET", path, NULL, &body);
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	table_print(body, columns, LENGTH(columns), "no incidents");
+	return CLI_OK;
+}
+
+static int incident_path(const struct args *args, const char *tail, char *path, size_t size)
+{
+	(void)snprintf(path, size, "/api/v1/incidents/");
+	if (path_append(path, size, args->words[0]))
+		return usage_error("\"%s\" is no incident number", args->words[0]);
+	(void)strncat(path, tail, size - strlen(path) - 1);
+	return 0;
+}
+
+static void print_lines(const struct json *list, const char *title)
+{
+	size_t count = list ? json_array_len(list) : 0;
+	const char *text;
+
+	for (size_t i = 0; i < count; i++)
+		if (!json_string(json_array_get(list, i), &text))
+			printf("%s%s\n", i ? "         " : title, text);
+}
+
+static int print_incident(const struct args *args, const struct json *body)
+{
+	static const struct column evidence[] = {
+		{ "PROTO", "proto", COLUMN_TEXT },
+		{ "SOURCE", "src_ip", COLUMN_TEXT },
+		{ "PORT", "src_port", COLUMN_COUNT },
+		{ "DESTINATION", "dst_ip", COLUMN_TEXT },
+		{ "PORT", "dst_port", COLUMN_COUNT },
+		{ "PACKETS OUT", "packets_out", COLUMN_COUNT },
+		{ "PACKETS IN", "packets_in", COLUMN_COUNT },
+		{ "STATE", "state", COLUMN_TEXT },
+	};
+	const struct json *flows = json_get(body, "evidence");
+
+	if (args->is_json)
+		return answer_print(body);
+	printf("%s (%s, %s), number %lld\n", text_of(body, "title"), text_of(body, "severity"),
+	       text_of(body, "state"), (long long)number_of(body, "id"));
+	printf("from     %s to %s, %lld ports or attempts\n", text_of(body, "src_ip"),
+	       text_of(body, "dst_ip"), (long long)number_of(body, "count"));
+	printf("seen     %.19s to %.19s UTC\n", text_of(body, "first_seen"),
+	       text_of(body, "last_seen"));
+	printf("why      %s\n", text_of(body, "reason"));
+	printf("ATT&CK   %s\n", text_of(body, "technique"));
+	print_lines(json_get(body, "actions"), "next     ");
+	if (*text_of(body, "notes"))
+		printf("notes    %s\n", text_of(body, "notes"));
+	if (flows && json_is_array(flows) && json_array_len(flows)) {
+		printf("evidence\n");
+		table_print(flows, evidence, LENGTH(evidence), "");
+	}
+	return CLI_OK;
+}
+
+int command_incident_show(const struct args *args)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	char path[PATH_MAX_LEN];
+	int status = incident_path(args, "", path, sizeof(path));
+
+	if (!status)
+		status = client_call(args, "GET", path, NULL, &body);
+	return status ? status : print_incident(args, body);
+}
+
+static int post(const struct args *args, const char *tail, struct json *body)
+{
+	CLEANUP(json_free) struct json *answer = NULL;
+	char path[PATH_MAX_LEN];
+	int status = incident_path(args, tail, path, sizeof(path));
+
+	if (!status)
+		status = client_call(args, "POST", path, body, &answer);
+	return status ? status : print_incident(args, answer);
+}
+
+int command_incident_note(const struct args *args)
+{
+	CLEANUP(json_free) struct json *body = json_new_object();
+
+	if (args->word_count != 2)
+		return usage_error("incident note takes a number and one text in quotes");
+	json_set_string(body, "text", args->words[1]);
+	return post(args, "/notes", body);
+}
+
+int command_incident_state(const struct args *args, const char *state)
+{
+	CLEANUP(json_free) struct json *body = json_new_object();
+
+	json_set_string(body, "state", state);
+	return post(args, "/state", body);
+}
+
+int command_incident_resolve(const struct args *args)
+{
+	return command_incident_state(args, "resolved");
+}
+
+int command_incident_reopen(const struct args *args)
+{
+	return command_incident_state(args, "open");
+}

@@ -1,0 +1,225 @@
+/*
+ * status, coverage, top, flows: what the service sees.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/internal.h"
+#include "agent/util/cleanup.h"
+
+#define PATH_MAX_LEN  1024
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* One GET whose list is a table for people. */
+static int show_list(const struct args *args, const char *path, const struct column *columns,
+		     size_t count, const char *empty)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	int status = client_call(args, "GET", path, NULL, &body);
+
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	table_print(body, columns, count, empty);
+	return CLI_OK;
+}
+
+static void print_ifaces(const struct json *body)
+{
+	const struct json *ifaces = json_get(body, "ifaces");
+
+	for (size_t i = 0; ifaces && i < json_array_len(ifaces); i++) {
+		const struct json *iface = json_array_get(ifaces, i);
+		const char *note = text_of(iface, "note");
+
+		printf("interface %-12s %s%s%s\n", text_of(iface, "name"), text_of(iface, "mode"),
+		       *note ? ": " : "", note);
+	}
+}
+
+int command_status(const struct args *args)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	int status = client_call(args, "GET", "/api/v1/status", NULL, &body);
+	char bytes[32];
+	int64_t up;
+
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	up = number_of(body, "uptime_s");
+	format_bytes((uint64_t)number_of(body, "db_bytes"), bytes, sizeof(bytes));
+	printf("sluice %s is %s (%s), up %lld h %lld min %lld s\n", text_of(body, "version"),
+	       text_of(body, "status"), text_of(body, "mode"), (long long)(up / 3600),
+	       (long long)(up / 60 % 60), (long long)(up % 60));
+	printf("enforcement %s, %lld packets counted, history %s\n", text_of(body, "enforcement"),
+	       (long long)number_of(body, "processed_packets"), bytes);
+	print_ifaces(body);
+	return CLI_OK;
+}
+
+int command_coverage(const struct args *args)
+{
+	static const struct column columns[] = {
+		{ "INTERFACE", "name", COLUMN_TEXT },
+		{ "MODE", "mode", COLUMN_TEXT },
+		{ "DIRECTION", "direction", COLUMN_TEXT },
+		{ "SEEN", "seen", COLUMN_COUNT },
+		{ "IN FLOWS", "in_flows", COLUMN_COUNT },
+		{ "DROPPED", "dropped", COLUMN_COUNT },
+		{ "NOT FLOW", "not_flow_sum", COLUMN_COUNT },
+		{ "UNATTRIBUTED", "unattributed", COLUMN_COUNT },
+	};
+	CLEANUP(json_free) struct json *body = NULL;
+	CLEANUP(json_free) struct json *rows = NULL;
+	const struct json *ifaces;
+	int status = client_call(args, "GET", "/api/v1/coverage", NULL, &body);
+
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	rows = json_new_array();
+	ifaces = json_get(body, "ifaces");
+	for (size_t i = 0; ifaces && i < json_array_len(ifaces); i++) {
+		const struct json *iface = json_array_get(ifaces, i);
+		const struct json *reasons = json_get(iface, "not_flow");
+		struct json *row = json_new_object();
+		int64_t sum = 0;
+
+		for (size_t k = 0; reasons && json_key(reasons, k); k++)
+			sum += number_of(reasons, json_key(reasons, k));
+		for (size_t c = 0; c < LENGTH(columns); c++)
+			if (columns[c].kind == COLUMN_TEXT)
+				json_set_string(row, columns[c].key,
+						text_of(iface, columns[c].key));
+			else
+				json_set_int(row, columns[c].key, number_of(iface, columns[c].key));
+		json_set_int(row, "not_flow_sum", sum);
+		json_add(rows, row);
+	}
+	table_print(rows, columns, LENGTH(columns), "no interface is watched");
+	return CLI_OK;
+}
+
+int command_top(const struct args *args)
+{
+	static const struct column hosts[] = {
+		{ "ADDRESS", "ip", COLUMN_TEXT },   { "PACKETS", "packets", COLUMN_COUNT },
+		{ "BYTES", "bytes", COLUMN_BYTES }, { "FLOWS", "flows", COLUMN_COUNT },
+		{ "PORTS", "ports", COLUMN_COUNT }, { "LAST SEEN", "last_seen", COLUMN_TIME },
+	};
+	static const struct column protocols[] = {
+		{ "PROTOCOL", "proto", COLUMN_TEXT },
+		{ "PACKETS", "packets", COLUMN_COUNT },
+		{ "BYTES", "bytes", COLUMN_BYTES },
+		{ "FLOWS", "flows", COLUMN_COUNT },
+	};
+	const char *by = args_option(args, "--by");
+	const char *limit = args_option(args, "--limit");
+	char path[PATH_MAX_LEN] = "/api/v1/top?by=";
+	bool is_protocols = by && !strcmp(by, "protocols");
+
+	if (path_append(path, sizeof(path), by ? by : "hosts"))
+		return usage_error("--by is too long");
+	(void)strncat(path, "&limit=", sizeof(path) - strlen(path) - 1);
+	if (path_append(path, sizeof(path), limit ? limit : "20"))
+		return usage_error("--limit is too long");
+	return show_list(args, path, is_protocols ? protocols : hosts,
+			 is_protocols ? LENGTH(protocols) : LENGTH(hosts),
+			 "no traffic in the last minute");
+}
+
+/* ---- flows --------------------------------------------------------------------------------------
+ */
+
+static const struct column flow_columns[] = {
+	{ "LAST", "end", COLUMN_TIME },
+	{ "PROTO", "proto", COLUMN_TEXT },
+	{ "SOURCE", "src_ip", COLUMN_TEXT },
+	{ "PORT", "src_port", COLUMN_COUNT },
+	{ "DESTINATION", "dst_ip", COLUMN_TEXT },
+	{ "PORT", "dst_port", COLUMN_COUNT },
+	{ "OUT", "bytes_out", COLUMN_BYTES },
+	{ "IN", "bytes_in", COLUMN_BYTES },
+	{ "PACKETS OUT", "packets_out", COLUMN_COUNT },
+	{ "PACKETS IN", "packets_in", COLUMN_COUNT },
+	{ "STATE", "state", COLUMN_TEXT },
+	{ "INTERFACE", "iface", COLUMN_TEXT },
+};
+
+/* The words of the command line are the query's words. */
+static int flows_path(const struct args *args, const char *limit, char *path, size_t size)
+{
+	(void)snprintf(path, size, "/api/v1/flows?limit=");
+	if (path_append(path, size, limit))
+		return -1;
+	(void)strncat(path, "&q=", size - strlen(path) - 1);
+	for (size_t i = 0; i < args->word_count; i++)
+		if ((i && path_append(path, size, " ")) || path_append(path, size, args->words[i]))
+			return -1;
+	return 0;
+}
+
+int command_flows_list(const struct args *args)
+{
+	const char *limit = args_option(args, "--limit");
+	char path[PATH_MAX_LEN];
+
+	/* scripts get everything, people a screen or two */
+	if (!limit)
+		limit = args->is_json ? "100000" : "100";
+	if (flows_path(args, limit, path, sizeof(path)))
+		return usage_error("the query is too long");
+	return show_list(args, path, flow_columns, LENGTH(flow_columns), "no flows match");
+}
+
+/* Flows whose number is above @last, oldest first; the new last. */
+static int64_t print_new(const struct args *args, const struct json *items, int64_t last)
+{
+	int64_t newest = last;
+
+	for (size_t i = json_array_len(items); i-- > 0;) {
+		const struct json *flow = json_array_get(items, i);
+		int64_t id = number_of(flow, "id");
+
+		if (id <= last)
+			continue;
+		if (id > newest)
+			newest = id;
+		if (args->is_json)
+			(void)answer_print(flow);
+		else
+			printf("%.19s %-9s %s:%lld > %s:%lld\n", text_of(flow, "start"),
+			       text_of(flow, "proto"), text_of(flow, "src_ip"),
+			       (long long)number_of(flow, "src_port"), text_of(flow, "dst_ip"),
+			       (long long)number_of(flow, "dst_port"));
+	}
+	(void)fflush(stdout);
+	return newest;
+}
+
+int command_flows_follow(const struct args *args)
+{
+	const struct timespec second = { .tv_sec = 1 };
+	char path[PATH_MAX_LEN];
+	int64_t last = 0;
+
+	if (flows_path(args, "10000", path, sizeof(path)))
+		return usage_error("the query is too long");
+	for (;;) {
+		CLEANUP(json_free) struct json *body = NULL;
+		int status = client_call(args, "GET", path, NULL, &body);
+
+		if (status)
+			return status;
+		last = print_new(args, json_get(body, "items"), last);
+		if (ferror(stdout))
+			return CLI_OK; /* whoever read us has gone */
+		(void)nanosleep(&second, NULL);
+	}
+}
