@@ -1,7 +1,8 @@
 /*
  * JSON in: RFC 8259 on top of json-c, which even in strict mode takes more than the standard (NaN,
- * single quotes, control characters) and silently changes some values (integers beyond 64 bits,
- * keys with a NUL). A pass over the tokens refuses those first; the structure is json-c's work.
+ * single quotes, control characters, -01, overlong UTF-8) and silently changes some values
+ * (integers beyond 64 bits, keys with a NUL). A pass over the tokens refuses those first; the
+ * structure is json-c's work.
  */
 #include "agent/util/json.h"
 
@@ -13,9 +14,10 @@
 #include <string.h>
 
 #include "agent/util/json_internal.h"
+#include "agent/util/utf8.h"
 
 #define ERROR_SIZE 128
-#define LEVELS_MAX 32 /* json-c counts the scalar inside as one more */
+#define LEVELS_MAX 32 /* arrays and objects */
 
 static void free_tokener(struct json_tokener *tokener)
 {
@@ -28,12 +30,22 @@ DEFINE_CLEANUP(free_tokener, struct json_tokener)
 struct scan {
 	const char *text;
 	size_t len, at;
+	unsigned int depth;
 	bool has_nul; /* in the string read last */
 };
 
 static char peek(const struct scan *scan, size_t ahead)
 {
 	return scan->at + ahead < scan->len ? scan->text[scan->at + ahead] : '\0';
+}
+
+/* To the last byte of one character; json-c's own check lets overlong forms pass. */
+static bool is_utf8_here(struct scan *scan)
+{
+	bool is_valid;
+
+	scan->at += utf8_sequence_len(scan->text + scan->at, scan->len - scan->at, &is_valid) - 1;
+	return is_valid;
 }
 
 /* From the opening quote to behind the closing one. Returns what is wrong, or NULL. */
@@ -49,6 +61,8 @@ static const char *scan_string(struct scan *scan)
 		}
 		if (c < 0x20)
 			return "control character in a string";
+		if (!is_utf8_here(scan))
+			return "invalid UTF-8";
 		if (c != '\\')
 			continue;
 		scan->at++;
@@ -76,8 +90,10 @@ static const char *scan_number(struct scan *scan)
 
 	if (peek(scan, 0) == '-')
 		scan->at++;
-	if (peek(scan, 0) == '0')
+	if (peek(scan, 0) == '0' && !isdigit((unsigned char)peek(scan, 1)))
 		scan->at++;
+	else if (peek(scan, 0) == '0')
+		return "number with a leading zero";
 	else if (skip_digits(scan) == 0)
 		return "number expected";
 	len = scan->at - start;
@@ -132,6 +148,10 @@ static const char *scan_token(struct scan *scan)
 		return "NUL in a key";
 	if (c == '\0' || !strchr("{}[]:, \t\r\n", c))
 		return scan_literal(scan);
+	if ((c == '{' || c == '[') && ++scan->depth > LEVELS_MAX)
+		return "nested too deep";
+	if ((c == '}' || c == ']') && scan->depth > 0)
+		scan->depth--;
 	scan->at++;
 	return NULL;
 }
@@ -157,12 +177,12 @@ int json_parse(const char *text, size_t len, struct json **out, char *error)
 		if (wrong)
 			return fail(error, wrong, scan.at);
 	}
-	tokener = json_tokener_new_ex(LEVELS_MAX + 1);
+	tokener = json_tokener_new_ex(LEVELS_MAX + 1); /* a scalar in the innermost counts too */
 	if (!tokener) {
 		(void)snprintf(error, ERROR_SIZE, "no memory");
 		return -ENOMEM;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	parsed = json_tokener_parse_ex(tokener, text, (int)len);
 	result = json_tokener_get_error(tokener);
 	if (result == json_tokener_continue) { /* a number ends only at what follows it */
