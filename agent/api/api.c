@@ -94,15 +94,18 @@ static const struct route *find_route(const struct request *request, char *part,
 static void identify(struct call *call, const struct principal *local)
 {
 	const struct request *request = call->request;
+	struct auth_ticket ticket;
 
 	if (local) {
 		call->who = *local;
 		return;
 	}
-	if (*request->session &&
-	    !auth_session(call->api->options.auth, request->session, &request->peer, &call->who,
-			  call->csrf, &call->session_tag))
+	if (*request->session && !auth_session(call->api->options.auth, request->session,
+					       &request->peer, &call->who, &ticket)) {
+		memcpy(call->csrf, ticket.csrf, sizeof(call->csrf));
+		call->session_tag = ticket.tag;
 		return;
+	}
 	call->who = (struct principal){ .peer = request->peer };
 }
 

@@ -104,11 +104,14 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 			     .request = &request,
 			     .reply = pending->reply,
 			     .reply_arg = pending->reply_arg };
+	struct auth_ticket ticket;
 
-	if (!outcome->error)
-		/* the answer carries the new session's token: the page goes on with it */
-		(void)auth_session(pending->api->options.auth, outcome->session, &pending->peer,
-				   &call.who, call.csrf, &call.session_tag);
+	/* the answer carries the new session's token: the page goes on with it */
+	if (!outcome->error && auth_session(pending->api->options.auth, outcome->session,
+					    &pending->peer, &call.who, &ticket) == 0) {
+		memcpy(call.csrf, ticket.csrf, sizeof(call.csrf));
+		call.session_tag = ticket.tag;
+	}
 	if (pending->is_form)
 		answer_redirect(&call, outcome->error ? "/login?failed=1" : "/dashboard",
 				outcome->error ? "" : outcome->session);
@@ -121,14 +124,14 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 
 static void start_login(struct call *call, const char *name, const char *password, bool is_form)
 {
+	struct auth_claim claim = { .name = name, .password = password };
 	struct pending *pending = keep(call, is_form);
 
 	if (!pending) {
 		answer_failure(call, -ENOMEM);
 		return;
 	}
-	auth_login(call->api->options.auth, name, password, &call->request->peer, login_done,
-		   pending);
+	auth_login(call->api->options.auth, &claim, &call->request->peer, login_done, pending);
 }
 
 void handle_login(struct call *call)
@@ -157,7 +160,7 @@ void handle_form_login(struct call *call)
 void handle_setup(struct call *call)
 {
 	CLEANUP(json_free) struct json *body = NULL;
-	const char *token, *name, *password;
+	struct auth_claim claim;
 	struct pending *pending;
 
 	if (!call->who.is_local && !is_loopback(&call->request->peer)) {
@@ -166,39 +169,37 @@ void handle_setup(struct call *call)
 			     "sluice user add NAME --role admin");
 		return;
 	}
-	if (body_json(call, &body) || body_text(call, body, "token", &token) ||
-	    body_text(call, body, "username", &name) ||
-	    body_text(call, body, "password", &password))
+	if (body_json(call, &body) || body_text(call, body, "token", &claim.token) ||
+	    body_text(call, body, "username", &claim.name) ||
+	    body_text(call, body, "password", &claim.password))
 		return;
 	pending = keep(call, false);
 	if (!pending) {
 		answer_failure(call, -ENOMEM);
 		return;
 	}
-	auth_setup(call->api->options.auth, token, *name ? name : "admin", password,
-		   &call->request->peer, login_done, pending);
+	auth_setup(call->api->options.auth, &claim, &call->request->peer, login_done, pending);
 }
 
 void handle_password(struct call *call)
 {
 	CLEANUP(json_free) struct json *body = NULL;
-	const char *old_password, *new_password;
+	struct auth_change change;
 	struct pending *pending;
 
 	if (call->who.is_local) {
 		answer_error(call, 422, "invalid", NULL, "Use: sluice user passwd NAME");
 		return;
 	}
-	if (body_json(call, &body) || body_text(call, body, "old", &old_password) ||
-	    body_text(call, body, "new", &new_password))
+	if (body_json(call, &body) || body_text(call, body, "old", &change.old_password) ||
+	    body_text(call, body, "new", &change.new_password))
 		return;
 	pending = keep(call, false);
 	if (!pending) {
 		answer_failure(call, -ENOMEM);
 		return;
 	}
-	auth_change_password(call->api->options.auth, &call->who, old_password, new_password,
-			     login_done, pending);
+	auth_change_password(call->api->options.auth, &call->who, &change, login_done, pending);
 }
 
 static void log_out(struct call *call, int status, const char *location)

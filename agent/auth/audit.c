@@ -10,12 +10,13 @@
 #define FAILURES_PER_WINDOW 10
 #define WINDOW_MS	    60000
 
-void auth_audit(struct store *store, const char *who, const struct addr *peer, const char *action,
+void auth_audit(struct store *store, const struct principal *who, const char *action,
 		const char *target, struct json *detail)
 {
 	CLEANUP(json_free) struct json *owned = detail;
 	CLEANUP(free) char *text = owned ? json_print(owned, NULL) : NULL;
-	int error = store_audit_add(store, who, peer, action, target, text ? text : "{}");
+	int error =
+		store_audit_add(store, who->name, &who->peer, action, target, text ? text : "{}");
 
 	if (error)
 		log_error("audit line not written action=%s: %s", action, strerror(-error));
@@ -26,6 +27,7 @@ void auth_audit_failure(struct auth *auth, const char *action, const char *name,
 {
 	struct audit_limit *limit = &auth->audit_limit;
 	int64_t now = auth_boot_ms(auth);
+	struct principal nobody = { .name = "nobody", .peer = *peer };
 	struct json *detail = NULL;
 
 	if (now - limit->window_boot_ms >= WINDOW_MS) {
@@ -42,6 +44,5 @@ void auth_audit_failure(struct auth *auth, const char *action, const char *name,
 		json_set_uint(detail, "not_listed_before", limit->suppressed);
 		limit->suppressed = 0;
 	}
-	auth_audit(auth->options.store, "nobody", peer, action, name ? name : "(unknown user)",
-		   detail);
+	auth_audit(auth->options.store, &nobody, action, name ? name : "(unknown user)", detail);
 }

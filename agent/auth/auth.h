@@ -61,26 +61,41 @@ struct auth_outcome {
 };
 typedef void (*auth_done_fn)(void *arg, const struct auth_outcome *outcome);
 
+/* What somebody says to be let in; borrowed until the call returns. */
+struct auth_claim {
+	const char *name, *password;
+	const char *token; /* set-up only */
+};
+struct auth_change {
+	const char *old_password, *new_password;
+};
+
 /*
  * auth_login - equal time for unknown users; @done is called once, on the service thread: before
  * the return when nothing needs a hash (throttled), else later.
  */
-void auth_login(struct auth *auth, const char *name, const char *password, const struct addr *peer,
+void auth_login(struct auth *auth, const struct auth_claim *claim, const struct addr *peer,
 		auth_done_fn done, void *arg);
-/* auth_setup - spend the set-up token: set admin's password, log in. */
-void auth_setup(struct auth *auth, const char *token, const char *name, const char *password,
-		const struct addr *peer, auth_done_fn done, void *arg);
+/* auth_setup - spend the set-up token: set admin's name and password, log in. */
+void auth_setup(struct auth *auth, const struct auth_claim *claim, const struct addr *peer,
+		auth_done_fn done, void *arg);
 /* auth_change_password - of the caller; ends every other session of theirs, gives a new one. */
-void auth_change_password(struct auth *auth, const struct principal *who, const char *old_password,
-			  const char *new_password, auth_done_fn done, void *arg);
+void auth_change_password(struct auth *auth, const struct principal *who,
+			  const struct auth_change *change, auth_done_fn done, void *arg);
 void auth_logout(struct auth *auth, const char *session);
+
+/* What belongs to a session beside its holder. */
+struct auth_ticket {
+	char csrf[44]; /* base64url */
+	uint64_t tag;  /* names the session in on_session_end; never 0 */
+};
 
 /*
  * auth_session - who holds this session id. idle 30 min, absolute 12 h.
- * @csrf: 44 bytes, base64url, may be NULL. @session_tag may be NULL. Returns 0 or -EACCES.
+ * @ticket: may be NULL. Returns 0 or -EACCES.
  */
 int auth_session(struct auth *auth, const char *session, const struct addr *peer,
-		 struct principal *out, char *csrf, uint64_t *session_tag);
+		 struct principal *out, struct auth_ticket *ticket);
 /* auth_csrf_is_valid - constant time. */
 bool auth_csrf_is_valid(struct auth *auth, const char *session, const char *csrf);
 
@@ -91,8 +106,9 @@ bool auth_csrf_is_valid(struct auth *auth, const char *session, const char *csrf
  * sentence, "" with 0. -EACCES: @who is no admin; -EINVAL: name, address or password; -EEXIST;
  * -ENOENT; -EPERM: the last admin; -EAGAIN: too many wait. */
 struct auth_user_order {
-	const char *name, *email, *password;
-	enum role role; /* of a new user */
+	const char *name, *password;
+	const char *email; /* of a new user; NULL or empty when not given */
+	enum role role;	   /* of a new user */
 };
 typedef void (*auth_user_done_fn)(void *arg, int error, const char *message);
 void auth_create_user(struct auth *auth, const struct principal *who,
@@ -106,8 +122,7 @@ int auth_disable_user(struct auth *auth, const struct principal *who, const char
  * Users, for the command line while no service runs. Blocking hash. Audited as "unix:USER" of the
  * calling process. Errors and @message (may be NULL) as above.
  */
-int auth_user_add(struct store *store, const char *name, const char *email, const char *password,
-		  enum role role, const char **message);
+int auth_user_add(struct store *store, const struct auth_user_order *order, const char **message);
 int auth_user_set_password(struct store *store, const char *name, const char *password,
 			   const char **message);
 int auth_user_set_disabled(struct store *store, const char *name, bool disabled,

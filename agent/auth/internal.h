@@ -101,7 +101,7 @@ bool auth_addr_is_loopback(const struct addr *addr);
  */
 
 /* auth_audit - one line; @detail is taken, may be NULL. */
-void auth_audit(struct store *store, const char *who, const struct addr *peer, const char *action,
+void auth_audit(struct store *store, const struct principal *who, const char *action,
 		const char *target, struct json *detail);
 /* auth_audit_failure - limited; @name is NULL when unknown: people type passwords there. */
 void auth_audit_failure(struct auth *auth, const char *action, const char *name,

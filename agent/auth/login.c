@@ -49,7 +49,7 @@ static void grant(struct auth_job *job, struct user *user, const char *action)
 	error = store_user_update(auth->options.store, user);
 	if (error)
 		log_warn("time of a login not stored: %s", strerror(-error));
-	auth_audit(auth->options.store, user->name, &job->peer, action, user->name, NULL);
+	auth_audit(auth->options.store, &outcome.principal, action, user->name, NULL);
 	reply(job, &outcome);
 }
 
@@ -127,14 +127,14 @@ static void finish_login(struct auth_job *job)
 	crypto_wipe(&user, sizeof(user));
 }
 
-void auth_login(struct auth *auth, const char *name, const char *password, const struct addr *peer,
+void auth_login(struct auth *auth, const struct auth_claim *claim, const struct addr *peer,
 		auth_done_fn done, void *arg)
 {
 	struct user user = { .id = 0 };
-	bool is_user = user_name_is_valid(name) &&
-		       store_user_by_name(auth->options.store, name, &user) == 0;
+	bool is_user = user_name_is_valid(claim->name) &&
+		       store_user_by_name(auth->options.store, claim->name, &user) == 0;
 	struct throttle_attempt attempt =
-		throttle_attempt_of(auth->throttle, name, is_user ? user.id : 0, peer);
+		throttle_attempt_of(auth->throttle, claim->name, is_user ? user.id : 0, peer);
 	struct auth_job *job;
 
 	if (!admit(auth, &attempt, done, arg))
@@ -149,7 +149,7 @@ void auth_login(struct auth *auth, const char *name, const char *password, const
 	job->peer = *peer;
 	job->done = done;
 	job->arg = arg;
-	if (job_copy_password(password, job->old_password) && is_user &&
+	if (job_copy_password(claim->password, job->old_password) && is_user &&
 	    may_log_in(auth, &user, peer)) {
 		job->user_id = user.id;
 		memcpy(job->old_hash, user.password_hash, sizeof(job->old_hash));
@@ -232,21 +232,20 @@ static struct auth_job *accept_token(struct auth *auth, const char *token, const
 	return job;
 }
 
-void auth_setup(struct auth *auth, const char *token, const char *name, const char *password,
-		const struct addr *peer, auth_done_fn done, void *arg)
+void auth_setup(struct auth *auth, const struct auth_claim *claim, const struct addr *peer,
+		auth_done_fn done, void *arg)
 {
-	struct auth_job *job = accept_token(auth, token, peer, done, arg);
+	struct auth_job *job = accept_token(auth, claim->token, peer, done, arg);
+	const char *name = *claim->name ? claim->name : "admin";
 	const char *message = "";
 
 	if (!job)
 		return;
-	if (!*name)
-		name = "admin";
 	if (!user_name_is_valid(name))
 		message = "A user name has 1 to 64 letters, digits or . _ @ -";
 	else
-		(void)password_check(password, name, &message); /* the message says it */
-	if (*message || !job_copy_password(password, job->new_password)) {
+		(void)password_check(claim->password, name, &message); /* the message says it */
+	if (*message || !job_copy_password(claim->password, job->new_password)) {
 		throttle_cancel(auth->throttle, &job->attempt, now_s(auth));
 		job_free(job);
 		refuse(done, arg, -EINVAL, message);
@@ -295,8 +294,8 @@ static void finish_change(struct auth_job *job)
 }
 
 /* What can be said without a hash. Returns 0 with @user, or the error with @message. */
-static int check_change(struct auth *auth, const struct principal *who, const char *passwords[2],
-			struct user *user, const char **message)
+static int check_change(struct auth *auth, const struct principal *who,
+			const struct auth_change *change, struct user *user, const char **message)
 {
 	int error =
 		who->user_id ? store_user_by_id(auth->options.store, who->user_id, user) : -ENOENT;
@@ -304,21 +303,20 @@ static int check_change(struct auth *auth, const struct principal *who, const ch
 	*message = "Only a logged-in user has a password to change.";
 	if (error || user->disabled || !user->password_hash[0])
 		return -EPERM;
-	error = password_check(passwords[1], user->name, message);
-	if (!error && strcmp(passwords[0], passwords[1]) == 0) {
+	error = password_check(change->new_password, user->name, message);
+	if (!error && strcmp(change->old_password, change->new_password) == 0) {
 		*message = "The new password is the old one.";
 		error = -EINVAL;
 	}
 	return error;
 }
 
-void auth_change_password(struct auth *auth, const struct principal *who, const char *old_password,
-			  const char *new_password, auth_done_fn done, void *arg)
+void auth_change_password(struct auth *auth, const struct principal *who,
+			  const struct auth_change *change, auth_done_fn done, void *arg)
 {
 	struct user user = { .id = 0 };
 	const char *message;
-	int error = check_change(auth, who, (const char *[]){ old_password, new_password }, &user,
-				 &message);
+	int error = check_change(auth, who, change, &user, &message);
 	struct throttle_attempt attempt;
 	struct auth_job *job;
 
@@ -343,9 +341,9 @@ void auth_change_password(struct auth *auth, const struct principal *who, const 
 	job->user_id = user.id;
 	memcpy(job->name, user.name, sizeof(job->name));
 	memcpy(job->old_hash, user.password_hash, sizeof(job->old_hash));
-	if (!job_copy_password(old_password, job->old_password))
+	if (!job_copy_password(change->old_password, job->old_password))
 		memcpy(job->old_hash, auth->dummy_hash, sizeof(job->old_hash));
-	(void)job_copy_password(new_password, job->new_password); /* checked above */
+	(void)job_copy_password(change->new_password, job->new_password); /* checked above */
 	crypto_wipe(&user, sizeof(user));
 	(void)start(job); /* answered in any case */
 }

@@ -232,7 +232,7 @@ static int read_rows(struct auth *auth, const struct live_session *session, stru
 }
 
 int auth_session(struct auth *auth, const char *session, const struct addr *peer,
-		 struct principal *out, char *csrf, uint64_t *session_tag)
+		 struct principal *out, struct auth_ticket *ticket)
 {
 	struct live_session *live = find(auth, session);
 	struct user user;
@@ -257,10 +257,10 @@ int auth_session(struct auth *auth, const char *session, const struct addr *peer
 		touch(auth, live);
 	fill_principal(&user, peer, out);
 	crypto_wipe(&user, sizeof(user));
-	if (csrf)
-		crypto_base64url(live->row.csrf, sizeof(live->row.csrf), csrf);
-	if (session_tag)
-		*session_tag = live->tag;
+	if (ticket) {
+		crypto_base64url(live->row.csrf, sizeof(live->row.csrf), ticket->csrf);
+		ticket->tag = live->tag;
+	}
 	return 0;
 }
 
@@ -308,13 +308,15 @@ int session_end_user(struct auth *auth, int64_t user_id)
 void auth_logout(struct auth *auth, const char *session)
 {
 	struct live_session *live = find(auth, session);
+	struct principal who;
 	struct user user;
 
 	if (!live)
 		return;
-	if (store_user_by_id(auth->options.store, live->row.user_id, &user) == 0)
-		auth_audit(auth->options.store, user.name, &live->row.peer, "logout", user.name,
-			   NULL);
+	if (store_user_by_id(auth->options.store, live->row.user_id, &user) == 0) {
+		fill_principal(&user, &live->row.peer, &who);
+		auth_audit(auth->options.store, &who, "logout", user.name, NULL);
+	}
 	crypto_wipe(&user, sizeof(user));
 	end(auth, live);
 }

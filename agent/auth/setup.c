@@ -231,6 +231,7 @@ static int read_password_file(char password[static PASSWORD_BYTES_MAX])
 /* Returns 1 when the file gave the admin a password, 0 when there is none, -errno. */
 static int use_password_file(struct auth *auth, struct user *admin)
 {
+	struct principal self = { .name = "sluice" };
 	char password[PASSWORD_BYTES_MAX];
 	int error = read_password_file(password);
 
@@ -241,7 +242,7 @@ static int use_password_file(struct auth *auth, struct user *admin)
 	crypto_wipe(password, sizeof(password));
 	if (error)
 		return error;
-	auth_audit(auth->options.store, "sluice", &(struct addr){ 0 }, "setup", admin->name, NULL);
+	auth_audit(auth->options.store, &self, "setup", admin->name, NULL);
 	return 1;
 }
 

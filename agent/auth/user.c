@@ -63,7 +63,7 @@ static int check_new(const struct auth_user_order *order, const char **message)
 {
 	if (!user_name_is_valid(order->name))
 		*message = bad_name;
-	else if (!user_email_is_valid(order->email))
+	else if (order->email && !user_email_is_valid(order->email))
 		*message = bad_email;
 	else if (order->role < ROLE_VIEWER || order->role > ROLE_ADMIN)
 		*message = "The role is viewer, analyst or admin.";
@@ -77,7 +77,8 @@ static void make_user(const struct auth_user_order *order, const char *hash, int
 {
 	*out = (struct user){ .role = order->role, .created_unix_ms = now_unix_ms };
 	memcpy(out->name, order->name, strlen(order->name) + 1);
-	memcpy(out->email, order->email, strlen(order->email) + 1);
+	if (order->email)
+		memcpy(out->email, order->email, strlen(order->email) + 1);
 	memcpy(out->password_hash, hash, strlen(hash) + 1);
 }
 
@@ -143,7 +144,9 @@ static bool must_change(const struct auth_job *job)
 static void finish_create(struct auth_job *job)
 {
 	struct auth *auth = job->auth;
-	struct auth_user_order order = { job->name, job->email, "", job->role };
+	struct auth_user_order order = { .name = job->name,
+					 .email = job->email,
+					 .role = job->role };
 	struct user user;
 	int error = job->error;
 
@@ -154,8 +157,8 @@ static void finish_create(struct auth_job *job)
 		crypto_wipe(&user, sizeof(user));
 	}
 	if (!error)
-		auth_audit(auth->options.store, job->who.name, &job->who.peer, "user.add",
-			   job->name, describe_role(job->role));
+		auth_audit(auth->options.store, &job->who, "user.add", job->name,
+			   describe_role(job->role));
 	answer(job, error);
 }
 
@@ -179,8 +182,7 @@ static void finish_reset(struct auth_job *job)
 		error = set_hash(auth->options.store, job->name, job->new_hash, must_change(job));
 	if (!error) {
 		end_sessions_of(auth, job->name);
-		auth_audit(auth->options.store, job->who.name, &job->who.peer, "user.password",
-			   job->name, NULL);
+		auth_audit(auth->options.store, &job->who, "user.password", job->name, NULL);
 	}
 	answer(job, error);
 }
@@ -227,7 +229,7 @@ void auth_reset_password(struct auth *auth, const struct principal *who,
 			 const struct auth_user_order *order, auth_user_done_fn done, void *arg)
 {
 	struct auth_job reply = { .user_done = done, .arg = arg };
-	struct auth_user_order reset = { order->name, NULL, order->password, ROLE_NONE };
+	struct auth_user_order reset = { .name = order->name, .password = order->password };
 	const char *message = no_admin;
 	int error = who->role < ROLE_ADMIN ? -EACCES : 0;
 
@@ -258,8 +260,7 @@ int auth_disable_user(struct auth *auth, const struct principal *who, const char
 		return error;
 	if (disabled)
 		end_sessions_of(auth, name);
-	auth_audit(auth->options.store, who->name, &who->peer,
-		   disabled ? "user.disable" : "user.enable", name, NULL);
+	auth_audit(auth->options.store, who, disabled ? "user.disable" : "user.enable", name, NULL);
 	return 0;
 }
 
@@ -269,15 +270,14 @@ int auth_disable_user(struct auth *auth, const struct principal *who, const char
 static void audit_local(struct store *store, const char *action, const char *name,
 			struct json *detail)
 {
-	const struct addr nowhere = { .family = ADDR_NONE };
 	const struct passwd *entry = getpwuid(getuid());
-	char who[USER_NAME_MAX + 8];
+	struct principal who = { .role = ROLE_ADMIN, .is_local = true };
 
 	if (entry)
-		(void)snprintf(who, sizeof(who), "unix:%.64s", entry->pw_name);
+		(void)snprintf(who.name, sizeof(who.name), "unix:%.64s", entry->pw_name);
 	else
-		(void)snprintf(who, sizeof(who), "unix:%u", getuid()); /* fits */
-	auth_audit(store, who, &nowhere, action, name, detail);
+		(void)snprintf(who.name, sizeof(who.name), "unix:%u", getuid()); /* fits */
+	auth_audit(store, &who, action, name, detail);
 }
 
 static int tell(int error, const char *text, const char **message)
@@ -287,25 +287,23 @@ static int tell(int error, const char *text, const char **message)
 	return error;
 }
 
-int auth_user_add(struct store *store, const char *name, const char *email, const char *password,
-		  enum role role, const char **message)
+int auth_user_add(struct store *store, const struct auth_user_order *order, const char **message)
 {
-	struct auth_user_order order = { name, email ? email : "", password, role };
 	char hash[CRYPTO_PASSWORD_HASH_MAX];
 	const char *text = "";
 	struct user user;
-	int error = check_new(&order, &text);
+	int error = check_new(order, &text);
 
 	if (error)
 		return tell(error, text, message);
-	error = crypto_password_hash(password, hash);
+	error = crypto_password_hash(order->password, hash);
 	if (!error) {
-		make_user(&order, hash, clock_unix_ms(), &user);
+		make_user(order, hash, clock_unix_ms(), &user);
 		error = store_user_insert(store, &user);
 		crypto_wipe(&user, sizeof(user));
 	}
 	if (!error)
-		audit_local(store, "user.add", name, describe_role(role));
+		audit_local(store, "user.add", order->name, describe_role(order->role));
 	return tell(error, message_of(error), message);
 }
 

@@ -184,16 +184,22 @@ static inline int fixture_setup_bare(void **state)
 	return 0;
 }
 
+static inline int add_user(struct fixture *f, const char *name, const char *password,
+			   enum role role)
+{
+	struct auth_user_order order = { .name = name, .password = password, .role = role };
+
+	return auth_user_add(f->store, &order, NULL);
+}
+
 /* Set up: admin "admin" with GOOD_PASSWORD. */
 static inline int fixture_setup(void **state)
 {
-	const char *message = "";
 	struct fixture *f;
 
 	assert_int_equal(fixture_setup_bare(state), 0);
 	f = *state;
-	assert_int_equal(auth_user_add(f->store, "admin", "", GOOD_PASSWORD, ROLE_ADMIN, &message),
-			 0);
+	assert_int_equal(add_user(f, "admin", GOOD_PASSWORD, ROLE_ADMIN), 0);
 	fixture_start(f);
 	return 0;
 }
@@ -219,10 +225,11 @@ static inline int fixture_teardown(void **state)
 
 static inline int login(struct fixture *f, const char *name, const char *password, const char *from)
 {
+	struct auth_claim claim = { .name = name, .password = password };
 	struct addr peer = peer_of(from);
 	int before = f->answers;
 
-	auth_login(f->auth, name, password, &peer, on_outcome, f);
+	auth_login(f->auth, &claim, &peer, on_outcome, f);
 	assert_int_equal(f->answers, before + 1);
 	return f->outcome.error;
 }
@@ -232,7 +239,7 @@ static inline int session(struct fixture *f, const char *id, struct principal *w
 	struct addr peer = peer_of("127.0.0.1");
 	struct principal ignored;
 
-	return auth_session(f->auth, id, &peer, who ? who : &ignored, NULL, NULL);
+	return auth_session(f->auth, id, &peer, who ? who : &ignored, NULL);
 }
 
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

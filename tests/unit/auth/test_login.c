@@ -1,6 +1,14 @@
 /* Login, change of password, sessions: who gets in, for how long, and what ends it. */
 #include "tests/unit/auth/fixture.h"
 
+static void change(struct fixture *f, const struct principal *who, const char *old_password,
+		   const char *new_password)
+{
+	struct auth_change words = { old_password, new_password };
+
+	auth_change_password(f->auth, who, &words, on_outcome, f);
+}
+
 static void right_password_opens_a_session(void **state)
 {
 	struct fixture *f = *state;
@@ -38,13 +46,13 @@ static void wrong_unknown_and_odd_all_get_the_same_answer(void **state)
 static void user_disabled_while_the_hash_runs_stays_out(void **state)
 {
 	struct fixture *f = *state;
+	struct auth_claim claim = { .name = "vera", .password = OTHER_PASSWORD };
 	struct addr peer = peer_of("192.0.2.9");
 	const char *message;
 
-	assert_int_equal(auth_user_add(f->store, "vera", "", OTHER_PASSWORD, ROLE_VIEWER, &message),
-			 0);
+	assert_int_equal(add_user(f, "vera", OTHER_PASSWORD, ROLE_VIEWER), 0);
 	f->holds = true;
-	auth_login(f->auth, "vera", OTHER_PASSWORD, &peer, on_outcome, f);
+	auth_login(f->auth, &claim, &peer, on_outcome, f);
 	assert_int_equal(f->answers, 0);
 	assert_int_equal(auth_user_set_disabled(f->store, "vera", true, &message), 0);
 	release(f);
@@ -54,6 +62,7 @@ static void user_disabled_while_the_hash_runs_stays_out(void **state)
 
 static void too_many_hashes_at_once_are_refused_not_queued(void **state)
 {
+	struct auth_claim claim = { .name = "nobody", .password = "x" };
 	struct fixture *f = *state;
 
 	f->holds = true;
@@ -61,7 +70,7 @@ static void too_many_hashes_at_once_are_refused_not_queued(void **state)
 		struct addr peer = peer_of("192.0.2.1");
 
 		peer.bytes[15] = (uint8_t)i;
-		auth_login(f->auth, "nobody", "x", &peer, on_outcome, f);
+		auth_login(f->auth, &claim, &peer, on_outcome, f);
 	}
 	assert_int_equal(f->answers, 0);
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "198.51.100.1"), -EAGAIN);
@@ -169,22 +178,22 @@ static void csrf_token_is_valid_for_its_own_session_only(void **state)
 	struct fixture *f = *state;
 	struct addr peer = peer_of("192.0.2.9");
 	struct principal who;
-	char first[44], second[44], csrf[44], other[44];
-	uint64_t tag = 0;
+	struct auth_ticket one, two;
+	char first[44], second[44];
 
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	memcpy(first, f->outcome.session, sizeof(first));
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	memcpy(second, f->outcome.session, sizeof(second));
-	assert_int_equal(auth_session(f->auth, first, &peer, &who, csrf, &tag), 0);
-	assert_int_equal(auth_session(f->auth, second, &peer, &who, other, NULL), 0);
-	assert_true(tag != 0);
-	assert_true(auth_csrf_is_valid(f->auth, first, csrf));
-	assert_false(auth_csrf_is_valid(f->auth, second, csrf));
-	assert_false(auth_csrf_is_valid(f->auth, first, other));
+	assert_int_equal(auth_session(f->auth, first, &peer, &who, &one), 0);
+	assert_int_equal(auth_session(f->auth, second, &peer, &who, &two), 0);
+	assert_true(one.tag != 0 && one.tag != two.tag);
+	assert_true(auth_csrf_is_valid(f->auth, first, one.csrf));
+	assert_false(auth_csrf_is_valid(f->auth, second, one.csrf));
+	assert_false(auth_csrf_is_valid(f->auth, first, two.csrf));
 	assert_false(auth_csrf_is_valid(f->auth, first, ""));
 	assert_false(auth_csrf_is_valid(f->auth, first, NULL));
-	assert_false(auth_csrf_is_valid(f->auth, "", csrf));
+	assert_false(auth_csrf_is_valid(f->auth, "", one.csrf));
 }
 
 static void logout_ends_this_session_and_tells_its_streams(void **state)
@@ -192,16 +201,16 @@ static void logout_ends_this_session_and_tells_its_streams(void **state)
 	struct fixture *f = *state;
 	struct addr peer = peer_of("192.0.2.9");
 	struct principal who;
-	uint64_t tag;
+	struct auth_ticket ticket;
 	char id[44];
 
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	memcpy(id, f->outcome.session, sizeof(id));
-	assert_int_equal(auth_session(f->auth, id, &peer, &who, NULL, &tag), 0);
+	assert_int_equal(auth_session(f->auth, id, &peer, &who, &ticket), 0);
 	auth_logout(f->auth, id);
 	assert_int_equal(session(f, id, NULL), -EACCES);
 	assert_int_equal(f->ended_count, 1);
-	assert_true(f->ended[0] == tag);
+	assert_true(f->ended[0] == ticket.tag);
 }
 
 static void change_of_password_ends_every_session_and_gives_a_new_one(void **state)
@@ -215,7 +224,7 @@ static void change_of_password_ends_every_session_and_gives_a_new_one(void **sta
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	memcpy(own, f->outcome.session, sizeof(own));
 	assert_int_equal(session(f, own, &who), 0);
-	auth_change_password(f->auth, &who, GOOD_PASSWORD, OTHER_PASSWORD, on_outcome, f);
+	change(f, &who, GOOD_PASSWORD, OTHER_PASSWORD);
 	assert_int_equal(f->outcome.error, 0);
 	assert_int_equal(session(f, f->outcome.session, NULL), 0);
 	assert_int_equal(session(f, other, NULL), -EACCES);
@@ -232,13 +241,13 @@ static void change_needs_the_old_password_and_a_good_new_one(void **state)
 
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	assert_int_equal(session(f, f->outcome.session, &who), 0);
-	auth_change_password(f->auth, &who, "wrong", OTHER_PASSWORD, on_outcome, f);
+	change(f, &who, "wrong", OTHER_PASSWORD);
 	assert_int_equal(f->outcome.error, -EACCES);
-	auth_change_password(f->auth, &who, GOOD_PASSWORD, "short", on_outcome, f);
+	change(f, &who, GOOD_PASSWORD, "short");
 	assert_int_equal(f->outcome.error, -EINVAL);
-	auth_change_password(f->auth, &who, GOOD_PASSWORD, GOOD_PASSWORD, on_outcome, f);
+	change(f, &who, GOOD_PASSWORD, GOOD_PASSWORD);
 	assert_int_equal(f->outcome.error, -EINVAL);
-	auth_change_password(f->auth, &local, GOOD_PASSWORD, OTHER_PASSWORD, on_outcome, f);
+	change(f, &local, GOOD_PASSWORD, OTHER_PASSWORD);
 	assert_int_equal(f->outcome.error, -EPERM);
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 }
@@ -249,15 +258,13 @@ static void admin_peers_are_the_addresses_admins_use_now(void **state)
 	struct addr peers[4], moved = peer_of("198.51.100.20");
 	struct principal who;
 	char text[ADDR_TEXT_MAX];
-	const char *message;
 
-	assert_int_equal(auth_user_add(f->store, "vera", "", OTHER_PASSWORD, ROLE_VIEWER, &message),
-			 0);
+	assert_int_equal(add_user(f, "vera", OTHER_PASSWORD, ROLE_VIEWER), 0);
 	assert_int_equal(login(f, "vera", OTHER_PASSWORD, "192.0.2.66"), 0);
 	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
 	assert_int_equal(auth_admin_peers(f->auth, peers, 4), 1);
 	assert_string_equal(addr_format(&peers[0], text), "192.0.2.9");
-	assert_int_equal(auth_session(f->auth, f->outcome.session, &moved, &who, NULL, NULL), 0);
+	assert_int_equal(auth_session(f->auth, f->outcome.session, &moved, &who, NULL), 0);
 	assert_int_equal(auth_admin_peers(f->auth, peers, 4), 1);
 	assert_string_equal(addr_format(&peers[0], text), "198.51.100.20");
 	pass_s(30 * 60);

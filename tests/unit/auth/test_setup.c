@@ -5,9 +5,10 @@
 
 static int set_up(struct fixture *f, const char *token, const char *name, const char *password)
 {
+	struct auth_claim claim = { .name = name, .password = password, .token = token };
 	struct addr peer = peer_of("127.0.0.1");
 
-	auth_setup(f->auth, token, name, password, &peer, on_outcome, f);
+	auth_setup(f->auth, &claim, &peer, on_outcome, f);
 	return f->outcome.error;
 }
 
@@ -140,6 +141,7 @@ static void weak_or_missing_password_file_stops_the_start(void **state)
 static void demo_opens_with_its_known_password_from_loopback_only(void **state)
 {
 	struct fixture *f = *state;
+	struct auth_change change = { "admin", GOOD_PASSWORD };
 	struct principal who;
 
 	f->options.is_demo = true;
@@ -149,7 +151,7 @@ static void demo_opens_with_its_known_password_from_loopback_only(void **state)
 	assert_int_equal(login(f, "admin", "admin", "127.0.0.1"), 0);
 	assert_int_equal(session(f, f->outcome.session, &who), 0);
 	assert_true(who.must_change);
-	auth_change_password(f->auth, &who, "admin", GOOD_PASSWORD, on_outcome, f);
+	auth_change_password(f->auth, &who, &change, on_outcome, f);
 	assert_int_equal(f->outcome.error, 0);
 	assert_false(f->outcome.principal.must_change);
 	assert_false(auth_has_demo_login(f->auth));
@@ -184,7 +186,9 @@ static const struct principal boss = { .user_id = 1, .role = ROLE_ADMIN, .name =
 static int create(struct fixture *f, const struct principal *who, const char *name,
 		  const char *email)
 {
-	struct auth_user_order order = { name, email, OTHER_PASSWORD, ROLE_ANALYST };
+	struct auth_user_order order = {
+		.name = name, .email = email, .password = OTHER_PASSWORD, .role = ROLE_ANALYST
+	};
 
 	auth_create_user(f->auth, who, &order, on_user, f);
 	return f->user_error;
