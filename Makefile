@@ -139,6 +139,19 @@ fuzz:
 bench:
 	@tests/packages.sh test
 	@tests/bench/run.sh
+DESTDIR :=
+install: all
+	install -D -m 0755 build/sluice $(DESTDIR)/usr/sbin/sluice
+	install -D -m 0644 systemd/sluice.service $(DESTDIR)/lib/systemd/system/sluice.service
+	install -D -m 0644 systemd/sluice.sysusers $(DESTDIR)/usr/lib/sysusers.d/sluice.conf
+	install -D -m 0644 systemd/sluice.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sluice.conf
+	test -e $(DESTDIR)/etc/sluice/sluice.conf || install -D -m 0644 systemd/sluice.conf $(DESTDIR)/etc/sluice/sluice.conf
+	@if [ -z "$(DESTDIR)" ]; then tools/installed.sh; fi
+uninstall:
+	@if [ -z "$(DESTDIR)" ]; then tools/uninstalling.sh; fi
+	rm -f $(DESTDIR)/usr/sbin/sluice $(DESTDIR)/lib/systemd/system/sluice.service \
+		$(DESTDIR)/usr/lib/sysusers.d/sluice.conf $(DESTDIR)/usr/lib/tmpfiles.d/sluice.conf
+	@echo "kept: /etc/sluice and /var/lib/sluice (configuration, keys, history)"
 help:
 	@echo "make          build build/sluice and build/bpf/sluice.bpf.o"
 	@echo "make run      install what is missing, build, serve: this machine's traffic as root, else the demo"

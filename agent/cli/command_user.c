@@ -99,6 +99,10 @@ static int offline_open(const struct args *args, struct offline *offline)
 	int error;
 
 	*offline = (struct offline){ .lock = -1 };
+	if (crypto_init()) {
+		fprintf(stderr, "sluice: no source of random numbers\n");
+		return CLI_FAILED;
+	}
 	if (dir)
 		(void)snprintf(key_file, sizeof(key_file), "%.*s/secret.key", PATH_MAX - 16, dir);
 	else
