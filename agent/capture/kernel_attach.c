@@ -11,64 +11,87 @@
 
 #define NOTE_MAX 160 /* struct kernel_row.note */
 
-/* The ingress side: XDP where it can be had, else tc. Leaves exactly one of them attached. */
+/* What is in the way on the clsact hooks, and how to see it. */
+static void note_tc(const char *name, uint32_t ifindex, int err, char note[NOTE_MAX])
+{
+	if (err == -EBUSY && !kernel_has_clsact(ifindex))
+		(void)snprintf(
+			note, NOTE_MAX,
+			"an ingress qdisc is in the way of clsact: tc qdisc del dev %s ingress",
+			name);
+	else if (err == -EBUSY)
+		(void)snprintf(note, NOTE_MAX,
+			       "tc priority 1 is held by another filter: tc filter show dev %s "
+			       "ingress (and egress)",
+			       name);
+	else
+		(void)snprintf(note, NOTE_MAX, "tc refuses the program: %s", strerror(-err));
+}
+
+static int attach_tc(struct capture_kernel *kernel, bool is_egress, struct kernel_row *row,
+		     char note[NOTE_MAX])
+{
+	bool has_clsact = false;
+	int err = kernel_tc_attach(row->ifindex, is_egress,
+				   is_egress ? kernel->egress : kernel->ingress_tc, &has_clsact);
+
+	row->has_clsact |= has_clsact;
+	if (err)
+		note_tc(row->name, row->ifindex, err, note);
+	return err;
+}
+
+/* The ingress side: XDP where it can be had, else tc. The other one goes only when this one is
+ * there: a packet in between may be counted twice, but none passes unasked. */
 static int attach_ingress(struct capture_kernel *kernel, int index,
 			  const struct kernel_device *device, struct kernel_row *row)
 {
-	struct kernel_link *link = &kernel->links[index];
-	bool has_clsact = false;
 	int err = -EOPNOTSUPP;
 
-	row->note[0] = '\0';
-	if (kernel->mode == KERNEL_MODE_TC)
-		kernel_xdp_detach(kernel, index);
-	else
+	if (kernel->mode != KERNEL_MODE_TC)
 		err = kernel_xdp_attach(kernel, index, device, row->note);
 	if (!err) {
 		row->mode = ATTACH_XDP;
-		/* What an earlier run in tc mode left would count every packet twice. */
-		(void)kernel_tc_detach(device->ifindex, false);
-		link->has_tc_ingress = false;
-		return 0;
+		return kernel_tc_detach(device->ifindex, false);
 	}
 	if (kernel->mode == KERNEL_MODE_XDP)
 		return err;
-	err = kernel_tc_attach(device->ifindex, false, kernel->ingress_tc, &has_clsact);
-	row->has_clsact |= has_clsact;
+	err = attach_tc(kernel, false, row, row->note);
 	if (err)
 		return err;
-	link->has_tc_ingress = true;
 	row->mode = ATTACH_TC;
+	kernel_xdp_detach(kernel, index);
 	return 0;
-}
-
-/* One sentence for the row, and with its interface for whoever started us. */
-static void say_failed(const struct kernel_device *device, int err, char note[NOTE_MAX],
-		       char *error)
-{
-	if (!note[0] && err == -EBUSY)
-		(void)snprintf(note, NOTE_MAX,
-			       "priority 1 of the clsact hook is taken: see `tc filter show dev %s "
-			       "ingress` and egress, `tc qdisc show dev %s`",
-			       device->name, device->name);
-	else if (!note[0])
-		(void)snprintf(note, NOTE_MAX, "cannot attach: %s", strerror(-err));
-	if (error)
-		(void)snprintf(error, KERNEL_ERROR_MAX, "%s: %s", device->name, note);
 }
 
 static int attach_both(struct capture_kernel *kernel, int index, const struct kernel_device *device,
 		       struct kernel_row *row)
 {
-	struct kernel_link *link = &kernel->links[index];
-	bool has_clsact = false;
+	char note[NOTE_MAX];
 	int err = attach_ingress(kernel, index, device, row);
 
 	if (err)
 		return err;
-	err = kernel_tc_attach(device->ifindex, true, kernel->egress, &has_clsact);
-	row->has_clsact |= has_clsact;
-	link->has_tc_egress = !err;
+	err = attach_tc(kernel, true, row, note);
+	if (!err)
+		return 0;
+	/* What comes in by XDP is counted and stopped all the same. */
+	(void)snprintf(row->note, sizeof(row->note), "%s%.132s",
+		       row->mode == ATTACH_XDP ? "leaving packets not seen: " : "", note);
+	return row->mode == ATTACH_XDP ? 0 : err;
+}
+
+/* The datapath knows the interface before its first packet comes. */
+static int register_and_attach(struct capture_kernel *kernel, int index,
+			       const struct kernel_device *device, struct kernel_row *row)
+{
+	int err = kernel_ifaces_set(kernel->maps.fd[KERNEL_IFACES], device->ifindex, (uint8_t)index,
+				    device->no_l2);
+
+	if (!err)
+		err = attach_both(kernel, index, device, row);
+	if (err && !row->note[0])
+		(void)snprintf(row->note, sizeof(row->note), "cannot attach: %s", strerror(-err));
 	return err;
 }
 
@@ -76,26 +99,26 @@ int kernel_attach_device(struct capture_kernel *kernel, int index,
 			 const struct kernel_device *device, char *error)
 {
 	struct kernel_link *link = &kernel->links[index];
-	struct kernel_row row = kernel->rows[index];
-	int err = kernel_ifaces_set(kernel->maps.fd[KERNEL_IFACES], device->ifindex, (uint8_t)index,
-				    device->no_l2);
+	const struct kernel_row before = kernel->rows[index];
+	struct kernel_row row = before;
+	int err;
 
-	/* The datapath knows the interface before its first packet comes. */
-	if (!err)
-		err = attach_both(kernel, index, device, &row);
 	(void)snprintf(row.name, sizeof(row.name), "%s", device->name);
 	row.ifindex = device->ifindex;
+	row.note[0] = '\0';
+	err = register_and_attach(kernel, index, device, &row);
 	link->ifindex = device->ifindex;
 	link->is_inherited = false;
+	kernel_rows_set(kernel, index, &row);
 	if (err) {
-		say_failed(device, err, row.note, error);
-		if (strcmp(kernel->rows[index].note, row.note))
+		if (error)
+			(void)snprintf(error, KERNEL_ERROR_MAX, "%s: %s", row.name, row.note);
+		/* It is tried again with every change of a link: say it once. */
+		if (strcmp(before.note, row.note))
 			log_warn("interface not watched name=%s reason=%s", row.name, row.note);
-		kernel_rows_set(kernel, index, &row);
 		kernel_detach_device(kernel, index);
 		return err;
 	}
-	kernel_rows_set(kernel, index, &row);
 	log_info("interface watched name=%s mode=%s index=%d", row.name,
 		 row.mode == ATTACH_XDP ? "xdp" : "tc", index);
 	if (row.note[0])

@@ -201,10 +201,36 @@ static void take_over(struct capture_kernel *kernel)
 	}
 }
 
+/* Asked before anything is changed: a wrong name must not end what an earlier run enforces. */
+static int check_names(const struct capture_kernel *kernel, char *error)
+{
+	CLEANUP(kernel_devices_done) struct kernel_devices devices = { 0 };
+	int err = kernel_devices_read(&devices);
+
+	if (err) {
+		(void)snprintf(error, KERNEL_ERROR_MAX, "cannot list interfaces: %s",
+			       strerror(-err));
+		return err;
+	}
+	for (size_t i = 0; i < devices.count; i++) {
+		if (is_wanted(kernel, &devices.items[i]))
+			return 0;
+	}
+	if (is_auto(kernel))
+		return 0; /* no default route yet: waited for */
+	(void)snprintf(error, KERNEL_ERROR_MAX,
+		       "no interface is named \"%.100s\": `ip link` lists them; set [Capture] "
+		       "interfaces or -i",
+		       kernel->interfaces);
+	return -ENODEV;
+}
+
 int capture_kernel_attach(struct capture_kernel *kernel, char *error)
 {
-	int result;
+	int result = check_names(kernel, error);
 
+	if (result)
+		return result;
 	take_over(kernel);
 	kernel->notify = kernel_notify_open(is_auto(kernel));
 	if (kernel->notify < 0) {
@@ -213,14 +239,5 @@ int capture_kernel_attach(struct capture_kernel *kernel, char *error)
 		return kernel->notify;
 	}
 	result = kernel_follow_wanted(kernel, error);
-	if (result < 0)
-		return result;
-	if (result == 0 && !is_auto(kernel)) {
-		(void)snprintf(error, KERNEL_ERROR_MAX,
-			       "no interface matches \"%.100s\"; `ip link` lists them, "
-			       "[Capture] interfaces or -i names them",
-			       kernel->interfaces);
-		return -ENODEV;
-	}
-	return 0;
+	return result < 0 ? result : 0;
 }

@@ -6,6 +6,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,4 +272,40 @@ int kernel_filter_find(uint32_t ifindex, uint32_t parent, uint32_t priority, uin
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = parent;
 	return nlmsg_exchange(&request, read_filter, &search, NULL);
+}
+
+struct qdisc_search {
+	int ifindex;
+	int result;
+};
+
+static int read_qdisc(const struct nlmsghdr *message, void *arg)
+{
+	struct qdisc_search *search = arg;
+	const struct tcmsg *tc = NLMSG_DATA(message);
+	const struct rtattr *attrs[TCA_MAX + 1];
+	char kind[16];
+
+	if (message->nlmsg_type != RTM_NEWQDISC || NLMSG_PAYLOAD(message, 0) < sizeof(*tc))
+		return 0;
+	/* An older kernel dumps all devices whatever was asked. */
+	if (tc->tcm_ifindex != search->ifindex || tc->tcm_parent != TC_H_CLSACT)
+		return 0;
+	nlmsg_attrs(TCA_RTA(tc), TCA_PAYLOAD(message), attrs, TCA_MAX);
+	nlmsg_text(attrs[TCA_KIND], kind, sizeof(kind));
+	search->result = !strcmp(kind, "clsact");
+	return 0;
+}
+
+int kernel_has_clsact(uint32_t ifindex)
+{
+	struct nlmsg_request request = { 0 };
+	struct tcmsg *tc = nlmsg_begin(&request, RTM_GETQDISC, NLM_F_DUMP, sizeof(*tc));
+	struct qdisc_search search = { .ifindex = (int)ifindex, .result = -ENOENT };
+	int err;
+
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)ifindex;
+	err = nlmsg_exchange(&request, read_qdisc, &search, NULL);
+	return err ? err : search.result;
 }

@@ -50,6 +50,9 @@ bool kernel_notify_drain(int fd);
  * Returns 0 when it would have attached (it is taken off again), or the kernel's -errno. */
 int kernel_xdp_ask(uint32_t ifindex, int prog_fd, char *reason, size_t size);
 
+/* kernel_has_clsact - 1 when the hook's qdisc is clsact, 0 when it is another, -ENOENT: none. */
+int kernel_has_clsact(uint32_t ifindex);
+
 /* What holds a place on a clsact hook. */
 struct kernel_filter {
 	uint32_t count; /* filters on the hook, all of them */

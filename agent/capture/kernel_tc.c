@@ -44,11 +44,14 @@ int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_cl
 		*has_clsact = true;
 	else if (err != -EEXIST)
 		return err;
+	/* The old ingress qdisc takes an egress filter too, and runs it on what comes in. */
+	if (kernel_has_clsact(ifindex) != 1)
+		return -EBUSY;
 	err = check_owner(ifindex, is_egress, &filter);
-	if (err && err != -ENOENT)
+	if (err)
 		return err;
 	err = bpf_tc_attach(&hook, &options);
-	/* The place is taken by a filter of another kind, or the hook by the ingress qdisc. */
+	/* Our priority is taken by a filter of another kind. */
 	return err == -EINVAL || err == -EEXIST ? -EBUSY : err;
 }
 
