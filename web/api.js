@@ -126,7 +126,8 @@ export async function request(method, path, { query, body, signal } = {}) {
 	}
 	if (data === undefined) {
 		throw new ApiError(reply.status, {
-			code: "bad_answer", message: "The answer was not JSON. Is a proxy in between?",
+			code: "bad_answer",
+			message: "The answer was not JSON. Is a proxy in between?",
 		});
 	}
 	return data;

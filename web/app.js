@@ -15,7 +15,8 @@ const ROUTES = [
 	[/^\/dashboard$/, async () => overviewView],
 	[/^\/flows$/, async () => (await import("./views/flows.js")).flowsView],
 	[/^\/incidents$/, async () => (await import("./views/incidents.js")).incidentsView],
-	[/^\/incidents\/(\d{1,18})$/, async () => (await import("./views/incident.js")).incidentView],
+	[/^\/incidents\/(\d{1,18})$/,
+		async () => (await import("./views/incident.js")).incidentView],
 	[/^\/blocks$/, async () => (await import("./views/blocks.js")).blocksView],
 	[/^\/password$/, async () => (await import("./views/account.js")).passwordView],
 	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
@@ -54,8 +55,10 @@ function context(match) {
 		query: new URLSearchParams(location.search),
 		navigate,
 		setQuery(values) {
-			const text = new URLSearchParams(Object.entries(values).filter(([, v]) => v)).toString();
-			history.replaceState(null, "", location.pathname + (text ? `?${text}` : ""));
+			const text = new URLSearchParams(Object.entries(values).filter(([, v]) =>
+				v)).toString();
+			history.replaceState(null, "", location.pathname
+				+ (text ? `?${text}` : ""));
 		},
 		entered,
 		loggedOut: () => {
@@ -67,6 +70,10 @@ function context(match) {
 
 /** After login, set-up or a password change: go where the visitor wanted to. */
 function entered() {
+	if (!["/login", "/setup"].includes(location.pathname)) {
+		route(); // the forced change of a password stood before the page asked for
+		return;
+	}
 	const next = new URLSearchParams(location.search).get("next") || "";
 	// only a path of this site: one slash, then no second slash or backslash
 	navigate(/^\/(?![/\\])[\w\-./?=&:%+~,*@]*$/.test(next) ? next : "/dashboard");
@@ -82,7 +89,8 @@ async function show(load, match, where) {
 		view = {
 			title: "Not loaded",
 			element: h("div", { class: "empty failure" },
-				h("h1", {}, "This page could not be loaded"), h("p", {}, clean(error.message, 200)),
+				h("h1", {}, "This page could not be loaded"),
+				h("p", {}, clean(error.message, 200)),
 				button("Try again", { on: () => route() })),
 		};
 	}
@@ -114,8 +122,10 @@ async function route() {
 		} else if (path === "/login") {
 			await showOutside(needsSetup ? "needsSetupView" : "loginView");
 		} else {
-			const next = path === "/" || path === "/logout" ? "" : location.pathname + location.search;
-			history.replaceState(null, "", "/login" + (next ? `?${new URLSearchParams({ next })}` : ""));
+			const next = path === "/" || path === "/logout" ? "" : location.pathname
+				+ location.search;
+			history.replaceState(null, "", "/login"
+				+ (next ? `?${new URLSearchParams({ next })}` : ""));
 			await route();
 		}
 		return;
@@ -138,7 +148,8 @@ async function route() {
 			return;
 		}
 	}
-	await show(async () => (await import("./views/notfound.js")).notFoundView, null, app.shell.main);
+	await show(async () => (await import("./views/notfound.js")).notFoundView, null,
+		app.shell.main);
 }
 
 /** Go to a path of this application. @param {string} path */
@@ -163,8 +174,10 @@ async function mustChange() {
 
 function onClick(event) {
 	const anchor = event.target.closest("a[href]");
-	if (!anchor || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey
-		|| event.shiftKey || event.altKey || anchor.target || anchor.origin !== location.origin
+	if (!anchor || event.defaultPrevented || event.button !== 0 || event.metaKey
+		|| event.ctrlKey
+		|| event.shiftKey || event.altKey || anchor.target
+			|| anchor.origin !== location.origin
 		|| anchor.getAttribute("href").startsWith("#")) {
 		return;
 	}
@@ -177,8 +190,10 @@ async function boot() {
 	try {
 		await loadSession();
 	} catch (error) {
-		fill(root, h("main", { id: "main", class: "outside" }, h("div", { class: "empty failure" },
-			h("h1", {}, "Sluice does not answer"), h("p", {}, clean(error.message, 200)),
+		fill(root, h("main", { id: "main", class: "outside" },
+			h("div", { class: "empty failure" },
+			h("h1", {}, "Sluice does not answer"),
+			h("p", {}, clean(error.message, 200)),
 			button("Try again", { on: boot }))));
 		return;
 	}

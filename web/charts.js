@@ -8,6 +8,7 @@ import { h, setText } from "./ui.js";
 const SCRIPT = "/vendor/dygraphs.min.js";
 const STYLE = "/vendor/dygraphs.css";
 const DROPS_SHARE = 0.12; // of the plot's height, for the tallest bar of drops
+const HOUR_MS = 3600 * 1000;
 let loading = null;
 
 function loadDygraphs() {
@@ -46,11 +47,12 @@ function drawDrops(canvas, area, graph, rows) {
 		return;
 	}
 	canvas.fillStyle = colour("--drop");
-	const width = Math.max(1, (area.w / rows.length) * 0.8);
+	const width = area.w / rows.length + 0.5; // no seams between neighbours
 	for (const [time, , , dropped] of rows) {
 		const height = Math.ceil((dropped / top) * area.h * DROPS_SHARE);
 		if (dropped > 0) {
-			canvas.fillRect(graph.toDomXCoord(time) - width / 2, area.y + area.h - height, width,
+			canvas.fillRect(graph.toDomXCoord(time) - width / 2, area.y
+				+ area.h - height, width,
 				height);
 		}
 	}
@@ -79,13 +81,15 @@ function options(width, onHover, rows) {
 function legendItem(key, label) {
 	const value = h("span", { class: "legend-value" });
 	const element = h("span", { class: "legend-item" },
-		h("span", { class: `swatch swatch-${key}`, "aria-hidden": "true" }), label, " ", value);
+		h("span", { class: `swatch swatch-${key}`, "aria-hidden": "true" }), label, " ",
+		value);
 	return { element, value };
 }
 
 function makeLegend() {
 	const items = {
-		in: legendItem("in", "In"), out: legendItem("out", "Out"), drop: legendItem("drop", "Dropped"),
+		in: legendItem("in", "In"), out: legendItem("out", "Out"),
+		drop: legendItem("drop", "Dropped"),
 	};
 	const when = h("span", { class: "legend-when" });
 	const element = h("div", { class: "legend" }, items.in.element, items.out.element,
@@ -101,6 +105,31 @@ function makeLegend() {
 	};
 }
 
+/** Call back when the theme or the size of the plot changes. @returns {() => void} ends it */
+function watchAppearance(plot, restyle, resize) {
+	const system = window.matchMedia("(prefers-color-scheme: dark)");
+	const sizes = new ResizeObserver(resize);
+	document.addEventListener("themechange", restyle);
+	system.addEventListener("change", restyle);
+	sizes.observe(plot);
+	return () => {
+		document.removeEventListener("themechange", restyle);
+		system.removeEventListener("change", restyle);
+		sizes.disconnect();
+	};
+}
+
+function describe(rows) {
+	const top = (i) => bits(Math.max(0, ...rows.map((r) => Math.abs(r[i] || 0))));
+	return `Traffic of the last hour: at most ${top(1)} in and ${top(2)} out.`;
+}
+
+/** What dygraphs draws: the rows without their drops, and the hour they are in. */
+function hourOf(rows) {
+	const end = rows.at(-1)[0].getTime();
+	return { file: rows.map(([t, i, o]) => [t, i, o]), dateWindow: [end - HOUR_MS, end] };
+}
+
 /**
  * The last hour as a mirrored water line: in above zero, out below, drops as bars on the floor.
  * @returns {{element: HTMLElement, set: (rows: [Date, number, number, number][]) => void,
@@ -109,24 +138,16 @@ function makeLegend() {
 export function trafficChart() {
 	const state = { graph: null, rows: [], hovered: null, stopped: false };
 	const legend = makeLegend();
-	const plot = h("div", { class: "plot", role: "img", "aria-label": "Traffic of the last hour" });
-	const element = h("div", { class: "chart" }, legend.element, plot);
+	const plot = h("div", { class: "plot", role: "img" });
 
 	function showLegend() {
-		const row = state.hovered ?? state.rows.at(-1);
-		legend.show(row, state.hovered ? clock(row[0]) : "now");
+		legend.show(state.hovered ?? state.rows.at(-1),
+			state.hovered ? clock(state.hovered[0]) : "now");
 	}
 
 	function onHover(x) {
-		state.hovered = x === null ? null : state.rows.find((r) => r[0].getTime() === x) || null;
+		state.hovered = state.rows.find((r) => r[0].getTime() === x) || null;
 		showLegend();
-	}
-
-	const lines = () => state.rows.map(([t, i, o]) => [t, i, o]);
-
-	function span() {
-		const end = state.rows.at(-1)[0].getTime();
-		return [end - 3600 * 1000, end];
 	}
 
 	async function create() {
@@ -136,46 +157,32 @@ export function trafficChart() {
 		}
 		// no Legend, ChartLabels or Annotations: they write HTML with inline styles
 		Dygraph.PLUGINS = [Dygraph.Plugins.Grid, Dygraph.Plugins.Axes];
-		state.graph = new Dygraph(plot, lines(), {
-			...options(plot.clientWidth, onHover, () => state.rows), dateWindow: span(),
+		const { file, dateWindow } = hourOf(state.rows);
+		state.graph = new Dygraph(plot, file, {
+			...options(plot.clientWidth, onHover, () => state.rows), dateWindow,
 		});
 	}
 
-	function describe() {
-		const top = (i) => bits(Math.max(0, ...state.rows.map((r) => Math.abs(r[i] || 0))));
-		plot.setAttribute("aria-label",
-			`Traffic of the last hour: at most ${top(1)} in and ${top(2)} out.`);
-	}
-
-	function restyle() {
-		state.graph?.updateOptions(colours());
-	}
-	document.addEventListener("themechange", restyle);
-	const system = window.matchMedia("(prefers-color-scheme: dark)");
-	system.addEventListener("change", restyle);
-	const sizes = new ResizeObserver(() => state.graph?.resize());
-	sizes.observe(plot);
-
+	const unwatch = watchAppearance(plot, () => state.graph?.updateOptions(colours()),
+		() => state.graph?.resize());
 	return {
-		element,
+		element: h("div", { class: "chart" }, legend.element, plot),
 		set(rows) {
 			state.rows = rows.map(([t, i, o, d]) => [t, i, -o, d]);
 			if (rows.length === 0) {
 				return;
 			}
 			showLegend();
-			describe();
+			plot.setAttribute("aria-label", describe(state.rows));
 			if (state.graph) {
-				state.graph.updateOptions({ file: lines(), dateWindow: span() });
+				state.graph.updateOptions(hourOf(state.rows));
 			} else {
 				create().catch((error) => fillPlot(plot, error));
 			}
 		},
 		stop() {
 			state.stopped = true;
-			document.removeEventListener("themechange", restyle);
-			system.removeEventListener("change", restyle);
-			sizes.disconnect();
+			unwatch();
 			state.graph?.destroy();
 		},
 	};
@@ -207,7 +214,8 @@ export function sparkline(kind, length = 60) {
 			}
 			const top = Math.max(...values, 1e-9);
 			const from = length - values.length;
-			const points = values.map((v, i) => `${from + i},${(19 - (v / top) * 17).toFixed(2)}`);
+			const points = values.map((v, i) =>
+				`${from + i},${(19 - (v / top) * 17).toFixed(2)}`);
 			line.setAttribute("d", `M${points.join("L")}`);
 			area.setAttribute("d", `M${from},20L${points.join("L")}L${length - 1},20Z`);
 		},
@@ -225,7 +233,8 @@ export function bar(kind = "in") {
 	return {
 		element,
 		set(share) {
-			inner.style.width = `${(Math.min(1, Math.max(0, share)) * 100).toFixed(2)}%`;
+			const percent = Math.min(1, Math.max(0, share)) * 100;
+			inner.style.width = `${percent.toFixed(2)}%`;
 		},
 	};
 }

@@ -73,13 +73,14 @@ export function form(spec) {
 	});
 	const element = h("form", { class: `form ${spec.class || ""}`.trim(), novalidate: true },
 		...Object.values(spec.fields).map((f) => f.element), ...(spec.extra || []), general,
-		h("div", { class: "form-actions" }, go,
-			spec.why ? h("span", { class: "why" }, spec.why) : null));
+		h("div", { class: "form-actions" }, go),
+		...(spec.why ? [h("p", { class: "why" }, spec.why)] : []));
 	element.addEventListener("submit", async (event) => {
 		event.preventDefault();
 		general.textContent = "";
 		const values = valuesOf(spec.fields);
-		const missing = Object.values(spec.fields).find((f) => f.input.required && !f.input.value);
+		const missing = Object.values(spec.fields).find((f) => f.input.required
+			&& !f.input.value);
 		const fault = missing ? [missing.input.name, "This field is needed."]
 			: spec.check?.(values);
 		if (fault) {

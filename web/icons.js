@@ -7,7 +7,8 @@ const PATHS = {
 	flows: "M2 5h10M9.5 2.5 12 5 9.5 7.5M14 11H4m2.5-2.5L4 11l2.5 2.5",
 	incidents: "M8 2.2 14.4 13.3H1.6zM8 6.5v3.2m0 1.7v.1",
 	blocks: "M8 1.8 13.3 4v4c0 3-2.2 5.2-5.3 6.2C4.9 13.2 2.7 11 2.7 8V4zM6 6.2l4 4m0-4-4 4",
-	shield: "M8 1.8 13.3 4v4c0 3-2.2 5.2-5.3 6.2C4.9 13.2 2.7 11 2.7 8V4zM5.6 8l1.7 1.7L10.6 6.4",
+	shield: "M8 1.8 13.3 4v4c0 3-2.2 5.2-5.3 6.2C4.9 13.2 2.7 11 2.7 8V4z"
+		+ "M5.6 8l1.7 1.7L10.6 6.4",
 	user: "M8 8a2.8 2.8 0 1 0 0-5.6A2.8 2.8 0 0 0 8 8zM2.8 14c.5-2.6 2.5-4 5.2-4s4.7 1.4 5.2 4",
 	check: "M3 8.5 6.5 12 13 4.5",
 	ok: "M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM5 8.2l2.1 2.1L11 6.2",
@@ -61,7 +62,8 @@ export function logo() {
 	root.append(
 		svg("rect", { class: "logo-ground", width: 32, height: 32, rx: 7 }),
 		svg("path", { class: "logo-frame", d: "M7 6v20M25 6v20M7 7h18" }),
-		svg("rect", { class: "logo-gate", x: 10.4, y: 9.6, width: 11.2, height: 8.4, rx: 1 }),
+		svg("rect", { class: "logo-gate", x: 10.4, y: 9.6, width: 11.2, height: 8.4,
+			rx: 1 }),
 		svg("path", {
 			class: "logo-water", d: "M10.5 22.2c1.9-1.7 3.6-1.7 5.5 0s3.6 1.7 5.5 0",
 		}),

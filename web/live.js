@@ -138,7 +138,8 @@ function ratesOf(series) {
 async function pollSnapshot() {
 	const [status, series, hosts, protocols] = await Promise.all([
 		get("/status"), get("/series", { seconds: 30, step: 10 }),
-		get("/top", { by: "hosts", limit: 10 }), get("/top", { by: "protocols", limit: 16 }),
+		get("/top", { by: "hosts", limit: 10 }),
+		get("/top", { by: "protocols", limit: 16 }),
 	]);
 	return {
 		...(last.get("snapshot") || {}), time: new Date().toISOString(), polled: true,

@@ -29,7 +29,8 @@ export function watchOpenIncidents(onTotal) {
 	const again = () => {
 		clearTimeout(timer);
 		timer = setTimeout(() => count().catch(() => {
-			// the connection banner says it; the next event or the next resume asks again
+			// the connection banner says it; the next event or the next resume asks
+			// again
 		}), SETTLE_MS);
 	};
 	const forward = (counts) => onTotal(counts.total);

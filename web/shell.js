@@ -17,6 +17,13 @@ const LIGHTS = {
 	lost: ["bad", "No connection", "Sluice does not answer; trying again."],
 };
 
+const TROUBLE = {
+	lost: "Connection lost: Sluice does not answer. What you see is old. Trying again…",
+	polling: "The live stream is interrupted. This page asks every 5 seconds instead.",
+};
+
+const UNITS = "Bytes are IP bytes; rates are bits per second; times are your browser's.";
+
 const ENFORCEMENT = {
 	on: ["shield", "ok", "Enforcing", "Blocked addresses are dropped."],
 	dry_run: ["flask", "wait", "Dry run", "Blocks are counted; nothing is dropped."],
@@ -31,7 +38,8 @@ export function demoBanner() {
 	}
 	return h("div", { class: "banner banner-demo", role: "note" }, icon("flask"),
 		h("p", {}, h("strong", {}, "Demo. "),
-			"All traffic here is simulated; nothing of your network is watched or blocked."));
+			"All traffic here is simulated; nothing of your network is watched or ",
+			"blocked."));
 }
 
 function themeChoice() {
@@ -50,7 +58,8 @@ function userMenu() {
 	const panel = h("div", { class: "menu-panel", hidden: true, id: "user-menu" },
 		h("p", { class: "menu-who" }, h("strong", {}, clean(user.name, 64)),
 			h("span", { class: "muted" }, user.role)),
-		h("div", { class: "menu-theme" }, h("span", { class: "muted" }, "Theme"), themeChoice()),
+		h("div", { class: "menu-theme" }, h("span", { class: "muted" }, "Theme"),
+			themeChoice()),
 		h("a", { href: "/password", class: "menu-item" }, "Change password"),
 		h("a", { href: "/logout", class: "menu-item" }, "Log out"));
 	const toggle = h("button", {
@@ -122,10 +131,7 @@ function connectionBanner() {
 		draw(state) {
 			element.hidden = state === "live" || state === "connecting";
 			document.body.classList.toggle("is-stale", state === "lost");
-			setText(text, state === "lost"
-				? "Connection lost: Sluice does not answer. What you see is old. Trying again…"
-				: state === "polling"
-					? "The live stream is interrupted. This page asks every 5 seconds instead." : "");
+			setText(text, TROUBLE[state] || "");
 		},
 	};
 }
@@ -133,7 +139,7 @@ function connectionBanner() {
 function footer() {
 	return h("footer", { class: "footer" },
 		h("span", {}, `Sluice ${clean(session().version, 32)}`),
-		h("span", {}, "Bytes are IP bytes; rates are bits per second; times are your browser's."));
+		h("span", {}, UNITS));
 }
 
 /**
@@ -150,7 +156,8 @@ export function mountShell(root) {
 	const main = h("main", { id: "main", tabindex: "-1" });
 	fill(root, h("div", { class: "shell" },
 		h("header", { class: "top" },
-			h("a", { href: "/dashboard", class: "brand", "aria-label": "Sluice, overview" }, logo(),
+			h("a", { href: "/dashboard", class: "brand",
+				"aria-label": "Sluice, overview" }, logo(),
 				h("span", { class: "brand-name" }, "Sluice")),
 			h("div", { class: "chips" }, chips.light, chips.enforcement), menu.element),
 		nav,
@@ -170,7 +177,8 @@ export function mountShell(root) {
 		main,
 		select(path) {
 			for (const item of nav.querySelectorAll("a")) {
-				const here = path === item.dataset.nav || path.startsWith(`${item.dataset.nav}/`);
+				const here = path === item.dataset.nav
+					|| path.startsWith(`${item.dataset.nav}/`);
 				item.toggleAttribute("data-here", here);
 				if (here) {
 					item.setAttribute("aria-current", "page");

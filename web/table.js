@@ -11,28 +11,94 @@ function compare(a, b) {
 	return String(a ?? "").localeCompare(String(b ?? ""), "en", { numeric: true });
 }
 
-function headCell(column, state, resort) {
+function headCell(column, resort) {
 	if (!column.value || column.unsortable) {
-		return h("th", { scope: "col", class: column.class }, column.label
-			? column.label : h("span", { class: "hidden" }, column.name || "Actions"));
+		const hidden = h("span", { class: "hidden" }, column.name || "Actions");
+		return h("th", { scope: "col", class: column.class }, column.label || hidden);
 	}
-	const on = { click: () => resort(column.key) };
-	const mark = h("span", { class: "sort-mark" }, icon("down"));
-	return h("th", { scope: "col", class: column.class, "aria-sort": "none", data: {
-		key: column.key,
-	} }, h("button", { type: "button", class: "sort", title: `Sort by ${column.label}`, on },
-		column.label, mark));
+	return h("th", {
+		scope: "col", class: column.class, "aria-sort": "none", data: { key: column.key },
+	}, h("button", {
+		type: "button", class: "sort", title: `Sort by ${column.label}`,
+		on: { click: resort },
+	}, column.label, h("span", { class: "sort-mark" }, icon("down"))));
 }
 
-function drawCell(cell, column, row) {
-	const value = column.value ? column.value(row) : column.key;
-	const signature = column.signature ? column.signature(row) : String(value);
-	if (cell.dataset.drawn === signature) {
-		return;
+function drawCells(entry, columns) {
+	columns.forEach((column, i) => {
+		const value = column.value ? column.value(entry.data) : column.key;
+		const signature = column.signature ? column.signature(entry.data) : String(value);
+		if (entry.signatures[i] === signature) {
+			return;
+		}
+		entry.signatures[i] = signature;
+		const content = column.cell ? column.cell(entry.data) : String(value ?? "");
+		entry.row.children[i].replaceChildren(...[content].flat()
+			.filter((c) => c !== null && c !== undefined));
+	});
+}
+
+function makeEntry(spec, key) {
+	const row = h("tr", { data: { key } }, spec.columns.map((c) => h("td", {
+		class: c.class, data: { label: c.label },
+	})));
+	const entry = { row, data: null, signatures: [] };
+	if (spec.onRow) {
+		row.classList.add("clickable");
+		row.addEventListener("click", (event) => {
+			const other = event.target.closest("a, button:not([data-open])");
+			if (!other && !getSelection().toString()) {
+				spec.onRow(entry.data);
+			}
+		});
 	}
-	cell.dataset.drawn = signature.length > 64 ? signature.slice(0, 64) : signature;
-	const content = column.cell ? column.cell(row) : String(value ?? "");
-	cell.replaceChildren(...[content].flat().filter((c) => c !== null && c !== undefined));
+	return entry;
+}
+
+function sorted(spec, rows, sort) {
+	const column = spec.columns.find((c) => c.key === sort?.key);
+	if (!column?.value) {
+		return rows;
+	}
+	const sign = sort.dir === "desc" ? -1 : 1;
+	return [...rows].sort((a, b) => sign * compare(column.value(a), column.value(b)));
+}
+
+function drawHead(head, sort) {
+	for (const th of head.children) {
+		if (th.hasAttribute("aria-sort")) {
+			const mine = th.dataset.key === sort?.key;
+			const way = sort?.dir === "asc" ? "ascending" : "descending";
+			th.setAttribute("aria-sort", mine ? way : "none");
+		}
+	}
+}
+
+function drawRows(spec, body, entries, rows) {
+	const keep = new Set();
+	let before = body.firstElementChild;
+	for (const data of rows) {
+		const key = String(spec.rowKey(data));
+		keep.add(key);
+		const entry = entries.get(key) || makeEntry(spec, key);
+		entries.set(key, entry);
+		entry.data = data;
+		drawCells(entry, spec.columns);
+		if (spec.rowClass) {
+			entry.row.dataset.kind = spec.rowClass(data);
+		}
+		if (entry.row === before) {
+			before = before.nextElementSibling;
+		} else {
+			body.insertBefore(entry.row, before);
+		}
+	}
+	for (const [key, { row }] of entries) {
+		if (!keep.has(key)) {
+			row.remove();
+			entries.delete(key);
+		}
+	}
 }
 
 /**
@@ -52,88 +118,36 @@ function drawCell(cell, column, row) {
  * @returns {{element: HTMLElement, update: (rows: object[]) => void}}
  */
 export function createTable(spec) {
-	const state = { rows: [], sort: spec.sort || null, drawn: new Map() };
+	const entries = new Map();
 	const head = h("tr", {});
 	const body = h("tbody", {});
 	const caption = uid("caption");
 	const table = h("table", { class: `table ${spec.class || ""}`.trim() },
-		h("caption", { class: "hidden", id: caption }, spec.caption), h("thead", {}, head), body);
+		h("caption", { class: "hidden", id: caption }, spec.caption),
+		h("thead", {}, head), body);
 	const none = h("div", { class: "table-empty", hidden: true });
-	const element = h("div", { class: "table-wrap", role: "region", tabindex: "0",
-		"aria-labelledby": caption }, table, none);
+	let current = [];
+	let sort = spec.sort || null;
 
-	function resort(key) {
-		const column = spec.columns.find((c) => c.key === key);
-		const start = column.first || "asc";
-		const same = state.sort?.key === key;
-		state.sort = { key, dir: same ? (state.sort.dir === "asc" ? "desc" : "asc") : start };
-		spec.onSort?.(state.sort);
+	function draw() {
+		drawHead(head, sort);
+		drawRows(spec, body, entries, sorted(spec, current, sort));
+	}
+
+	function resort(column) {
+		const turned = sort?.dir === "asc" ? "desc" : "asc";
+		const dir = sort?.key === column.key ? turned : column.first || "asc";
+		sort = { key: column.key, dir };
+		spec.onSort?.(sort);
 		draw();
 	}
 
-	function sorted() {
-		const column = spec.columns.find((c) => c.key === state.sort?.key);
-		if (!column) {
-			return state.rows;
-		}
-		const sign = state.sort.dir === "desc" ? -1 : 1;
-		return [...state.rows].sort((a, b) => sign * compare(column.value(a), column.value(b)));
-	}
-
-	function makeRow(key) {
-		const row = h("tr", { data: { key } }, spec.columns.map((c) => h("td", {
-			class: c.class, data: { label: c.label },
-		})));
-		if (spec.onRow) {
-			row.classList.add("clickable");
-			row.addEventListener("click", (event) => {
-				if (!event.target.closest("a, button:not([data-open])") && !getSelection().toString()) {
-					spec.onRow(state.drawn.get(String(key)).data);
-				}
-			});
-		}
-		return row;
-	}
-
-	function draw() {
-		for (const th of head.children) {
-			const mine = th.dataset.key && th.dataset.key === state.sort?.key;
-			if (th.hasAttribute("aria-sort")) {
-				th.setAttribute("aria-sort", !mine ? "none"
-					: state.sort.dir === "asc" ? "ascending" : "descending");
-			}
-		}
-		const keep = new Set();
-		let before = body.firstElementChild;
-		for (const data of sorted()) {
-			const key = String(spec.rowKey(data));
-			keep.add(key);
-			const entry = state.drawn.get(key) || { row: makeRow(key) };
-			entry.data = data;
-			state.drawn.set(key, entry);
-			spec.columns.forEach((column, i) => drawCell(entry.row.children[i], column, data));
-			if (spec.rowClass) {
-				entry.row.dataset.kind = spec.rowClass(data);
-			}
-			if (entry.row === before) {
-				before = before.nextElementSibling;
-			} else {
-				body.insertBefore(entry.row, before);
-			}
-		}
-		for (const [key, { row }] of state.drawn) {
-			if (!keep.has(key)) {
-				row.remove();
-				state.drawn.delete(key);
-			}
-		}
-	}
-
-	head.append(...spec.columns.map((column) => headCell(column, state, resort)));
+	head.append(...spec.columns.map((column) => headCell(column, () => resort(column))));
 	return {
-		element,
+		element: h("div", { class: "table-wrap", role: "region", tabindex: "0",
+			"aria-labelledby": caption }, table, none),
 		update(rows) {
-			state.rows = rows;
+			current = rows;
 			draw();
 			table.hidden = rows.length === 0 && Boolean(spec.empty);
 			none.hidden = !table.hidden;

@@ -44,7 +44,8 @@ export function h(tag, properties = {}, ...children) {
 	for (const [name, value] of Object.entries(properties)) {
 		setProperty(element, name, value);
 	}
-	element.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false)
+	element.append(...children.flat().filter((c) => c !== null && c !== undefined
+		&& c !== false)
 		.map((c) => (c instanceof Node ? c : String(c))));
 	return element;
 }
@@ -111,7 +112,8 @@ export function severity(level) {
 
 /** State of an incident. @param {string} state */
 export function stateBadge(state) {
-	const marks = { open: "alert", acknowledged: "user", resolved: "check", false_positive: "x" };
+	const marks = { open: "alert", acknowledged: "user", resolved: "check",
+		false_positive: "x" };
 	return h("span", { class: `badge state-${marks[state] ? state : "open"}` },
 		icon(marks[state] || "alert"), STATE_LABELS[state] || capital(state));
 }
@@ -138,7 +140,8 @@ export function panel(title, options = {}, ...children) {
 		h("header", { class: "panel-head" },
 			h("h2", { id }, title),
 			options.note ? h("span", { class: "panel-note" }, options.note) : null,
-			options.actions ? h("div", { class: "panel-actions" }, options.actions) : null),
+			options.actions ? h("div", { class: "panel-actions" }, options.actions)
+				: null),
 		...children);
 }
 
@@ -156,7 +159,8 @@ export function failure(error, retry) {
 	return h("div", { class: "empty failure", role: "alert" },
 		h("p", { class: "empty-title" }, icon("alert"), " This could not be loaded"),
 		h("p", {}, clean(error.message, 400)),
-		error.requestId ? h("p", { class: "muted" }, `Request ${clean(error.requestId, 64)}`) : null,
+		error.requestId ? h("p", { class: "muted" },
+			`Request ${clean(error.requestId, 64)}`) : null,
 		retry ? button("Try again", { on: retry }) : null);
 }
 

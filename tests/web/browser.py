@@ -49,7 +49,7 @@ class Browser:
     def wait(self, script, timeout=WAIT_S):
         """Until the JavaScript expression is true; its value."""
         return WebDriverWait(self.driver, timeout, poll_frequency=0.05).until(
-            lambda d: d.execute_script("return " + script))
+            lambda d: d.execute_script("return " + script), script)
 
     def js(self, script, *arguments):
         """Run JavaScript."""

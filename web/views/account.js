@@ -46,15 +46,18 @@ function first(fields) {
 /** Log in. @param {object} context see app.js */
 export function loginView(context) {
 	const fields = {
-		username: field({ name: "username", label: "User name", required: true, maxlength: 64,
+		username: field({ name: "username", label: "User name", required: true,
+			maxlength: 64,
 			autocomplete: "username" }),
-		password: field({ name: "password", label: "Password", type: "password", required: true,
+		password: field({ name: "password", label: "Password", type: "password",
+			required: true,
 			maxlength: 1024, autocomplete: "current-password" }),
 	};
 	first(fields);
 	const hint = session().demo_login
 		? h("p", { class: "hint-box" }, "This demo listens on loopback only: log in with ",
-			h("strong", { class: "mono" }, "admin"), " / ", h("strong", { class: "mono" }, "admin"),
+			h("strong", { class: "mono" }, "admin"), " / ",
+			h("strong", { class: "mono" }, "admin"),
 			". You are asked to change it at once.") : null;
 	return {
 		title: "Log in",
@@ -78,12 +81,16 @@ export function needsSetupView() {
 	return {
 		title: "Set up",
 		element: outside("Sluice is not set up yet", "",
-			h("p", {}, "No user has a password. Open the one-time link that the service printed when "
-				+ "it started; it looks like ", h("span", { class: "mono" }, `${location.origin}/setup#…`),
+			h("p", {},
+				"No user has a password. Open the one-time link that the service ",
+				"printed when it started; it looks like ",
+				h("span", { class: "mono" }, `${location.origin}/setup#…`),
 			". It is also in the journal:"),
-			h("p", {}, h("code", { class: "command" }, "journalctl -u sluice | grep 'set up'")),
+			h("p", {}, h("code", { class: "command" },
+				"journalctl -u sluice | grep 'set up'")),
 			session().setup_allowed ? null
-				: h("p", { class: "muted" }, "Set-up works on the host itself only, or through "
+				: h("p", { class: "muted" },
+					"Set-up works on the host itself only, or through "
 					+ "an SSH tunnel.")),
 	};
 }
@@ -97,23 +104,28 @@ export function setupView(context) {
 			link("/login", { class: "button primary" }, "Log in")) };
 	}
 	const fields = {
-		username: field({ name: "username", label: "User name", required: true, value: "admin",
+		username: field({ name: "username", label: "User name", required: true,
+			value: "admin",
 			maxlength: 64, autocomplete: "username" }),
 		...passwordFields(false),
 	};
 	first(fields);
-	const why = token ? "" : "This link has no token: open the whole link, with what follows #.";
+	const why = token ? ""
+		: "This link has no token: open the whole link, with what follows #.";
 	return {
 		title: "Set up",
-		element: outside("Set up Sluice", "Make the first account. It is an admin: it may block, "
+		element: outside("Set up Sluice",
+			"Make the first account. It is an admin: it may block, "
 			+ "and make other users.", form({
-			fields, submit: "Create the account", class: "form-stack", why, check: checkPasswords,
+			fields, submit: "Create the account", class: "form-stack", why,
+			check: checkPasswords,
 			run: async (values) => {
 				try {
 					await setUp(token, values.username, values.new);
 				} catch (error) {
 					// the API calls the field by its own name
-					error.field = error.field === "password" ? "new" : error.field;
+					error.field = error.field === "password" ? "new"
+						: error.field;
 					throw error;
 				}
 				history.replaceState(null, "", "/setup");
@@ -140,7 +152,8 @@ function changeForm(done) {
 export function mustChangeView(context) {
 	return {
 		title: "Change password",
-		element: outside("Choose your own password", "The one you used was given to you; it must be "
+		element: outside("Choose your own password",
+			"The one you used was given to you; it must be "
 			+ "changed before anything else.", changeForm(context.entered)),
 	};
 }
@@ -151,7 +164,8 @@ export function passwordView(context) {
 		title: "Change password",
 		element: h("div", { class: "view view-narrow" },
 			h("div", { class: "view-head" }, h("h1", {}, "Change password")),
-			h("section", { class: "panel" }, changeForm(() => context.navigate("/dashboard")))),
+			h("section", { class: "panel" }, changeForm(() =>
+				context.navigate("/dashboard")))),
 	};
 }
 
@@ -172,7 +186,9 @@ export function logoutView(context) {
 		title: "Log out",
 		element: h("div", { class: "view view-narrow" }, h("section", { class: "panel" },
 			h("h1", {}, "Log out?"),
-			h("p", {}, "Counting and blocking go on without you. All tabs of this browser end."),
+			h("p", {},
+				"Counting and blocking go on without you. All tabs of this ",
+				"browser end."),
 			h("div", { class: "form-actions" }, go,
 				link("/dashboard", { class: "button" }, "Stay")))),
 	};

@@ -57,14 +57,18 @@ function addPanel(initial, added) {
 	const why = whyNot("admin", "Blocking");
 	const disabled = Boolean(why);
 	const fields = {
-		value: field({ name: "value", label: "Address or prefix", required: true, value: initial,
+		value: field({ name: "value", label: "Address or prefix", required: true,
+			value: initial,
 			placeholder: "192.0.2.7 or 2001:db8::/48", disabled, maxlength: 64 }),
-		ttl: field({ name: "ttl", label: "For", options: LIFETIMES, value: "24h", disabled }),
+		ttl: field({ name: "ttl", label: "For", options: LIFETIMES, value: "24h",
+			disabled }),
 		direction: field({ name: "direction", label: "Direction", disabled, value: "both",
-			options: [["both", "both ways"], ["in", "coming in"], ["out", "going out"]] }),
+			options: [["both", "both ways"], ["in", "coming in"],
+				["out", "going out"]] }),
 		action: field({ name: "action", label: "Action", disabled, value: "drop",
 			options: [["drop", "drop"], ["count", "count only"]] }),
-		reason: field({ name: "reason", label: "Reason", placeholder: "why, for whoever reads it later",
+		reason: field({ name: "reason", label: "Reason",
+			placeholder: "why, for whoever reads it later",
 			disabled, maxlength: 500, wide: true }),
 	};
 	const look = preview(fields.value.input);
@@ -101,7 +105,8 @@ function askRemove(block, removed) {
 
 function scope(b) {
 	const direction = { both: "both ways", in: "in", out: "out" }[b.direction] || b.direction;
-	const proto = b.proto && !["any", "0"].includes(String(b.proto)) ? ` ${clean(b.proto, 8)}` : "";
+	const proto = b.proto && !["any", "0"].includes(String(b.proto)) ? ` ${clean(b.proto, 8)}`
+		: "";
 	return `${direction}${proto}${b.port ? ` port ${b.port}` : ""}`
 		+ `${b.action === "count" ? ", count only" : ""}`;
 }
@@ -110,7 +115,8 @@ function endCell(b) {
 	if (b.state !== "active") {
 		return h("span", { class: "badge" }, capital(b.state));
 	}
-	return b.confirm_by ? h("span", { class: "badge badge-wait" }, "confirm ", time(b.confirm_by))
+	return b.confirm_by ? h("span", { class: "badge badge-wait" }, "confirm ",
+		time(b.confirm_by))
 		: time(b.expires, "until removed");
 }
 
@@ -131,7 +137,8 @@ function columns(removed) {
 			}, mono(b.value)) },
 		{ key: "hits", label: "Dropped", class: "num", first: "desc", value: (b) => b.hits,
 			signature: (b) => `${b.hits} ${b.hit_bytes}`,
-			cell: (b) => [count(b.hits), h("span", { class: "sub" }, bytes(b.hit_bytes))] },
+			cell: (b) => [count(b.hits), h("span", { class: "sub" },
+				bytes(b.hit_bytes))] },
 		{ key: "last_hit", label: "Last hit", class: "when", first: "desc",
 			value: (b) => b.last_hit || "", cell: (b) => time(b.last_hit) },
 		{ key: "reason", label: "Reason", class: "label", value: (b) => b.reason || "",
@@ -141,10 +148,13 @@ function columns(removed) {
 		{ key: "scope", label: "Scope", class: "p2", value: scope },
 		{ key: "author", label: "By", class: "p2", value: (b) => b.author || "",
 			cell: (b) => name(b.author, 64) },
-		{ key: "created", label: "Since", class: "when p3", first: "desc", value: (b) => b.created,
+		{ key: "created", label: "Since", class: "when p3", first: "desc",
+			value: (b) => b.created,
 			cell: (b) => time(b.created) },
-		{ key: "expires", label: "Ends", class: "when ends", value: (b) => b.expires || "9999",
-			signature: (b) => `${b.state} ${b.expires} ${b.confirm_by}`, cell: endCell },
+		{ key: "expires", label: "Ends", class: "when ends", value: (b) => b.expires
+			|| "9999",
+			signature: (b) => `${b.state} ${b.expires} ${b.confirm_by}`,
+			cell: endCell },
 		{ key: "remove", label: "", name: "Remove", class: "action-cell",
 			signature: (b) => b.state, cell: (b) => removeCell(b, removed) },
 	];
@@ -158,13 +168,14 @@ function listPanel() {
 		caption: "Blocks", class: "table-blocks stack", columns: columns(() => load()),
 		rowKey: (b) => b.id, rowClass: (b) => (b.state === "active" ? "active" : "ended"),
 		empty: () => empty("Nothing is blocked", may("admin")
-			? "Block an address above, or from an incident. Its packets are dropped in the kernel."
+			? "Block an address above, or the source of an incident."
 			: "An admin can block an address here or from an incident."),
 	});
 
 	async function load() {
 		try {
-			const { items } = await get("/blocks", { limit: LIMIT, active: all.checked ? null : 1 });
+			const { items } = await get("/blocks",
+				{ limit: LIMIT, active: all.checked ? null : 1 });
 			const active = items.filter((b) => b.state === "active").length;
 			table.update(items);
 			setText(summary, `${active} active`);
@@ -177,7 +188,8 @@ function listPanel() {
 	}
 	return {
 		element: panel("Blocks", { class: "panel-list", note: summary,
-			actions: [h("label", { class: "check" }, all, " ended ones too")] }, problem,
+			actions: [h("label", { class: "check" }, all, " ended ones too")] },
+				problem,
 		table.element),
 		load,
 	};
@@ -193,7 +205,8 @@ export function blocksView(context) {
 		title: "Blocks",
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Blocks"),
-				h("p", { class: "muted summary" }, "Dropped in the kernel, both families, "
+				h("p", { class: "muted summary" },
+					"Dropped in the kernel, both families, "
 					+ "never an address of the safe list.")),
 			addPanel(context.query.get("value") || "", () => {
 				context.setQuery({});
@@ -204,7 +217,8 @@ export function blocksView(context) {
 			list.load();
 			safe.load();
 			timer = setInterval(() => document.hidden || list.load(), REFRESH_MS);
-			ends = [subscribe("block", () => list.load()), subscribe("resume", () => list.load())];
+			ends = [subscribe("block", () => list.load()),
+				subscribe("resume", () => list.load())];
 		},
 		stop() {
 			clearInterval(timer);

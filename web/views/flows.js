@@ -2,12 +2,12 @@
 // and port a filter by a click, every row its details.
 
 import { get } from "../api.js";
-import { bytes, capital, clean, count, endpoint, tcpFlags } from "../format.js";
+import { bytes, capital, clean, count } from "../format.js";
 import { icon } from "../icons.js";
 import { session } from "../session.js";
 import { createTable } from "../table.js";
-import { button, empty, facts, failure, fill, h, link, mono, name, setText, showDialog, time, uid }
-	from "../ui.js";
+import { button, empty, failure, fill, h, mono, name, setText, time } from "../ui.js";
+import { showFlow, verdict } from "./flow_details.js";
 
 const REFRESH_MS = 2000;
 const LIMIT = 300;
@@ -28,18 +28,14 @@ function address(ip, port, side, add) {
 		filterLink(`${side}:${port}`, String(port), add)) : null];
 }
 
-function verdict(row) {
-	const dropped = row.verdict === "drop" || row.verdict === "dropped";
-	return dropped ? h("span", { class: "badge badge-drop" }, "dropped")
-		: h("span", { class: "muted" }, clean(row.verdict, 12) || "pass");
-}
-
 function columns(add) {
 	const label = (row) => row.sni || row.host || row.process || "";
 	return [
-		{ key: "end", label: "Last seen", class: "when p3", first: "desc", value: (r) => r.end || "",
+		{ key: "end", label: "Last seen", class: "when", first: "desc", value: (r) => r.end
+			|| "",
 			cell: (r) => time(r.end || r.start) },
-		{ key: "src_ip", label: "Source", class: "addr", value: (r) => `${r.src_ip} ${r.src_port}`,
+		{ key: "src_ip", label: "Source", class: "addr",
+			value: (r) => `${r.src_ip} ${r.src_port}`,
 			cell: (r) => address(r.src_ip, r.src_port, "sport", add) },
 		{ key: "dst_ip", label: "Destination", class: "addr addr-to",
 			value: (r) => `${r.dst_ip} ${r.dst_port}`,
@@ -51,68 +47,33 @@ function columns(add) {
 				capital(r.state)) },
 		{ key: "label", label: "Name", class: "label p2", value: label,
 			cell: (r) => (label(r) ? name(label(r), 120) : "") },
-		{ key: "bytes_out", label: "Sent", class: "num", first: "desc", value: (r) => r.bytes_out,
+		{ key: "bytes_out", label: "Sent", class: "num", first: "desc",
+			value: (r) => r.bytes_out,
 			cell: (r) => bytes(r.bytes_out) },
-		{ key: "bytes_in", label: "Returned", class: "num", first: "desc", value: (r) => r.bytes_in,
+		{ key: "bytes_in", label: "Returned", class: "num", first: "desc",
+			value: (r) => r.bytes_in,
 			cell: (r) => bytes(r.bytes_in) },
-		{ key: "packets", label: "Packets", class: "num p3", first: "desc",
+		{ key: "packets", label: "Packets", class: "num p4", first: "desc",
 			value: (r) => r.packets_out + r.packets_in,
 			cell: (r) => count(r.packets_out + r.packets_in) },
-		{ key: "iface", label: "Interface", class: "p3", value: (r) => r.iface || "",
+		{ key: "iface", label: "Interface", class: "p4", value: (r) => r.iface || "",
 			cell: (r) => name(r.iface, 24) },
-		{ key: "verdict", label: "Verdict", class: "p2", value: (r) => r.verdict, cell: verdict },
-		{ key: "more", label: "", name: "Details", class: "more-cell", cell: () => h("button", {
+		{ key: "verdict", label: "Verdict", class: "p2", value: (r) => r.verdict,
+			cell: verdict },
+		{ key: "more", label: "", name: "Details", class: "more-cell",
+			cell: () => h("button", {
 			type: "button", class: "icon-button", "aria-label": "Details of this flow",
 			title: "Details", data: { open: "" },
 		}, icon("right")) },
 	];
 }
 
-function details(row) {
-	const both = (a, b, f) => `${f(a)} sent, ${f(b)} returned`;
-	const optional = (v, max) => (v === null || v === undefined || v === "" ? null : name(v, max));
-	return facts([
-		["Source", mono(endpoint(row.src_ip, row.src_port))],
-		["Destination", mono(endpoint(row.dst_ip, row.dst_port))],
-		["Protocol", name(row.proto, 16)], ["State", capital(row.state)],
-		["Started", h("span", {}, time(row.start), " · ", h("span", { class: "muted" },
-			clean(row.start, 32)))],
-		["Last packet", h("span", {}, time(row.end, "still going"), " · ",
-			h("span", { class: "muted" }, clean(row.end, 32)))],
-		["Bytes", both(row.bytes_out, row.bytes_in, bytes)],
-		["Packets", both(row.packets_out, row.packets_in, count)],
-		["TCP flags", /tcp/i.test(row.proto)
-			? both(row.tcp_flags_out, row.tcp_flags_in, tcpFlags) : null],
-		["Interface", name(row.iface, 24)], ["VLAN", row.vlan ? String(row.vlan) : null],
-		["Server name", optional(row.sni, 2000)], ["HTTP host", optional(row.host, 2000)],
-		["JA4", optional(row.ja4, 64)], ["Process", optional(row.process, 2000)],
-		["Unit", optional(row.unit, 200)], ["Verdict", verdict(row)],
-		["Incident", row.incident_id ? link(`/incidents/${Number(row.incident_id)}`, {},
-			`Incident ${Number(row.incident_id)}`) : null],
-	]);
-}
-
-/** Everything known of one flow. @param {object} row @param {(word: string) => void} [add] */
-export function showFlow(row, add) {
-	const id = uid("flow");
-	const close = () => dialog.close();
-	const dialog = h("dialog", { class: "dialog", "aria-labelledby": id },
-		h("h2", { id }, "Flow"), details(row),
-		h("div", { class: "dialog-actions" },
-			link(`/blocks?value=${encodeURIComponent(row.src_ip)}`, { class: "button",
-				on: { click: close } }, "Block the source…"),
-			add ? button("Filter by source", { on: () => {
-				close();
-				add(`ip:${row.src_ip}`);
-			} }) : null,
-			button("Close", { kind: "primary", on: close })));
-	showDialog(dialog);
-}
-
 function filterBox(query, onChange, add) {
 	const input = h("input", {
-		type: "search", id: "flow-filter", class: "filter-input", value: query, "data-focus": false,
-		placeholder: "Filter: 192.0.2.7, port:443, proto:udp, src:10.0.0.0/8 …", spellcheck: "false",
+		type: "search", id: "flow-filter", class: "filter-input", value: query,
+		"data-focus": false,
+		placeholder: "Filter: 192.0.2.7, port:443, proto:udp, src:10.0.0.0/8 …",
+		spellcheck: "false",
 		autocomplete: "off", autocapitalize: "none", maxlength: "400",
 		"aria-describedby": "flow-filter-error flow-filter-words",
 	});
@@ -122,11 +83,14 @@ function filterBox(query, onChange, add) {
 		clearTimeout(timer);
 		timer = setTimeout(() => onChange(input.value.trim()), TYPING_MS);
 	});
-	const words = h("div", { class: "filter-words", id: "flow-filter-words" }, WORDS.map(([w, help]) =>
-		h("button", { type: "button", class: "word", title: help, on: { click: () => add(w) } }, w)));
+	const words = h("div", { class: "filter-words", id: "flow-filter-words" },
+		WORDS.map(([w, help]) =>
+		h("button", { type: "button", class: "word", title: help,
+			on: { click: () => add(w) } }, w)));
 	return {
 		input, error,
-		element: h("div", { class: "filter" }, h("label", { class: "hidden", for: "flow-filter" },
+		element: h("div", { class: "filter" },
+			h("label", { class: "hidden", for: "flow-filter" },
 			"Filter flows"), input, error, words),
 	};
 }
@@ -146,24 +110,47 @@ function nothing(query, clear) {
 		: "As soon as a packet passes a watched interface, its flow appears here.");
 }
 
-/** @param {object} context see app.js @returns {object} the view */
-export function flowsView(context) {
-	const state = {
-		q: context.query.get("q") || "", paused: false, timer: 0, request: null,
-		sort: { key: context.query.get("sort") || "end", dir: context.query.get("dir") || "desc" },
+/** Filter and order, kept in the address so that a view can be sent to somebody. */
+function addressOf(context) {
+	const query = context.query;
+	const kept = {
+		q: query.get("q") || "",
+		sort: { key: query.get("sort") || "end", dir: query.get("dir") || "desc" },
+		save() {
+			const plain = kept.sort.key === "end" && kept.sort.dir === "desc";
+			context.setQuery({ q: kept.q, sort: plain ? "" : kept.sort.key,
+				dir: plain ? "" : kept.sort.dir });
+		},
 	};
+	return kept;
+}
+
+function pauseButton(onChange) {
+	const state = { paused: false };
+	const face = () => button(state.paused ? "Go on" : "Pause",
+		{ icon: state.paused ? "play" : "pause" }).childNodes;
+	const element = h("button", { type: "button", class: "button", on: { click: () => {
+		state.paused = !state.paused;
+		fill(element, ...face());
+		onChange();
+	} } }, ...face());
+	return { element, state };
+}
+
+const TABLE = {
+	caption: "Flows", class: "table-flows stack", rowKey: (r) => r.id,
+	rowClass: (r) => (["closed", "expired"].includes(r.state) ? "ended" : "active"),
+};
+
+/** The table with its filter box; `load` asks for the flows once. */
+function flowList(context) {
+	const kept = addressOf(context);
 	const summary = h("p", { class: "muted summary", role: "status" });
 	const problem = h("div", {});
-
-	function keep() {
-		const plain = state.sort.key === "end" && state.sort.dir === "desc";
-		context.setQuery({ q: state.q, sort: plain ? "" : state.sort.key,
-			dir: plain ? "" : state.sort.dir });
-	}
-
+	let request = null;
 	function setQuery(q) {
-		state.q = q;
-		keep();
+		kept.q = q;
+		kept.save();
 		load();
 	}
 
@@ -176,59 +163,66 @@ export function flowsView(context) {
 		}
 	}
 
-	function clear() {
-		box.input.value = "";
-		setQuery("");
-	}
-
-	const box = filterBox(state.q, setQuery, add);
+	const pause = pauseButton(() => load());
+	const box = filterBox(kept.q, setQuery, add);
 	const table = createTable({
-		caption: "Flows", class: "table-flows stack", columns: columns(add), rowKey: (r) => r.id,
-		sort: state.sort, onRow: (row) => showFlow(row, add), empty: () => nothing(state.q, clear),
-		rowClass: (r) => (["closed", "expired"].includes(r.state) ? "ended" : "active"),
-		onSort: (sort) => {
-			state.sort = sort;
-			keep();
+		...TABLE, columns: columns(add), sort: kept.sort,
+		onRow: (row) => showFlow(row, add),
+		empty: () => nothing(kept.q, () => {
+			box.input.value = "";
+			setQuery("");
+		}),
+		onSort(sort) {
+			kept.sort = sort;
+			kept.save();
 		},
 	});
-	const pause = button("Pause", { icon: "pause", on: () => {
-		state.paused = !state.paused;
-		fill(pause, ...button(state.paused ? "Go on" : "Pause",
-			{ icon: state.paused ? "play" : "pause" }).childNodes);
-		load();
-	} });
 
-	async function load() {
-		state.request?.abort();
-		state.request = new AbortController();
-		try {
-			const answer = await get("/flows", { limit: LIMIT, q: state.q }, state.request.signal);
-			fill(problem);
-			setText(box.error, "");
-			table.update(answer.items);
-			setText(summary, note(answer.items, answer.next, state.paused));
-		} catch (error) {
-			if (error.status === 422 || error.status === 400) {
-				setText(box.error, error.message);
-			} else if (error.code !== "aborted" && !table.element.querySelector("tbody tr")) {
-				fill(problem, failure(error, () => load()));
-			}
+	function failed(error) {
+		if (error.status === 422 || error.status === 400) {
+			setText(box.error, error.message);
+		} else if (error.code !== "aborted" && !table.element.querySelector("tbody tr")) {
+			fill(problem, failure(error, load));
 		}
 	}
 
+	async function load() {
+		request?.abort();
+		request = new AbortController();
+		try {
+			const asked = { limit: LIMIT, q: kept.q };
+			const answer = await get("/flows", asked, request.signal);
+			fill(problem);
+			setText(box.error, "");
+			table.update(answer.items);
+			setText(summary, note(answer.items, answer.next, pause.state.paused));
+		} catch (error) {
+			failed(error);
+		}
+	}
+
+	const abort = () => request?.abort();
+	return { summary, problem, pause, box, table, load, abort };
+}
+
+/** @param {object} context see app.js @returns {object} the view */
+export function flowsView(context) {
+	const list = flowList(context);
+	let timer = 0;
 	return {
 		title: "Flows",
 		element: h("div", { class: "view view-wide" },
-			h("div", { class: "view-head" }, h("h1", {}, "Flows"), summary,
-				h("div", { class: "view-actions" }, pause)),
-			box.element, problem, table.element),
+			h("div", { class: "view-head" }, h("h1", {}, "Flows"), list.summary,
+				h("div", { class: "view-actions" }, list.pause.element)),
+			list.box.element, list.problem, list.table.element),
 		start() {
-			load();
-			state.timer = setInterval(() => document.hidden || state.paused || load(), REFRESH_MS);
+			list.load();
+			timer = setInterval(() => document.hidden || list.pause.state.paused
+				|| list.load(), REFRESH_MS);
 		},
 		stop() {
-			clearInterval(state.timer);
-			state.request?.abort();
+			clearInterval(timer);
+			list.abort();
 		},
 	};
 }

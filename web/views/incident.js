@@ -2,7 +2,7 @@
 // button that drops its source. After a block the page shows what it drops, live.
 
 import { get, post } from "../api.js";
-import { bytes, capital, clean, count, endpoint, STATE_LABELS } from "../format.js";
+import { absolute, bytes, capital, clean, count, endpoint, STATE_LABELS } from "../format.js";
 import { form, field, LIFETIMES } from "../forms.js";
 import { icon } from "../icons.js";
 import { subscribe } from "../live.js";
@@ -10,9 +10,10 @@ import { may, whyNot } from "../session.js";
 import { createTable } from "../table.js";
 import { button, confirmDialog, empty, facts, failure, fill, h, link, mono, name, panel, severity,
 	stateBadge, time, toast } from "../ui.js";
-import { showFlow } from "./flows.js";
+import { showFlow } from "./flow_details.js";
 
 const HITS_MS = 1000;
+const ATTACK = "https://attack.mitre.org/techniques/";
 const STATES = [["acknowledged", "Acknowledge"], ["resolved", "Resolve"],
 	["false_positive", "False positive"], ["open", "Reopen"]];
 
@@ -29,13 +30,14 @@ function reasonPanel(incident) {
 		["Score", `${Number(incident.score || 0).toFixed(2)} of 1`],
 		["Detector", name(incident.detector, 48)],
 		["ATT&CK technique", incident.technique ? h("a", {
-			href: `https://attack.mitre.org/techniques/${encodeURIComponent(incident.technique)}/`,
+			href: ATTACK + encodeURIComponent(incident.technique),
 			rel: "noreferrer noopener", target: "_blank",
 		}, name(incident.technique, 16), icon("link")) : null],
-		["First seen", h("span", {}, time(incident.first_seen), h("span", { class: "muted" },
-			` · ${new Date(incident.first_seen).toLocaleString("en-GB")}`))],
+		["First seen", h("span", {}, time(incident.first_seen),
+			h("span", { class: "muted" },
+			` · ${absolute(incident.first_seen)}`))],
 		["Last seen", h("span", {}, time(incident.last_seen), h("span", { class: "muted" },
-			` · ${new Date(incident.last_seen).toLocaleString("en-GB")}`))],
+			` · ${absolute(incident.last_seen)}`))],
 	]));
 }
 
@@ -43,13 +45,16 @@ function evidencePanel() {
 	const table = createTable({
 		caption: "Evidence: flows behind this incident", class: "table-evidence",
 		columns: [
-			{ key: "src", label: "Source", class: "addr", value: (r) => endpoint(r.src_ip, r.src_port),
+			{ key: "src", label: "Source", class: "addr",
+				value: (r) => endpoint(r.src_ip, r.src_port),
 				cell: (r) => mono(endpoint(r.src_ip, r.src_port)) },
 			{ key: "dst", label: "Destination", class: "addr addr-to",
 				value: (r) => endpoint(r.dst_ip, r.dst_port),
 				cell: (r) => mono(endpoint(r.dst_ip, r.dst_port)) },
-			{ key: "proto", label: "Proto", value: (r) => r.proto, cell: (r) => name(r.proto, 12) },
-			{ key: "state", label: "State", class: "p2", value: (r) => capital(r.state) },
+			{ key: "proto", label: "Proto", value: (r) => r.proto,
+				cell: (r) => name(r.proto, 12) },
+			{ key: "state", label: "State", class: "p2",
+				value: (r) => capital(r.state) },
 			{ key: "packets", label: "Packets", class: "num", first: "desc",
 				value: (r) => r.packets_out + r.packets_in,
 				cell: (r) => `${count(r.packets_out)} / ${count(r.packets_in)}` },
@@ -58,8 +63,10 @@ function evidencePanel() {
 				cell: (r) => bytes(r.bytes_out + r.bytes_in) },
 			{ key: "start", label: "Started", class: "when p2", value: (r) => r.start,
 				cell: (r) => time(r.start) },
-			{ key: "more", label: "", name: "Details", class: "more-cell", cell: () => h("button", {
-				type: "button", class: "icon-button", "aria-label": "Details of this flow",
+			{ key: "more", label: "", name: "Details", class: "more-cell",
+				cell: () => h("button", {
+				type: "button", class: "icon-button",
+				"aria-label": "Details of this flow",
 				data: { open: "" },
 			}, icon("right")) },
 		],
@@ -87,7 +94,8 @@ function notesPanel(incident, changed) {
 			: "Notes are sealed; they need the role analyst."),
 	form({
 		fields: { text }, submit: "Add note", kind: "quiet", why,
-		run: async (values) => changed(await post(`/incidents/${Number(incident.id)}/notes`, values)),
+		run: async (values) => changed(await post(`/incidents/${Number(incident.id)}/notes`,
+			values)),
 	}));
 }
 
@@ -107,13 +115,15 @@ function stateButtons(incident, changed) {
 }
 
 function askBlock(incident, changed) {
-	const lifetime = field({ name: "ttl", label: "Block for", options: LIFETIMES, value: "24h" });
+	const lifetime = field({ name: "ttl", label: "Block for", options: LIFETIMES,
+		value: "24h" });
 	const reason = field({ name: "reason", label: "Reason", maxlength: 500, wide: true,
-		value: `${incident.title || incident.detector} (incident ${Number(incident.id)})` });
+		value: `${incident.title || incident.detector}, incident ${incident.id}` });
 	confirmDialog({
 		title: `Block ${clean(incident.src_ip, 64)}?`, confirm: "Block",
 		body: [h("p", {}, "Every packet from and to ", mono(incident.src_ip),
-			" is dropped in the kernel from the next one on. You can remove the block at any time."),
+			" is dropped in the kernel from the next one on. You can remove the block ",
+			"at any time."),
 		lifetime.element, reason.element],
 		run: async () => {
 			const block = await post("/blocks", {
@@ -164,7 +174,8 @@ function blockPanel(incident, changed) {
 			h("p", { class: "block-live", "aria-live": "off" }, icon("shield"),
 				h("span", {}, mono(block.value), ": ", hits, tail)),
 			h("p", { class: "muted" }, "By ", name(block.author, 64), ", ",
-				block.expires ? h("span", {}, "ends ", time(block.expires)) : "until removed", "."),
+				block.expires ? h("span", {}, "ends ", time(block.expires))
+					: "until removed", "."),
 			link("/blocks", { class: "button" }, "See all blocks")),
 		stop: () => clearInterval(timer),
 	};
@@ -182,15 +193,18 @@ function actionsPanel(incident) {
 		h("ul", { class: "outside-links" },
 			outside(`https://www.abuseipdb.com/check/${ip}`, "AbuseIPDB"),
 			outside(`https://www.virustotal.com/gui/ip-address/${ip}`, "VirusTotal")),
-		h("p", { class: "muted" }, "These links leave Sluice; the address is told to that site."));
+		h("p", { class: "muted" },
+			"These links leave Sluice; the address is told to that site."));
 }
 
 function relatedPanel(incident) {
 	const related = incident.related || [];
 	return panel("Related incidents", { note: "same source" }, related.length
 		? h("ul", { class: "events" }, related.map((r) => h("li", {},
-			link(`/incidents/${Number(r.id)}`, { class: "event event-small" }, severity(r.severity),
-				h("span", { class: "event-title" }, name(r.title || r.detector, 80)),
+			link(`/incidents/${Number(r.id)}`, { class: "event event-small" },
+				severity(r.severity),
+				h("span", { class: "event-title" },
+					name(r.title || r.detector, 80)),
 				time(r.last_seen)))))
 		: h("p", { class: "muted" }, "None from this source."));
 }
@@ -208,7 +222,8 @@ function draw(incident, changed) {
 		h("div", { class: "columns" },
 			h("div", { class: "column" }, reasonPanel(incident), evidence.element,
 				notesPanel(incident, changed)),
-			h("div", { class: "column column-side" }, block.element, actionsPanel(incident),
+			h("div", { class: "column column-side" }, block.element,
+				actionsPanel(incident),
 				relatedPanel(incident))));
 	return { element, stop: block.stop };
 }
@@ -239,7 +254,8 @@ export function incidentView(context) {
 
 	/** New counts come by themselves; a note being written is not thrown away. */
 	function onUpdate(event) {
-		const typing = element.querySelector("textarea")?.value || document.querySelector("dialog");
+		const typing = element.querySelector("textarea")?.value
+			|| document.querySelector("dialog");
 		if (Number(event.id) === id && !typing) {
 			load();
 		}

@@ -10,7 +10,7 @@ export function notFoundView() {
 		element: h("div", { class: "view" }, h("div", { class: "empty" },
 			h("h1", {}, "There is no such page"),
 			h("p", {}, h("bdi", { class: "mono" }, clean(location.pathname, 120)),
-				" does not exist here. It may have moved, or the address was mistyped."),
+				" does not exist here. Was it mistyped?"),
 			link("/dashboard", { class: "button primary" }, "Go to the overview"))),
 	};
 }

@@ -13,6 +13,7 @@ import { coveragePanel, incidentsPanel, interfacesPanel, protocolsPanel, talkers
 
 const HOUR_S = 3600;
 const STEP_S = 10;
+const STATUS_MS = 60000;
 
 function watched(snapshot) {
 	const names = (snapshot.ifaces || []).filter((i) => i.mode !== "none").map((i) => i.name);
@@ -29,7 +30,8 @@ function worries(snapshot, counts) {
 		list.push(["bad", "No interface is being watched."]);
 	}
 	if (counts?.high) {
-		list.push(["bad", `${plural(counts.high, "incident")} of high severity to look at.`]);
+		list.push(["bad",
+			`${plural(counts.high, "incident")} of high severity to look at.`]);
 	}
 	if (counts && !counts.high && counts.total) {
 		list.push(["warn", `${plural(counts.total, "open incident")} to look at.`]);
@@ -49,7 +51,8 @@ function worries(snapshot, counts) {
 /** The one sentence on top: level, headline, details. */
 function judge(snapshot, counts, state) {
 	if (state === "lost") {
-		return ["bad", "Sluice does not answer.", "What follows is the last that was seen."];
+		return ["bad", "Sluice does not answer.",
+			"What follows is the last that was seen."];
 	}
 	if (!snapshot) {
 		return ["wait", "Waiting for the first picture…", "It comes every second."];
@@ -57,7 +60,8 @@ function judge(snapshot, counts, state) {
 	const list = worries(snapshot, counts);
 	const seen = `${count(snapshot.processed_packets)} packets`;
 	if (list.length === 0) {
-		return ["ok", "All is well.", `Watching ${watched(snapshot)}; ${seen}, all accounted for; `
+		return ["ok", "All is well.",
+			`Watching ${watched(snapshot)}; ${seen}, all accounted for; `
 			+ "no open incident."];
 	}
 	const level = list.some(([l]) => l === "bad") ? "bad" : "warn";
@@ -78,7 +82,8 @@ function statusLine() {
 		draw(level, title, text) {
 			if (element.dataset.level !== level) {
 				element.dataset.level = level;
-				fill(mark, icon({ ok: "ok", warn: "alert", bad: "alert", wait: "clock" }[level]));
+				fill(mark, icon({ ok: "ok", warn: "alert", bad: "alert",
+					wait: "clock" }[level]));
 			}
 			setText(headline, title);
 			setText(detail, text);
@@ -150,9 +155,11 @@ function tiles() {
 			const r = snapshot.rates;
 			all.in.set(bitParts(r.bytes_in), `${compact(r.packets_in)} packets/s`);
 			all.out.set(bitParts(r.bytes_out), `${compact(r.packets_out)} packets/s`);
-			all.drop.set([compact(r.dropped_packets), "packets/s"], bits(r.dropped_bytes));
+			all.drop.set([compact(r.dropped_packets), "packets/s"],
+				bits(r.dropped_bytes));
 			const capacity = snapshot.flow_capacity;
-			all.flows.set([count(snapshot.flow_count), capacity ? `of ${compact(capacity)}` : ""],
+			all.flows.set([count(snapshot.flow_count), capacity
+				? `of ${compact(capacity)}` : ""],
 				`${compact(r.new_flows)} new/s`);
 			push(r);
 		},
@@ -222,7 +229,8 @@ function trafficPanel() {
 		}
 	}
 	return {
-		element: panel("Traffic, last hour", { class: "panel-traffic" }, error, chart.element),
+		element: panel("Traffic, last hour", { class: "panel-traffic" }, error,
+			chart.element),
 		load,
 		add(snapshot) {
 			if (ready && !snapshot.polled) {
@@ -234,82 +242,85 @@ function trafficPanel() {
 	};
 }
 
-/** @param {object} context see app.js @returns {object} the view */
-export function overviewView() {
+/** Everything on the page, and how a snapshot is drawn into it. */
+function overviewParts() {
 	const status = statusLine();
 	const numbers = tiles();
 	const traffic = trafficPanel();
-	const parts = [talkersPanel(), protocolsPanel(), coveragePanel(), interfacesPanel(),
-		incidentsPanel()];
-	const [talkers, protocols, coverage, interfaces, incidents] = parts;
+	const panels = [incidentsPanel(), talkersPanel(), protocolsPanel(), coveragePanel(),
+		interfacesPanel()];
 	let counts = null;
-	let ends = [];
-	let stopped = false;
 
 	function drawStatus() {
 		status.draw(...judge(latest("snapshot"), counts, liveState()));
 	}
+	return {
+		status, numbers, traffic, panels, drawStatus,
+		element: h("div", { class: "overview" }, status.element, numbers.element,
+			h("div", { class: "grid" }, traffic.element,
+				panels.map((part) => part.element))),
+		drawCounts(now) {
+			counts = now;
+			numbers.severities(now);
+			drawStatus();
+		},
+		draw(snapshot) {
+			numbers.draw(snapshot);
+			traffic.add(snapshot);
+			panels.forEach((part) => part.snapshot?.(snapshot));
+			drawStatus();
+		},
+	};
+}
 
-	function draw(snapshot) {
-		numbers.draw(snapshot);
-		traffic.add(snapshot);
-		parts.forEach((part) => part.snapshot?.(snapshot));
-		drawStatus();
-	}
+/** @returns {object} the view */
+export function overviewView() {
+	const parts = overviewParts();
+	let ends = [];
+	let stopped = false;
 
-	/** The line's first minute comes before the first second, so that it never starts empty. */
+	/** The last minute of the sparklines comes before its first second. */
 	async function begin() {
-		try {
-			await numbers.load();
-		} catch {
+		await parts.numbers.load().catch(() => {
 			// without the past the lines grow from now on
-		}
+		});
 		if (stopped) {
 			return;
 		}
-		ends.push(subscribe("snapshot", draw));
+		ends.push(subscribe("snapshot", parts.draw));
 		if (latest("snapshot")) {
-			draw(latest("snapshot"));
+			parts.draw(latest("snapshot"));
 		}
 	}
 
-	async function loadStatus() {
-		try {
-			status.uptime((await get("/status")).uptime_s);
-		} catch {
+	function loadStatus() {
+		get("/status").then((answer) => parts.status.uptime(answer.uptime_s)).catch(() => {
 			// the connection banner says it
-		}
+		});
+	}
+
+	function resume() {
+		parts.traffic.load();
+		parts.panels.forEach((part) => part.load?.());
 	}
 
 	return {
-		title: "Overview",
-		element: h("div", { class: "overview" }, status.element, numbers.element,
-			h("div", { class: "grid" }, traffic.element, incidents.element, talkers.element,
-				protocols.element, coverage.element, interfaces.element)),
+		title: "Overview", element: parts.element,
 		start() {
-			ends = [subscribe("state", drawStatus),
-				subscribe("resume", () => {
-					traffic.load();
-					parts.forEach((part) => part.load?.());
-				}),
-				onOpenIncidents((now) => {
-					counts = now;
-					numbers.severities(now);
-					drawStatus();
-				})];
-			drawStatus();
+			const timer = setInterval(loadStatus, STATUS_MS);
+			ends = [subscribe("state", parts.drawStatus), subscribe("resume", resume),
+				onOpenIncidents(parts.drawCounts), () => clearInterval(timer)];
+			parts.drawStatus();
 			begin();
-			traffic.load();
+			parts.traffic.load();
 			loadStatus();
-			const timer = setInterval(loadStatus, 60000);
-			ends.push(() => clearInterval(timer));
-			parts.forEach((part) => part.start?.());
+			parts.panels.forEach((part) => part.start?.());
 		},
 		stop() {
 			stopped = true;
 			ends.forEach((end) => end());
-			parts.forEach((part) => part.stop?.());
-			traffic.stop();
+			parts.panels.forEach((part) => part.stop?.());
+			parts.traffic.stop();
 		},
 	};
 }

@@ -35,11 +35,15 @@ export function talkersPanel() {
 				cell: (r) => link(`/flows?q=${encodeURIComponent(`ip:${r.ip}`)}`, {
 					title: "Show its flows",
 				}, mono(r.ip)) },
-			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes, unsortable: true,
-				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`, cell: shareCell("in") },
-			{ key: "packets", label: "Packets", class: "num p2", value: (r) => count(r.packets),
+			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes,
+				unsortable: true,
+				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
+				cell: shareCell("in") },
+			{ key: "packets", label: "Packets", class: "num p2",
+				value: (r) => count(r.packets),
 				unsortable: true },
-			{ key: "flows", label: "Flows", class: "num p3", value: (r) => count(r.flows),
+			{ key: "flows", label: "Flows", class: "num p3",
+				value: (r) => count(r.flows),
 				unsortable: true },
 			{ key: "ports", label: "Ports", class: "num", value: (r) => count(r.ports),
 				unsortable: true },
@@ -48,7 +52,8 @@ export function talkersPanel() {
 		empty: () => empty("Nobody talks", "No packet was seen in the last minute."),
 	});
 	return {
-		element: panel("Top talkers", { note: "last minute", class: "panel-talkers" }, table.element),
+		element: panel("Top talkers", { note: "last minute", class: "panel-talkers" },
+			table.element),
 		snapshot: (s) => table.update(withShares(s.hosts || [])),
 	};
 }
@@ -59,27 +64,38 @@ export function protocolsPanel() {
 		caption: "Protocols of the last minute", class: "compact",
 		columns: [
 			{ key: "proto", label: "Protocol", value: (r) => r.proto, unsortable: true,
-				cell: (r) => link(`/flows?q=${encodeURIComponent(`proto:${r.proto}`)}`, {},
+				cell: (r) =>
+					link(`/flows?q=${encodeURIComponent(`proto:${r.proto}`)}`,
+						{},
 					name(r.proto, 24)) },
-			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes, unsortable: true,
-				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`, cell: shareCell("out") },
+			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes,
+				unsortable: true,
+				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
+				cell: shareCell("out") },
 			{ key: "percent", label: "Share", class: "num", value: (r) => r.percent,
 				unsortable: true },
-			{ key: "flows", label: "Flows", class: "num p2", value: (r) => count(r.flows),
+			{ key: "flows", label: "Flows", class: "num p2",
+				value: (r) => count(r.flows),
 				unsortable: true },
 		],
 		rowKey: (r) => r.proto,
 		empty: () => empty("No traffic", "No packet was seen in the last minute."),
 	});
 	return {
-		element: panel("Protocols", { note: "last minute", class: "panel-protocols" }, table.element),
+		element: panel("Protocols", { note: "last minute", class: "panel-protocols" },
+			table.element),
 		snapshot(s) {
 			const rows = s.protocols || [];
 			const sum = rows.reduce((n, r) => n + r.bytes, 0);
-			table.update(withShares(rows).map((r) => ({ ...r, percent: percent(r.bytes, sum) })));
+			table.update(withShares(rows).map((r) =>
+				({ ...r, percent: percent(r.bytes, sum) })));
 		},
 	};
 }
+
+const MEANING = "Each packet an interface sees is counted once more in exactly one place: in "
+	+ "a flow, dropped, not a flow, or unattributed. The counts are made independently, so "
+	+ "the sum proves that nothing went by unseen.";
 
 const PARTS = [
 	["flows", "in flows", "Packets counted into a flow"],
@@ -115,7 +131,8 @@ function verdictOf(total, data) {
 		return `Every packet seen is accounted for.${lost}`;
 	}
 	if (total.unattributed > 0) {
-		return `${plural(total.unattributed, "packet")} seen without a place for its flow.${lost}`;
+		const packets = plural(total.unattributed, "packet");
+		return `${packets} seen without a place for its flow.${lost}`;
 	}
 	return `${plural(missing, "packet")} on the way from the kernel at this moment.${lost}`;
 }
@@ -130,7 +147,8 @@ function coverageTable() {
 				value: (r) => `${r.name} ${r.direction}`,
 				cell: (r) => [name(r.name, 24), h("span", { class: "muted" },
 					r.direction === "ingress" ? " in" : " out")] },
-			part("seen", "Seen", "", (r) => r.seen), part("flows", "In flows", "p2", (r) => r.in_flows),
+			part("seen", "Seen", "", (r) => r.seen),
+			part("flows", "In flows", "p2", (r) => r.in_flows),
 			part("dropped", "Dropped", "", (r) => r.dropped),
 			part("notflow", "Not a flow", "p3", (r) =>
 				Object.values(r.not_flow || {}).reduce((a, b) => a + b, 0)),
@@ -150,9 +168,7 @@ export function coveragePanel() {
 	const body = h("div", {}, h("div", { class: "coverage-head" }, share, sentence),
 		meter.element, h("details", { class: "more" },
 			h("summary", {}, "By interface, and what this means"),
-			h("p", { class: "muted" }, "Each packet an interface sees is counted once more in exactly "
-				+ "one place: in a flow, dropped, not a flow, or unattributed. The counts are made "
-				+ "independently, so the sum proves that nothing went by unseen."),
+			h("p", { class: "muted" }, MEANING),
 			reasons, table.element));
 	let timer = 0;
 
@@ -164,7 +180,8 @@ export function coveragePanel() {
 			setText(sentence, verdictOf(total, data));
 			meter.set(total);
 			const named = Object.entries(why).filter(([, n]) => n > 0)
-				.map(([reason, n]) => `${clean(reason, 32)} ${count(n)}`).join(", ");
+				.map(([reason, n]) =>
+					`${clean(reason, 32)} ${count(n)}`).join(", ");
 			setText(reasons, named ? `Not a flow: ${named}.` : "");
 			table.update(data.ifaces);
 		} catch (error) {
@@ -204,12 +221,16 @@ export function interfacesPanel() {
 			drawn = signature;
 			fill(list, (s.ifaces || []).map((i) => {
 				const [label, help] = MODES[i.mode] || [clean(i.mode, 8), ""];
-				return h("li", {}, h("span", { class: "iface-name" }, name(i.name, 24)),
-					h("span", { class: `badge mode-${clean(i.mode, 8)}`, title: help }, label),
-					i.note ? h("p", { class: "iface-note" }, name(i.note, 300)) : null);
+				return h("li", {}, h("span", { class: "iface-name" },
+					name(i.name, 24)),
+					h("span", { class: `badge mode-${clean(i.mode, 8)}`,
+						title: help }, label),
+					i.note ? h("p", { class: "iface-note" }, name(i.note, 300))
+						: null);
 			}));
 			if (!list.children.length) {
-				fill(list, h("li", {}, empty("No interface", "Name one with -i or [Capture] interfaces.")));
+				fill(list, h("li", {}, empty("No interface",
+					"Name one with -i or [Capture] interfaces.")));
 			}
 		},
 	};
@@ -219,7 +240,8 @@ function incidentRow(i) {
 	return h("li", {}, link(`/incidents/${Number(i.id)}`, { class: "event" },
 		severity(i.severity),
 		h("span", { class: "event-title" }, name(i.title || i.detector, 80)),
-		h("span", { class: "event-who" }, mono(i.src_ip), h("span", { class: "arrow" }, " → "),
+		h("span", { class: "event-who" }, mono(i.src_ip),
+			h("span", { class: "arrow" }, " → "),
 			mono(endpoint(i.dst_ip, i.dst_port))),
 		time(i.last_seen)));
 }
@@ -235,7 +257,8 @@ export function incidentsPanel() {
 		try {
 			const { items } = await get("/incidents", { limit: RECENT });
 			fill(body, items.length ? fill(list, items.map(incidentRow))
-				: empty("No incident yet", "Sluice learns what is normal and reports what is not. "
+				: empty("No incident yet",
+					"Sluice learns what is normal and reports what is not. "
 					+ "Try it: run nmap against this host."));
 		} catch (error) {
 			fill(body, failure(error, load));
@@ -251,7 +274,8 @@ export function incidentsPanel() {
 		load,
 		start() {
 			load();
-			ends = ["new_incident", "incident", "incidents_update"].map((n) => subscribe(n, soon));
+			ends = ["new_incident", "incident",
+				"incidents_update"].map((n) => subscribe(n, soon));
 		},
 		stop() {
 			clearTimeout(timer);

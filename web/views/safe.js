@@ -9,7 +9,8 @@ import { button, confirmDialog, failure, fill, h, mono, name, panel, toast } fro
 
 const KINDS = {
 	manual: "added by hand", loopback: "loopback", own: "own address", gateway: "gateway",
-	resolver: "resolver", admin: "admin logged in", ssh: "SSH session", special: "special purpose",
+	resolver: "resolver", admin: "admin logged in", ssh: "SSH session",
+	special: "special purpose",
 	config: "configuration",
 };
 
@@ -29,16 +30,20 @@ function removeCell(entry, removed) {
 	if (entry.id === null) {
 		return h("span", { class: "muted", title: "Found by Sluice itself" }, "automatic");
 	}
-	return button("Remove", { kind: "quiet small", why: whyNot("admin", "Changing the safe list"),
-		label: `Take ${entry.prefix} off the safe list`, on: () => askRemove(entry, removed) });
+	return button("Remove", { kind: "quiet small",
+		why: whyNot("admin", "Changing the safe list"),
+		label: `Take ${entry.prefix} off the safe list`,
+		on: () => askRemove(entry, removed) });
 }
 
 function addForm(added) {
 	const why = whyNot("admin", "Changing the safe list");
 	const fields = {
-		prefix: field({ name: "prefix", label: "Address or prefix", required: true, maxlength: 64,
+		prefix: field({ name: "prefix", label: "Address or prefix", required: true,
+			maxlength: 64,
 			placeholder: "198.51.100.0/24", disabled: Boolean(why) }),
-		note: field({ name: "note", label: "Note", maxlength: 120, placeholder: "whose it is",
+		note: field({ name: "note", label: "Note", maxlength: 120,
+			placeholder: "whose it is",
 			disabled: Boolean(why) }),
 	};
 	return form({
@@ -59,9 +64,11 @@ export function safePanel() {
 	const table = createTable({
 		caption: "Safe list", class: "compact table-safe",
 		columns: [
-			{ key: "prefix", label: "Never blocked", class: "addr", value: (e) => e.prefix,
+			{ key: "prefix", label: "Never blocked", class: "addr",
+				value: (e) => e.prefix,
 				cell: (e) => mono(e.prefix) },
-			{ key: "kind", label: "Because", value: (e) => KINDS[e.kind] || capital(e.kind) },
+			{ key: "kind", label: "Because", value: (e) => KINDS[e.kind]
+				|| capital(e.kind) },
 			{ key: "note", label: "Note", class: "label", value: (e) => e.note || "",
 				cell: (e) => name(e.note, 128) },
 			{ key: "remove", label: "", name: "Remove", class: "action-cell",
@@ -79,8 +86,10 @@ export function safePanel() {
 		}
 	}
 	return {
-		element: panel("Safe list", { class: "panel-safe", note: "looked up in the kernel before "
-			+ "any drop, so that a block cannot lock you out" }, addForm(() => load()), problem,
+		element: panel("Safe list", { class: "panel-safe",
+			note: "looked up in the kernel before "
+			+ "any drop, so that a block cannot lock you out" }, addForm(() => load()),
+				problem,
 		table.element),
 		load,
 	};
