@@ -39,25 +39,14 @@ HOT bool control_allows_drop(const struct control *control, __u64 boot_ns)
 	return !(control->flags & CONTROL_PANIC) && boot_ns < control->lease_boot_ns;
 }
 
-/* ---- what is asked after a hit ------------------------------------------------------------------
- */
+/* ---- what is asked after a hit ---- */
 
-/* The rule's first word in one load, so that core changes all of it in one store. */
-union rule_head {
-	__u64 word;
-	struct {
-		__u32 flags;
-		__u8 direction, proto;
-		__be16 port;
-	};
-};
-
-HOT bool rule_applies(const struct suspect *s, const struct rule *rule, union rule_head head,
-		      __u64 boot_ns)
+/* @rule is a copy: its head in one load, so that a change by core is whole or not there. */
+HOT bool rule_applies(const struct suspect *s, const struct rule *rule, __u64 boot_ns)
 {
-	if (!(head.flags & RULE_ACTIVE) || (head.direction && head.direction != s->side))
+	if (!(rule->flags & RULE_ACTIVE) || (rule->direction && rule->direction != s->side))
 		return false;
-	if ((head.proto && head.proto != s->proto) || (head.port && head.port != s->dst_port))
+	if ((rule->proto && rule->proto != s->proto) || (rule->port && rule->port != s->dst_port))
 		return false;
 	return !rule->end_boot_ns || boot_ns < rule->end_boot_ns;
 }
@@ -94,15 +83,16 @@ HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry
 			      const __u32 family)
 {
 	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
-	const struct rule *rule = ARRAY_ELEM(s->ctx, rules, entry->rule);
-	union rule_head head;
+	const struct rule *found = ARRAY_ELEM(s->ctx, rules, entry->rule);
+	struct rule rule;
 	__u64 boot_ns;
 
-	if (!rule || !word)
+	if (!found || !word)
 		return OUTCOME_NEXT;
-	head.word = VOLATILE(*(const __u64 *)rule);
+	rule.head = VOLATILE(found->head);
+	rule.end_boot_ns = VOLATILE(found->end_boot_ns);
 	boot_ns = clock_boot_ns(s, word);
-	if (!rule_applies(s, rule, head, boot_ns))
+	if (!rule_applies(s, &rule, boot_ns))
 		return OUTCOME_NEXT;
 	if (!control_allows_drop(word, boot_ns))
 		return OUTCOME_PASS;
@@ -112,7 +102,7 @@ HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry
 	ATOMIC_ADD(&entry->bytes, s->bytes);
 	VOLATILE(entry->last_jiffies) = s->jiffies;
 	/* a rule that only counts stands in no other rule's way */
-	if (head.flags & RULE_COUNT_ONLY)
+	if (rule.flags & RULE_COUNT_ONLY)
 		return OUTCOME_NEXT;
 	emit_block_hit(s, entry->rule);
 	return OUTCOME_DROP;
@@ -174,8 +164,7 @@ APART int suspect6_decide(const struct suspect *s)
 	return s ? suspect_decide(s, 6) : OUTCOME_NEXT;
 }
 
-/* ---- the bitmaps
- * --------------------------------------------------------------------------------- */
+/* ---- the bitmaps ---- */
 
 /* KIND_ of entries that may hold an IPv4 address. */
 HOT __u32 kinds4(const struct packet *p, __be32 addr)

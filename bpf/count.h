@@ -73,8 +73,7 @@ HOT void count_unattributed(struct packet *p)
 	VOLATILE(p->counters->unattributed) += p->segments;
 }
 
-/* ---- flow cache: what both families share ------------------------------------------------------
- */
+/* ---- flow cache: what both families share ---- */
 
 HOT __u64 word_load(const void *at)
 {
@@ -125,8 +124,7 @@ HOT __u64 value_staleness(const struct flow_value *value, __u32 now)
 	return (__u64)(now - value->last_jiffies) << 32 | (__u32)~value->packets;
 }
 
-/* ---- IPv4
- * ---------------------------------------------------------------------------------------- */
+/* ---- IPv4 ---- */
 
 HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u32 index)
 {
@@ -191,8 +189,7 @@ HOT bool count_flow4(const struct packet *p)
 	return flow4_insert(p, set, index, tail);
 }
 
-/* ---- IPv6
- * ---------------------------------------------------------------------------------------- */
+/* ---- IPv6 ---- */
 
 HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u32 index)
 {

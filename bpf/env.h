@@ -17,8 +17,16 @@ enum hook {
 	HOOK_USER,
 };
 
+/* A packet the stack merged or has yet to cut (GRO, GSO): size of a piece, 0 when it is not one. */
+struct merged {
+	__u32 size;
+	__u32 segments;
+};
+
+#define GSO_BY_FRAGS 0xffff /* include/linux/skbuff.h: the pieces (SCTP) are of any size */
+
 #ifdef SLUICE_USER
-#include "agent/capture/usermaps.h"
+#include "bpf/env_user.h"
 #else
 
 #include <linux/bpf.h>
@@ -105,14 +113,6 @@ HOT __u32 frame_len(void *ctx, enum hook hook)
 {
 	return hook == HOOK_XDP ? (__u32)bpf_xdp_get_buff_len(ctx) : CTX_WORD(ctx, __sk_buff, len);
 }
-
-/* A packet the stack merged or has yet to cut (GRO, GSO): size of a piece, 0 when it is not one. */
-struct merged {
-	__u32 size;
-	__u32 segments;
-};
-
-#define GSO_BY_FRAGS 0xffff /* include/linux/skbuff.h: the pieces (SCTP) are of any size */
 
 HOT struct merged frame_merged(void *ctx, enum hook hook)
 {

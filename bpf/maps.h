@@ -8,7 +8,7 @@
 
 #include "bpf/env.h"
 
-#ifndef SLUICE_USER /* agent/capture/usermaps.h has the same maps for a process */
+#ifndef SLUICE_USER /* bpf/env_user.h: the same maps for a process */
 
 /* Sets of each flow map per CPU, a power of two; the loader writes it before load. */
 const volatile __u32 flow_sets = FLOW_SETS_DEFAULT;

@@ -91,7 +91,7 @@ struct packet {
 HOT bool header_read(const struct packet *p, __u32 offset, void *to, const __u32 size)
 {
 	__u64 copy[HEADER_MAX / 8];
-	__u8 *at = frame_start(p->ctx, p->hook) + offset;
+	const __u8 *at = frame_start(p->ctx, p->hook) + offset;
 
 	if (LIKELY(at + size <= frame_end(p->ctx, p->hook))) {
 		__builtin_memcpy(to, __builtin_assume_aligned(at, PACKET_ALIGN), size);

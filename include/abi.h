@@ -175,10 +175,15 @@ enum rule_flag {
 };
 
 struct rule {
-	__u32 flags;
-	__u8 direction;	   /* enum block_direction: 0 both, 1 in, 2 out */
-	__u8 proto;	   /* 0 = any */
-	__be16 port;	   /* destination port, 0 = any */
+	union {
+		struct {
+			__u32 flags;	/* enum rule_flag */
+			__u8 direction; /* enum block_direction: 0 both, 1 in, 2 out */
+			__u8 proto;	/* 0 = any */
+			__be16 port;	/* destination port, 0 = any */
+		};
+		__u64 head; /* all of them, read and written in one access */
+	};
 	__u64 end_boot_ns; /* 0 = none */
 	__u64 zero[2];
 };

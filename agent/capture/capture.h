@@ -99,22 +99,32 @@ struct capture {
 
 /* ---- user-space datapath: for the demo and replay ------------------------------------------- */
 
+/* Frames between two drains that never overflow a ring, whatever they are; beyond, a packet may be
+ * counted as unattributed. */
+#define CAPTURE_USER_BURST 32768
+
 /*
  * capture_user_new - the datapath of bpf/ compiled for this process, with maps of its own.
  * All clocks are the caller's: frames carry their time. The result is a complete source; a
  * simulator wraps or feeds it from the draining thread. capture_close frees it.
+ * @flow_slots: in each family's cache, a power of two, 4 to 2^20
+ * Returns 0, -EINVAL or -ENOMEM.
  */
 int capture_user_new(unsigned int flow_slots, struct capture **out);
 /* capture_user_add_iface - returns the one-byte index, or -ENOSPC. */
 int capture_user_add_iface(struct capture *user, const char *name);
 /*
  * capture_user_feed - one frame with its Ethernet header through the entry program of @direction.
- * Returns 1 when it passes, 0 when it is dropped, -EINVAL.
+ * Returns 1 when it passes, 0 when it is dropped, -EINVAL for an interface never added or a frame
+ * beyond 64 KiB and its Ethernet header.
  */
 int capture_user_feed(struct capture *user, uint8_t iface, enum direction direction,
 		      const void *frame, size_t len, uint64_t at_ns);
 /* capture_user_set_boot_ns - "now" for rule ends and the lease; feed sets the monotonic clock. */
 void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns);
+/* capture_user_set_unix_ms - wall time of the latest frame, for the last hit of a rule; without it
+ * the machine's. */
+void capture_user_set_unix_ms(struct capture *user, int64_t unix_ms);
 
 /* ---- loader's side --------------------------------------------------------------------------- */
 

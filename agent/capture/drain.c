@@ -39,7 +39,7 @@ int64_t drain_clock_unix_ms(const struct drain_clock *clock, uint64_t jiffies)
 	return clock->unix_ms - (int64_t)(age * clock->ns_per_jiffy / NS_PER_MS);
 }
 
-/* ---- one flow, whichever family ------------------------------------------------------------- */
+/* ---- one flow, whichever family ---- */
 
 /* A slot as the walk sees it: where its parts are. */
 struct slot_view {
@@ -112,7 +112,7 @@ static uint32_t shadow_gen(const struct flow_shadow *shadow)
 	return shadow->gen ? shadow->gen : flow_gen_next(0);
 }
 
-/* ---- records -------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static int record_count(const struct drain_tables *tables, const struct drain_clock *clock,
 			const struct slot_view *old, struct flow_shadow *shadow,
@@ -160,7 +160,7 @@ int drain_record(const struct drain_tables *tables, const struct drain_clock *cl
 	return -EINVAL;
 }
 
-/* ---- scan ----------------------------------------------------------------------------------- */
+/* ---- scan ---- */
 
 /*
  * Whether a live slot has grown beyond its shadow. Looks at two words only, which is all that the
@@ -255,7 +255,7 @@ uint64_t drain_slots_used6(const struct drain_tables *tables)
 	return used;
 }
 
-/* ---- events and counters -------------------------------------------------------------------- */
+/* ---- events and counters ---- */
 
 int drain_event(const struct drain_clock *clock, const void *record, size_t len,
 		const struct capture_sink *sink)

@@ -1,0 +1,185 @@
+/*
+ * One rule in, one rule out, and the control word.
+ */
+#include "agent/capture/rules.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "agent/capture/drain.h"
+#include "agent/capture/rules_state.h"
+#include "agent/util/addr.h"
+
+_Static_assert(RULES_MAX == BLOCK_RULES_MAX, "rule ids of both sides");
+
+/* ---- control word ---- */
+
+void rules_set_lease(struct control *control, uint64_t until_boot_ns)
+{
+	__atomic_store_n(&control->lease_boot_ns, until_boot_ns, __ATOMIC_RELEASE);
+}
+
+/* Other bits of the word are core's, and `sluice panic` is another process. */
+void rules_set_panic(struct control *control, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&control->flags, CONTROL_PANIC, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&control->flags, ~(uint32_t)CONTROL_PANIC, __ATOMIC_RELEASE);
+}
+
+bool rules_is_panicked(const struct control *control)
+{
+	return __atomic_load_n(&control->flags, __ATOMIC_ACQUIRE) & CONTROL_PANIC;
+}
+
+void rules_flags_publish(const struct rules *rules)
+{
+	const struct rule_counts *counts = &rules->counts;
+	struct control *control = rules->tables.control;
+	uint32_t kinds =
+		(counts->exact4 ? CONTROL_EXACT4 : 0) | (counts->prefix4 ? CONTROL_PREFIX4 : 0) |
+		(counts->exact6 ? CONTROL_EXACT6 : 0) | (counts->prefix6 ? CONTROL_PREFIX6 : 0) |
+		(counts->short6 ? CONTROL_SHORT6 : 0);
+
+	/* add, then take away: at no moment is a kind in force without its flag */
+	__atomic_fetch_or(&control->flags, kinds, __ATOMIC_RELEASE);
+	__atomic_fetch_and(&control->flags, kinds | CONTROL_PANIC, __ATOMIC_RELEASE);
+}
+
+/* ---- slots ---- */
+
+static uint32_t *count_of(struct rule_counts *counts, const struct prefix *target)
+{
+	if (target->addr.family == ADDR_IPV4)
+		return prefix_is_exact(target) ? &counts->exact4 : &counts->prefix4;
+	return prefix_is_exact(target) ? &counts->exact6 : &counts->prefix6;
+}
+
+static bool is_short6(const struct prefix *target)
+{
+	return target->addr.family == ADDR_IPV6 && target->len < 48;
+}
+
+void rules_slot_take(struct rules *rules, uint32_t rule_id, const struct prefix *target)
+{
+	rules->slots[rule_id].target = *target;
+	rules->slots[rule_id].is_used = true;
+	(*count_of(&rules->counts, target))++;
+	rules->counts.short6 += is_short6(target);
+	rules_flags_publish(rules);
+}
+
+void rules_slot_leave(struct rules *rules, uint32_t rule_id)
+{
+	const struct prefix *target = &rules->slots[rule_id].target;
+
+	rules->slots[rule_id].is_used = false;
+	(*count_of(&rules->counts, target))--;
+	rules->counts.short6 -= is_short6(target);
+}
+
+bool rules_store(struct rules *rules, const struct block_rule *rule)
+{
+	struct rule *at = &rules->tables.rules[rule->rule_id];
+	struct rule words = {
+		.flags = RULE_ACTIVE | (rule->action == BLOCK_COUNT ? RULE_COUNT_ONLY : 0U),
+		.direction = rule->direction,
+		.proto = rule->proto,
+		.port = htons(rule->port),
+	};
+	bool changed = at->head != words.head || at->end_boot_ns != rule->end_boot_ns;
+
+	__atomic_store_n(&at->end_boot_ns, rule->end_boot_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&at->head, words.head, __ATOMIC_RELEASE);
+	return changed;
+}
+
+/* ---- orders ---- */
+
+static bool rule_is_valid(const struct block_rule *rule)
+{
+	return rule->rule_id && rule->rule_id < RULES_MAX && rule->action <= BLOCK_COUNT &&
+	       rule->direction <= BLOCK_OUT && rules_target_is_valid(&rule->target);
+}
+
+int rules_block(struct rules *rules, const struct block_rule *rule)
+{
+	struct block_entry entry;
+	int err;
+
+	if (!rule_is_valid(rule))
+		return -EINVAL;
+	if (rules->slots[rule->rule_id].is_used &&
+	    !prefix_is_equal(&rules->slots[rule->rule_id].target, &rule->target))
+		return -EINVAL;
+	err = rules_entry_find(rules, &rule->target, &entry);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && entry.rule != rule->rule_id)
+		return -EEXIST;
+	/* the rule before the entry that names it, the bits before the flag that has them asked */
+	(void)rules_store(rules, rule); /* whether anything changed matters to sync only */
+	if (err)
+		err = rules_entry_put(rules, &rule->target, rule->rule_id);
+	if (err) {
+		__atomic_store_n(&rules->tables.rules[rule->rule_id].head, 0, __ATOMIC_RELEASE);
+		return err;
+	}
+	rules_bits_set(rules, &rule->target);
+	if (!rules->slots[rule->rule_id].is_used)
+		rules_slot_take(rules, rule->rule_id, &rule->target);
+	return 0;
+}
+
+int rules_unblock(struct rules *rules, uint32_t rule_id)
+{
+	struct prefix target;
+	union rules_key key;
+	enum rules_map map;
+	int err;
+
+	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
+		return -ENOENT;
+	/* from here on it drops nothing, whatever becomes of its entry */
+	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
+	target = rules->slots[rule_id].target;
+	map = rules_key_of(&target, &key);
+	err = rules_entry_remove(rules, map, &key);
+	if (err)
+		return err;
+	rules_slot_leave(rules, rule_id);
+	rules_flags_publish(rules);
+	rules_bits_left(rules, &target);
+	return 0;
+}
+
+int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
+	       struct block_hits *hits)
+{
+	struct block_entry entry;
+	int err;
+
+	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
+		return -ENOENT;
+	err = rules_entry_find(rules, &rules->slots[rule_id].target, &entry);
+	if (err)
+		return err;
+	hits->packets = entry.packets;
+	hits->bytes = entry.bytes;
+	hits->last_unix_ms = drain_clock_unix_ms(clock, entry.last_jiffies);
+	return 0;
+}
+
+size_t rules_count(const struct rules *rules, bool exact)
+{
+	const struct rule_counts *counts = &rules->counts;
+
+	return exact ? (size_t)counts->exact4 + counts->exact6
+		     : (size_t)counts->prefix4 + counts->prefix6;
+}
+
+void rules_free(struct rules *rules)
+{
+	free(rules);
+}

@@ -1,0 +1,143 @@
+/*
+ * The bitmaps in front of the keyed maps (include/abi.h), kept a superset of the targets in force.
+ */
+#include "agent/capture/rules_state.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "agent/util/addr.h"
+#include "bpf/hash.h"
+
+#define WORDS_PER_16 8			   /* words of bits24 for each /16: 256 * 2 bits */
+#define EXACT_BITS   0x5555555555555555ULL /* the lower bit of each pair in bits24 */
+#define STALE_MIN    64 /* removals before a rebuild, which costs about a millisecond */
+
+struct bits {
+	uint64_t *bits16, *bits24, *bits48;
+};
+
+static void word_or(uint64_t *word, uint64_t bits)
+{
+	__atomic_fetch_or(word, bits, __ATOMIC_RELEASE);
+}
+
+static uint32_t host_order(const struct prefix *target)
+{
+	uint32_t addr;
+
+	memcpy(&addr, target->addr.bytes + 12, sizeof(addr));
+	return ntohl(addr);
+}
+
+/* /24s first to last: one bit of each pair. Whole words at once: a /0 has half a million. */
+static void bits24_mark(uint64_t *bits24, uint32_t first, uint32_t last, bool is_prefix)
+{
+	for (uint32_t word = first / 32; word <= last / 32; word++) {
+		uint64_t bits = is_prefix ? EXACT_BITS << 1 : EXACT_BITS;
+
+		if (word == first / 32)
+			bits &= ~0ULL << 2 * (first % 32);
+		if (word == last / 32)
+			bits &= ~0ULL >> (62 - 2 * (last % 32));
+		word_or(&bits24[word], bits);
+	}
+}
+
+static void bits4_mark(const struct bits *bits, const struct prefix *target)
+{
+	uint32_t host = host_order(target);
+	uint32_t first = host >> 8;
+	uint32_t last = target->len < 24 ? first | ((1U << (24 - target->len)) - 1) : first;
+
+	bits24_mark(bits->bits24, first, last, !prefix_is_exact(target));
+	for (uint32_t i = first >> 8; i <= last >> 8; i++)
+		word_or(&bits->bits16[i / 64], 1ULL << i % 64);
+}
+
+/* Prefixes shorter than /48 have a control flag instead. */
+static void bits6_mark(const struct bits *bits, const struct prefix *target)
+{
+	uint64_t first;
+	uint32_t bit;
+
+	if (target->len < 48)
+		return;
+	memcpy(&first, target->addr.bytes, sizeof(first));
+	bit = bits48_index(first);
+	word_or(&bits->bits48[bit / 64], 1ULL << bit % 64);
+}
+
+static void bits_mark(const struct bits *bits, const struct prefix *target)
+{
+	if (target->addr.family == ADDR_IPV4)
+		bits4_mark(bits, target);
+	else
+		bits6_mark(bits, target);
+}
+
+void rules_bits_set(struct rules *rules, const struct prefix *target)
+{
+	struct bits live = { rules->tables.bits16, rules->tables.bits24, rules->tables.bits48 };
+
+	bits_mark(&live, target);
+}
+
+void rules_bits_left(struct rules *rules, const struct prefix *target)
+{
+	uint32_t in_force = rules->counts.exact4 + rules->counts.exact6 + rules->counts.prefix4 +
+			    rules->counts.prefix6;
+	bool is_wide = target->addr.family == ADDR_IPV4 && target->len < 24;
+
+	rules->stale++;
+	if (!is_wide && rules->stale < STALE_MIN + in_force / 4)
+		return;
+	/* without memory for it the bits stay stale, and the next removal tries again */
+	(void)rules_bits_rebuild(rules);
+}
+
+static void words_copy(uint64_t *to, const uint64_t *from, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (to[i] != from[i])
+			__atomic_store_n(&to[i], from[i], __ATOMIC_RELEASE);
+}
+
+/*
+ * Only those /16s that have or should have their bit: the others' words are never asked, and 4 MiB
+ * of the map need not become resident. A word goes from old to new in one store, so a target in
+ * force is never without its bit.
+ */
+static void bits_apply(const struct rules_tables *live, const struct bits *want)
+{
+	for (uint32_t i = 0; i < BITS16_WORDS * 64; i++) {
+		uint64_t either = live->bits16[i / 64] | want->bits16[i / 64];
+
+		if (either >> i % 64 & 1)
+			words_copy(&live->bits24[(size_t)i * WORDS_PER_16],
+				   &want->bits24[(size_t)i * WORDS_PER_16], WORDS_PER_16);
+	}
+	words_copy(live->bits16, want->bits16, BITS16_WORDS);
+	words_copy(live->bits48, want->bits48, BITS48_WORDS);
+}
+
+int rules_bits_rebuild(struct rules *rules)
+{
+	/* zero pages: what no target touches costs nothing */
+	CLEANUP(free)
+	uint64_t *words = calloc(BITS16_WORDS + BITS24_WORDS + BITS48_WORDS, sizeof(*words));
+	struct bits want;
+
+	if (!words)
+		return -ENOMEM;
+	want.bits16 = words;
+	want.bits48 = want.bits16 + BITS16_WORDS;
+	want.bits24 = want.bits48 + BITS48_WORDS;
+	for (uint32_t id = 1; id < RULES_MAX; id++)
+		if (rules->slots[id].is_used)
+			bits_mark(&want, &rules->slots[id].target);
+	bits_apply(&rules->tables, &want);
+	rules->stale = 0;
+	return 0;
+}
