@@ -37,6 +37,10 @@ endif
 CPPFLAGS := -I. -MMD -MP
 LDFLAGS += -pthread $(SANFLAGS)
 
+# one short line per step; V=1 shows the commands
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 # ---- modules: one archive each, the edges from tests/lint/layers.txt ------------------------------
 SOURCES := $(wildcard agent/*/*.c)
 MODULES := $(sort $(foreach s,$(SOURCES),$(word 2,$(subst /, ,$(s)))))
@@ -61,40 +65,44 @@ define module_rule
 $(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o)
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach m,$(MODULES),$(eval $(call module_rule,$(m))))
 
 $(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(OUT)/obj/gen/%.o: build/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(OUT)/sluice: $(OUT)/obj/agent/main.o $(foreach m,$(MODULES),$(call archive,$(m)))
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
 
 # ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
 	-I/usr/include/$(shell $(CC) -dumpmachine)
 $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_flow.def
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
-	llvm-strip -g $@.tmp -o $@
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
+	$(Q)llvm-strip -g $@.tmp -o $@
 	@rm -f $@.tmp
 
 # ---- what is embedded: web files (gzip) and the BPF object ---------------------------------------
 build/embed: tools/embed.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) $< -o $@ -lz
+	$(Q)$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) $< -o $@ -lz
 build/gen/assets.c: build/embed $(shell find web -type f 2>/dev/null)
 	@mkdir -p $(@D)
-	build/embed assets web $@
+	$(Q)build/embed assets web $@
 build/gen/bpf_object.c: build/embed $(BPF_OBJECT)
 	@mkdir -p $(@D)
-	build/embed object $(BPF_OBJECT) $@
+	$(Q)build/embed object $(BPF_OBJECT) $@
 
 # ---- unit tests: tests/unit/<module>/test_*.c links the module and what it may use ---------------
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
@@ -103,7 +111,7 @@ unit_module = $(word 3,$(subst /, ,$(1)))
 define unit_rule
 $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(1)): $(OUT)/obj/$(1:.c=.o) $(foreach m,$(call has,$(call unit_module,$(1)) $(call uses,$(call unit_module,$(1)))),$(call archive,$(m)))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(sort $(call libs,$(call unit_module,$(1)) $(call uses,$(call unit_module,$(1))))) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(sort $(call libs,$(call unit_module,$(1)) $(call uses,$(call unit_module,$(1))))) -lcmocka
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 .PHONY: unit
