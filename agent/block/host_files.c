@@ -1,7 +1,9 @@
 /* Resolvers from resolv.conf(5) and SSH peers from the kernel's TCP tables: text, line by line. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -60,8 +62,20 @@ int host_read_resolvers(const char *path, struct safe_list *resolvers)
 
 /* ---- SSH peers ------------------------------------------------------------------------------- */
 
+/* Exactly @digits hexadecimal ones at the start of @text. */
+static bool parse_hex(const char *text, size_t digits, uint32_t *value)
+{
+	char copy[9] = "";
+
+	if (strspn(text, "0123456789ABCDEFabcdef") < digits)
+		return false;
+	memcpy(copy, text, digits);
+	*value = (uint32_t)strtoul(copy, NULL, 16);
+	return true;
+}
+
 /* "0100007F:0016" or 32 digits: each 4-byte word printed as a number of the machine. */
-static bool parse_endpoint(const char *text, struct addr *addr, unsigned int *port)
+static bool parse_endpoint(const char *text, struct addr *addr, uint32_t *port)
 {
 	size_t digits = strspn(text, "0123456789ABCDEFabcdef");
 	uint32_t words[4];
@@ -69,10 +83,10 @@ static bool parse_endpoint(const char *text, struct addr *addr, unsigned int *po
 	if ((digits != 8 && digits != 32) || text[digits] != ':')
 		return false;
 	for (size_t i = 0; i < digits / 8; i++) {
-		if (sscanf(text + 8 * i, "%8x", &words[i]) != 1)
+		if (!parse_hex(text + 8 * i, 8, &words[i]))
 			return false;
 	}
-	if (sscanf(text + digits + 1, "%4x", port) != 1)
+	if (!parse_hex(text + digits + 1, 4, port))
 		return false;
 	if (digits == 8)
 		*addr = addr_from_ipv4(words);
@@ -85,13 +99,14 @@ static bool parse_endpoint(const char *text, struct addr *addr, unsigned int *po
 
 bool host_parse_tcp_line(const char *line, uint16_t *local_port, struct addr *remote)
 {
-	char local_text[48], remote_text[48];
-	unsigned int state, local, remote_port;
+	char local_text[48], remote_text[48], state_text[3];
+	uint32_t state, local, remote_port;
 	struct addr local_addr, addr;
 
-	if (sscanf(line, " %*u: %47s %47s %2x", local_text, remote_text, &state) != 3)
+	if (sscanf(line, " %*u: %47s %47s %2s", local_text, remote_text, state_text) != 3)
 		return false;
-	if (state != TCP_ESTABLISHED_STATE || !parse_endpoint(local_text, &local_addr, &local) ||
+	if (!parse_hex(state_text, 2, &state) || state != TCP_ESTABLISHED_STATE ||
+	    !parse_endpoint(local_text, &local_addr, &local) ||
 	    !parse_endpoint(remote_text, &addr, &remote_port))
 		return false;
 	*local_port = (uint16_t)local;
@@ -154,14 +169,13 @@ void host_find_ssh_ports(struct host *host, const char *sshd_config)
 {
 	CLEANUP(file_close) FILE *file = fopen(sshd_config, "re");
 	char line[LINE_BYTES];
-	unsigned int port;
 
 	add_port(host, 22);
 	while (file && fgets(line, sizeof(line), file)) {
 		char *word = line + strspn(line, " \t");
 
 		/* keywords are case-insensitive: sshd_config(5) */
-		if (strncasecmp(word, "port", 4) == 0 && sscanf(word + 4, " %5u", &port) == 1)
-			add_port(host, port);
+		if (strncasecmp(word, "port", 4) == 0 && isspace((unsigned char)word[4]))
+			add_port(host, strtoul(word + 4, NULL, 10));
 	}
 }
