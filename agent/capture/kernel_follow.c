@@ -3,7 +3,6 @@
  * packet another one sees. Looks at the whole picture each time and changes what differs.
  */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,30 +12,9 @@
 #include "agent/util/cleanup.h"
 #include "agent/util/log.h"
 
-#define STACK_DEPTH_MAX 8 /* vlan on bond on ... : the kernel stops at 8 (MAX_NEST_DEV) */
-
 static bool is_auto(const struct capture_kernel *kernel)
 {
 	return !strcmp(kernel->interfaces, "auto");
-}
-
-/* One entry of the comma separated list is this device's name or a pattern for it. */
-static bool is_named(const char *list, const char *name)
-{
-	while (*list) {
-		size_t len = strcspn(list, ", ");
-		char pattern[64];
-
-		if (len && len < sizeof(pattern)) {
-			memcpy(pattern, list, len);
-			pattern[len] = '\0';
-			if (!fnmatch(pattern, name, 0))
-				return true;
-		}
-		list += len;
-		list += strspn(list, ", ");
-	}
-	return false;
 }
 
 static const struct kernel_device *find_device(const struct kernel_devices *devices,
@@ -47,43 +25,6 @@ static const struct kernel_device *find_device(const struct kernel_devices *devi
 			return &devices->items[i];
 	}
 	return NULL;
-}
-
-static bool is_wanted(const struct capture_kernel *kernel, const struct kernel_device *device)
-{
-	if (is_auto(kernel))
-		return device->has_default_route;
-	return is_named(kernel->interfaces, device->name);
-}
-
-/* @device carries what @upper shows: it is a port of it, or @upper is a VLAN on it, at any depth.
- */
-static bool is_below(const struct kernel_devices *devices, const struct kernel_device *device,
-		     const struct kernel_device *upper, int depth)
-{
-	const struct kernel_device *master = find_device(devices, device->master);
-	const struct kernel_device *lower = find_device(devices, upper->lower);
-
-	if (depth == STACK_DEPTH_MAX)
-		return false;
-	if (master == upper || lower == device)
-		return true;
-	return (master && is_below(devices, master, upper, depth + 1)) ||
-	       (lower && is_below(devices, device, lower, depth + 1));
-}
-
-/* The lower device sees everything its upper one does, and native XDP only exists there. */
-static bool is_seen_below(const struct capture_kernel *kernel, const struct kernel_devices *devices,
-			  const struct kernel_device *upper)
-{
-	for (size_t i = 0; i < devices->count; i++) {
-		const struct kernel_device *device = &devices->items[i];
-
-		if (device != upper && is_wanted(kernel, device) &&
-		    is_below(devices, device, upper, 0))
-			return true;
-	}
-	return false;
 }
 
 /* ---- bringing attachments in line --------------------------------------------------------------
@@ -136,10 +77,12 @@ static void unwatch_gone(struct capture_kernel *kernel, const struct kernel_devi
 
 		if (!kernel->links[i].ifindex)
 			continue;
-		if (device && is_wanted(kernel, device) && !is_seen_below(kernel, devices, device))
+		if (device && device->is_chosen)
 			continue;
 		log_info("interface no longer watched name=%s reason=%s", kernel->rows[i].name,
-			 device ? "not asked for" : "gone");
+			 !device	      ? "gone"
+			 : device->is_covered ? "seen through the device below it"
+					      : "not asked for");
 		kernel_detach_device(kernel, i);
 	}
 }
@@ -153,17 +96,14 @@ int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
 
 	if (err)
 		return err;
+	(void)kernel_choose(&devices, kernel->interfaces); /* none at the moment: waited for */
 	unwatch_gone(kernel, &devices);
 	follow_renames(kernel, &devices);
 	for (size_t i = 0; i < devices.count; i++) {
 		const struct kernel_device *device = &devices.items[i];
 
-		if (!is_wanted(kernel, device))
+		if (!device->is_chosen)
 			continue;
-		if (is_seen_below(kernel, &devices, device)) {
-			log_info("interface seen through its lower device name=%s", device->name);
-			continue;
-		}
 		err = watch(kernel, device, first ? NULL : error);
 		watched += !err;
 		first = first ? first : err;
@@ -212,12 +152,9 @@ static int check_names(const struct capture_kernel *kernel, char *error)
 			       strerror(-err));
 		return err;
 	}
-	for (size_t i = 0; i < devices.count; i++) {
-		if (is_wanted(kernel, &devices.items[i]))
-			return 0;
-	}
-	if (is_auto(kernel))
-		return 0; /* no default route yet: waited for */
+	/* Without a default route "auto" waits for one. */
+	if (kernel_choose(&devices, kernel->interfaces) || is_auto(kernel))
+		return 0;
 	(void)snprintf(error, KERNEL_ERROR_MAX,
 		       "no interface is named \"%.100s\": `ip link` lists them; set [Capture] "
 		       "interfaces or -i",

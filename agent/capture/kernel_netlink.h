@@ -23,6 +23,8 @@ struct kernel_device {
 	bool no_l2; /* no Ethernet header */
 	bool is_loopback;
 	bool has_default_route;
+	bool is_chosen; /* kernel_choose: to be watched */
+	bool is_covered; /* asked for, but a chosen device below it sees its packets */
 	char name[IFACE_NAME_MAX];
 };
 
@@ -40,6 +42,14 @@ static inline void kernel_devices_done_cleanup(struct kernel_devices *devices)
 {
 	kernel_devices_done(devices);
 }
+
+/*
+ * kernel_choose - mark which devices are to be watched. Pure; kernel_choose.c.
+ * @interfaces: "auto" (every default route), or names and globs, comma separated
+ * A bridge, bond or VLAN is never chosen together with a device below it.
+ * Returns the number asked for, covered ones included.
+ */
+size_t kernel_choose(struct kernel_devices *devices, const char *interfaces);
 
 /* kernel_notify_open - a non-blocking socket that tells of links and, with @routes, of routes. */
 int kernel_notify_open(bool routes);

@@ -43,19 +43,52 @@ int kernel_rows_find(const struct capture_kernel *kernel, const char *name)
 	return -ENOENT;
 }
 
+/* An index nobody had, else that of an interface that is gone. */
+static int free_index(const struct capture_kernel *kernel)
+{
+	for (int i = FIRST_INDEX; i < IFACES_MAX; i++) {
+		if (!kernel->rows[i].is_used)
+			return i;
+	}
+	for (int i = FIRST_INDEX; i < IFACES_MAX; i++) {
+		if (!kernel->rows[i].ifindex && !kernel->links[i].ifindex)
+			return i;
+	}
+	return -ENOSPC;
+}
+
+/* The next name starts from 0: its earlier one's flows and packets ended when it went. */
+static int reset_counts(const struct kernel_maps *maps, int index)
+{
+	const struct iface_counters no_counters = { 0 };
+	const struct ledger no_ledger = { 0 };
+
+	for (uint32_t side = 0; side < 2; side++) {
+		uint32_t key = (uint32_t)index * 2 + side;
+
+		if (bpf_map_update_elem(maps->fd[KERNEL_LEDGER], &key, &no_ledger, BPF_ANY))
+			return -errno;
+		for (uint32_t cpu = 0; cpu < maps->cpus; cpu++, key += IFACES_MAX * 2) {
+			if (bpf_map_update_elem(maps->fd[KERNEL_COUNTERS], &key, &no_counters,
+						BPF_ANY))
+				return -errno;
+		}
+	}
+	return 0;
+}
+
 int kernel_rows_add(struct capture_kernel *kernel, const char *name)
 {
 	struct kernel_row row = { .is_used = 1 };
 	int index = kernel_rows_find(kernel, name);
+	int err;
 
 	if (index >= 0)
 		return index;
-	for (index = FIRST_INDEX; index < IFACES_MAX; index++) {
-		if (!kernel->rows[index].is_used)
-			break;
-	}
-	if (index == IFACES_MAX)
-		return -ENOSPC;
+	index = free_index(kernel);
+	err = index < 0 ? index : reset_counts(&kernel->maps, index);
+	if (err)
+		return err;
 	(void)strncpy(row.name, name, sizeof(row.name) - 1);
 	kernel_rows_set(kernel, index, &row);
 	return index;
