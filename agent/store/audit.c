@@ -97,17 +97,16 @@ static int audit_insert(struct db *main, void *arg)
 	return query_run(&query);
 }
 
-int store_audit_add(struct store *store, const char *who, const struct addr *peer,
-		    const char *action, const char *target, const char *detail)
+int store_audit_write(struct store *store, const struct audit_entry *entry)
 {
 	static const struct addr no_peer = { .family = ADDR_NONE };
 	struct audit_row row = {
 		.time_unix_ms = clock_unix_ms(),
-		.who = who,
-		.peer = peer && peer->family ? peer : &no_peer,
-		.action = action,
-		.target = target ? target : "",
-		.detail = detail ? detail : "{}",
+		.who = entry->who,
+		.peer = entry->peer && entry->peer->family ? entry->peer : &no_peer,
+		.action = entry->action,
+		.target = entry->target ? entry->target : "",
+		.detail = entry->detail ? entry->detail : "{}",
 	};
 
 	return writer_order(store->writer, audit_insert, &row);

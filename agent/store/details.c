@@ -60,23 +60,23 @@ void store_incident_details_done(struct incident_details *details)
 	*details = (struct incident_details){ 0 };
 }
 
-static int details_decode(const uint8_t *plain, size_t len, struct incident_details *out)
+static int details_decode(const struct vault_plain *plain, struct incident_details *out)
 {
-	CLEANUP(free) char *reason = NULL;
-	CLEANUP(free) char *evidence = NULL;
-	CLEANUP(free) char *notes = NULL;
-	const uint8_t *at = plain;
-	int error = take_field(&at, plain + len, &reason);
+	const uint8_t *at = plain->data, *end = plain->data + plain->len;
+	char *fields[3] = { NULL, NULL, NULL }; /* reason, evidence, notes */
+	int error = 0;
 
-	if (!error)
-		error = take_field(&at, plain + len, &evidence);
-	if (!error)
-		error = take_field(&at, plain + len, &notes);
-	if (error)
+	for (int i = 0; i < 3 && !error; i++)
+		error = take_field(&at, end, &fields[i]);
+	if (error) {
+		for (int i = 0; i < 3; i++)
+			free(fields[i]);
 		return error;
-	(void)snprintf(out->reason, sizeof(out->reason), "%s", reason ? reason : "");
-	out->evidence_json = TAKE(evidence);
-	out->notes = TAKE(notes);
+	}
+	(void)snprintf(out->reason, sizeof(out->reason), "%s", fields[0] ? fields[0] : "");
+	free(fields[0]);
+	out->evidence_json = fields[1];
+	out->notes = fields[2];
 	return 0;
 }
 
@@ -117,17 +117,13 @@ int details_write(struct db *main, const struct vault *vault, int64_t id,
 static int details_unseal(struct query *query, const struct vault *vault, int64_t id,
 			  struct incident_details *out)
 {
-	CLEANUP(free) uint8_t *plain = NULL;
+	CLEANUP(vault_plain_done) struct vault_plain plain = { 0 };
 	struct vault_place place = details_place(id);
-	size_t sealed_len, len = 0;
+	size_t sealed_len;
 	const uint8_t *sealed = query_blob(query, 0, &sealed_len);
 
-	int error = vault_unseal(vault, &place, sealed, sealed_len, &plain, &len);
-	if (!error && out)
-		error = details_decode(plain, len, out);
-	if (plain)
-		crypto_wipe(plain, len);
-	return error;
+	int error = vault_unseal(vault, &place, sealed, sealed_len, &plain);
+	return error || !out ? error : details_decode(&plain, out);
 }
 
 int details_read(struct db *db, const struct vault *vault, int64_t id, struct incident_details *out)

@@ -224,14 +224,14 @@ struct retain {
 	int64_t now_unix_s;
 	bool may_age;
 	bool folds;
-	char dropped[FLOWS_TABLE_MAX];
+	struct retention_result result;
 };
 
 static int history_retain_inside(struct history *history, void *arg)
 {
 	struct retain *retain = arg;
 	int error = retention_drop_hour(history->db, &history->retention, retain->now_unix_s,
-					retain->may_age, &history->is_full, retain->dropped);
+					retain->may_age, &retain->result);
 
 	if (error || !retain->folds)
 		return error;
@@ -251,8 +251,9 @@ int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
 		return error;
 	if (retain.folds)
 		history->folded_unix_s = now_unix_s;
-	if (retain.dropped[0])
-		log_info("history: hour dropped table=%s", retain.dropped);
+	history->is_full = retain.result.is_full;
+	if (retain.result.dropped[0])
+		log_info("history: hour dropped table=%s", retain.result.dropped);
 	return retention_shrink(history->db, &history->retention);
 }
 

@@ -50,17 +50,30 @@ static int keyring_check_file(int fd, const char *path, char *error)
 	return 0;
 }
 
-static int keyring_parse_line(const char *line, struct keyring_key *key)
+static int keyring_parse_id(const char *text, uint32_t *id)
 {
-	char text[CRYPTO_TOKEN_TEXT_MAX], created[CLOCK_TEXT_MAX + 8], rest;
+	char *end;
 
-	if (sscanf(line, "%" SCNu32 " %43s %32s %c", &key->id, text, created, &rest) != 3)
+	errno = 0;
+	unsigned long long value = strtoull(text, &end, 10);
+	if (errno || text[0] < '1' || text[0] > '9' || *end || value > UINT32_MAX)
 		return -EINVAL;
-	int len = crypto_base64url_decode(text, key->key, sizeof(key->key));
-	crypto_wipe(text, sizeof(text));
-	if (len != CRYPTO_KEY_BYTES || key->id == 0)
+	*id = (uint32_t)value;
+	return 0;
+}
+
+/* Cuts @line into its words. */
+static int keyring_parse_line(char *line, struct keyring_key *key)
+{
+	char *rest = line;
+	const char *id = strsep(&rest, " "), *text = strsep(&rest, " ");
+	int error = keyring_parse_id(id, &key->id);
+
+	if (error || !text || !rest)
 		return -EINVAL;
-	return clock_parse(created, &key->created_unix_ms);
+	if (crypto_base64url_decode(text, key->key, sizeof(key->key)) != CRYPTO_KEY_BYTES)
+		return -EINVAL;
+	return clock_parse(rest, &key->created_unix_ms);
 }
 
 static int keyring_parse(char *text, const char *path, struct keyring *ring, char *error)

@@ -80,9 +80,8 @@ static int main_open(const char *path, bool is_relaxed, struct db **out)
 	return 0;
 }
 
-static int store_fail(char *error, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static int store_fail(char *error, int code, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int store_fail(char *error, int code,
+							    const char *format, ...)
 {
 	va_list args;
 

@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/store/flows.h"
 #include "agent/store/totals.h"
 
 /* facts/server.md and DESIGN 6: totals per second for a day, per minute for 90 days. */
-#define SECONDS_KEPT_S (24 * 3600)
-#define MINUTES_KEPT_S (90 * 24 * 3600)
+#define SECONDS_KEPT_S (24LL * 3600)
+#define MINUTES_KEPT_S (90LL * 24 * 3600)
 /* Left of the budget for the WAL and the hour's growth between two looks; the WAL stays below
  * 8 MiB unless a reader holds it (journal_size_limit, db pragmas). */
 #define BUDGET_RESERVE_MAX (32ULL << 20)
@@ -58,14 +57,14 @@ static uint64_t retention_limit(const struct retention *retention)
 }
 
 int retention_drop_hour(struct db *db, const struct retention *retention, int64_t now_unix_s,
-			bool may_age, bool *is_full, char *oldest)
+			bool may_age, struct retention_result *result)
 {
 	char name[FLOWS_TABLE_MAX], present[FLOWS_TABLE_MAX], limit[FLOWS_TABLE_MAX];
 	char sql[64];
 	uint64_t used, file;
 	int error = retention_bytes(db, &used, &file);
 
-	oldest[0] = '\0';
+	result->dropped[0] = '\0';
 	if (!error)
 		error = retention_oldest(db, name);
 	if (error)
@@ -75,14 +74,14 @@ int retention_drop_hour(struct db *db, const struct retention *retention, int64_
 	bool is_over = retention->max_bytes && used > retention_limit(retention);
 	bool is_old = retention->max_age_s && may_age && strcmp(name, limit) < 0;
 	bool can_drop = name[0] && strcmp(name, present) < 0;
-	*is_full = is_over && !can_drop;
+	result->is_full = is_over && !can_drop;
 	if (!can_drop || (!is_over && !is_old))
 		return 0;
 	/* The name matched the pattern of ours; quoted, as it cannot be bound. */
 	(void)snprintf(sql, sizeof(sql), "DROP TABLE \"%s\"", name);
 	error = db_exec(db, sql);
 	if (!error)
-		memcpy(oldest, name, sizeof(name));
+		memcpy(result->dropped, name, sizeof(name));
 	return error;
 }
 

@@ -9,20 +9,26 @@
 #include <stdint.h>
 
 #include "agent/store/db.h"
+#include "agent/store/flows.h"
 
 struct retention {
 	uint64_t max_bytes; /* 0 = no bound */
 	int64_t max_age_s;  /* 0 = no bound */
 };
 
+struct retention_result {
+	bool is_full;		       /* the hours that must stay are over the budget alone */
+	char dropped[FLOWS_TABLE_MAX]; /* the table dropped, "" for none */
+};
+
 /*
  * retention_drop_hour - drop the oldest hour if it is over age or the rows are over the budget.
- * The hour of @now_unix_s and later ones stay: @is_full is set when they alone are too much.
- * @oldest: out, FLOWS_TABLE_MAX bytes: the table dropped, "" for none
- * Returns 0 or -errno. In the caller's transaction.
+ * The hour of @now_unix_s and later ones stay. In the caller's transaction.
+ * @may_age: the clock can be believed
+ * Returns 0 or -errno.
  */
 int retention_drop_hour(struct db *db, const struct retention *retention, int64_t now_unix_s,
-			bool may_age, bool *is_full, char *oldest);
+			bool may_age, struct retention_result *result);
 
 /* retention_shrink - hand a little free space back to the file system when the file is larger
  * than the budget. */

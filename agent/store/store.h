@@ -62,14 +62,22 @@ uint64_t store_rows_lost(struct store *store);
 /* store_next_flow_id - when opened, the first id not used by any flow ever stored here. */
 uint64_t store_next_flow_id(struct store *store);
 
+struct totals_range {
+	int64_t from_unix_s, to_unix_s; /* from <= to; @to itself is not in it */
+	int64_t step_s;			/* > 0 */
+};
+
 /*
- * store_totals_read - sums per @step_s seconds over [from, to), oldest first, at most @max: every
- * step from @from_unix_s on, also empty ones. After a day seconds are kept as minutes, which are
+ * store_totals_sum - sums per step over the range, oldest first, at most @max: every step from
+ * from_unix_s on, also empty ones. After a day seconds are kept as minutes, which are
  * shared evenly over shorter steps; sums stay exact.
  * Any thread; own connection, deadline 1 s (-ETIMEDOUT). Returns the count or -errno.
  */
-int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_s, int64_t step_s,
-		      struct totals *out, size_t max);
+int store_totals_sum(struct store *store, const struct totals_range *range, struct totals *out,
+		     size_t max);
+/* The same with the range's members one by one. */
+#define store_totals_read(store, from, to, step, out, max) \
+	store_totals_sum(store, &(struct totals_range){ (from), (to), (step) }, out, max)
 
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 
@@ -136,10 +144,20 @@ int store_incident_list(struct store *store, const struct incident_filter *filte
 /* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
 int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
 
-/* store_audit_add - append-only and hash-chained (audit.c). @peer, @target and @detail (one JSON
- * object) may be NULL. */
-int store_audit_add(struct store *store, const char *who, const struct addr *peer,
-		    const char *action, const char *target, const char *detail);
+struct audit_entry {
+	const char *who;	 /* user name, or "unix:USER" */
+	const struct addr *peer; /* may be NULL */
+	const char *action;	 /* "block.add" */
+	const char *target;	 /* may be NULL */
+	const char *detail;	 /* one JSON object; may be NULL */
+};
+
+/* store_audit_write - append-only and hash-chained (audit.c). */
+int store_audit_write(struct store *store, const struct audit_entry *entry);
+/* The same with the entry's members one by one. */
+#define store_audit_add(store, who, peer, action, target, detail) \
+	store_audit_write(store,                                  \
+			  &(struct audit_entry){ (who), (peer), (action), (target), (detail) })
 
 /* -ENOBUFS: the value is longer than @size. */
 int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */

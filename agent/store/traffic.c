@@ -34,21 +34,27 @@ uint64_t store_next_flow_id(struct store *store)
 	return store->first_flow_id;
 }
 
-int store_totals_read(struct store *store, int64_t from_unix_s, int64_t to_unix_s, int64_t step_s,
-		      struct totals *out, size_t max)
+static bool range_is_valid(const struct totals_range *range)
+{
+	return range->from_unix_s >= 0 && range->from_unix_s <= range->to_unix_s &&
+	       range->to_unix_s <= UNIX_S_MAX && range->step_s > 0 && range->step_s <= UNIX_S_MAX;
+}
+
+int store_totals_sum(struct store *store, const struct totals_range *range, struct totals *out,
+		     size_t max)
 {
 	CLEANUP(lease_end) struct lease lease = { 0 };
 
-	if (from_unix_s < 0 || to_unix_s < from_unix_s || to_unix_s > UNIX_S_MAX || step_s <= 0 ||
-	    step_s > UNIX_S_MAX)
+	if (!range_is_valid(range))
 		return -EINVAL;
-	uint64_t steps = (uint64_t)((to_unix_s - from_unix_s + step_s - 1) / step_s);
+	int64_t seconds = range->to_unix_s - range->from_unix_s;
+	uint64_t steps = (uint64_t)((seconds + range->step_s - 1) / range->step_s);
 	size_t count = steps < max ? (size_t)steps : max;
 	if (!count)
 		return 0;
 	int error = lease_begin(&lease, store->flows_readers);
 	if (!error)
-		error = totals_sum(lease.db, from_unix_s, step_s, out, count);
+		error = totals_sum(lease.db, range->from_unix_s, range->step_s, out, count);
 	if (error == -EBADMSG && lease.db)
 		pool_report_corrupt(store->flows_readers, db_generation(lease.db));
 	return error ? error : (int)count;

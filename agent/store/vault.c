@@ -122,8 +122,16 @@ int vault_seal(const struct vault *vault, const struct vault_place *place, const
 			   out + VAULT_HEADER_BYTES);
 }
 
+void vault_plain_done(struct vault_plain *plain)
+{
+	if (plain->data)
+		crypto_wipe(plain->data, plain->len);
+	free(plain->data);
+	*plain = (struct vault_plain){ 0 };
+}
+
 int vault_unseal(const struct vault *vault, const struct vault_place *place, const uint8_t *sealed,
-		 size_t sealed_len, uint8_t **plain, size_t *len)
+		 size_t sealed_len, struct vault_plain *plain)
 {
 	uint32_t key_id = 0;
 	char aad[VAULT_AAD_MAX];
@@ -138,16 +146,15 @@ int vault_unseal(const struct vault *vault, const struct vault_place *place, con
 	int aad_len = vault_aad(place, key_id, aad);
 	if (aad_len < 0)
 		return aad_len;
-	size_t plain_len = sealed_len - VAULT_OVERHEAD;
-	CLEANUP(free) uint8_t *memory = malloc(plain_len + 1);
+	size_t len = sealed_len - VAULT_OVERHEAD;
+	CLEANUP(free) uint8_t *memory = malloc(len + 1); /* never of 0 bytes */
 	if (!memory)
 		return -ENOMEM;
 	int error = crypto_open(key, aad, (size_t)aad_len, sealed + VAULT_HEADER_BYTES,
 				sealed_len - VAULT_HEADER_BYTES, memory);
 	if (error)
 		return error;
-	memory[plain_len] = '\0';
-	*plain = TAKE(memory);
-	*len = plain_len;
+	plain->data = TAKE(memory);
+	plain->len = len;
 	return 0;
 }

@@ -41,11 +41,25 @@ size_t vault_sealed_len(size_t len);
 /* vault_seal - @out: vault_sealed_len(@len) bytes. Returns 0 or an error of crypto_seal. */
 int vault_seal(const struct vault *vault, const struct vault_place *place, const void *plain,
 	       size_t len, uint8_t *out);
+
+/* Unsealed bytes; {0} is none. */
+struct vault_plain {
+	uint8_t *data;
+	size_t len;
+};
+
+/* vault_plain_done - wiped, then freed. */
+void vault_plain_done(struct vault_plain *plain);
+static inline void vault_plain_done_cleanup(struct vault_plain *plain)
+{
+	vault_plain_done(plain);
+}
+
 /*
- * vault_unseal - the plain bytes, followed by a NUL; the caller wipes and frees them.
- * Returns 0, -ENOKEY, -ENOMEM, or -EBADMSG: changed, moved, or sealed with another key.
+ * vault_unseal - Returns 0, -ENOKEY, -ENOMEM, or -EBADMSG: changed, moved, or sealed with another
+ * key.
  */
 int vault_unseal(const struct vault *vault, const struct vault_place *place, const uint8_t *sealed,
-		 size_t sealed_len, uint8_t **plain, size_t *len);
+		 size_t sealed_len, struct vault_plain *plain);
 
 #endif

@@ -275,19 +275,18 @@ static void hours_are_dropped_by_age_oldest_first(void **state)
 	struct db *db = writable(f);
 	struct retention keep = { .max_age_s = 2 * 3600 };
 	int64_t now_s = 1768474800; /* 2026-01-15T11:00:00Z */
-	char dropped[FLOWS_TABLE_MAX];
-	bool is_full;
+	struct retention_result result;
 
 	add_hours(db, now_s, 5, 1); /* 11, 10, 09, 08, 07 */
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, false, &is_full, dropped), 0);
-	assert_string_equal(dropped, ""); /* the clock is not to be believed */
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
-	assert_string_equal(dropped, "flows_2026011507");
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
-	assert_string_equal(dropped, "flows_2026011508");
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
-	assert_string_equal(dropped, "");
-	assert_false(is_full);
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, false, &result), 0);
+	assert_string_equal(result.dropped, ""); /* the clock is not to be believed */
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
+	assert_string_equal(result.dropped, "flows_2026011507");
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
+	assert_string_equal(result.dropped, "flows_2026011508");
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
+	assert_string_equal(result.dropped, "");
+	assert_false(result.is_full);
 	assert_int_equal(raw_int(f, "flows.db", HOURS), 3);
 	db_close(db);
 }
@@ -298,20 +297,19 @@ static void hours_are_dropped_by_bytes_but_never_the_present_one(void **state)
 	struct db *db = writable(f);
 	struct retention keep = { .max_bytes = 400 * 1024 };
 	int64_t now_s = 1768474800;
-	char dropped[FLOWS_TABLE_MAX];
-	bool is_full;
+	struct retention_result result;
 
 	add_hours(db, now_s, 4, 4000); /* about 220 KB each */
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
-		assert_false(is_full);
+		assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
+		assert_false(result.is_full);
 	}
 	assert_int_equal(raw_int(f, "flows.db", HOURS), 1);
 	/* the present hour alone over the budget: rows must stop instead */
 	add_hours(db, now_s, 1, 8000);
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
-	assert_string_equal(dropped, "");
-	assert_true(is_full);
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
+	assert_string_equal(result.dropped, "");
+	assert_true(result.is_full);
 	db_close(db);
 }
 
@@ -321,12 +319,11 @@ static void dropped_space_is_used_again_and_given_back(void **state)
 	struct db *db = writable(f);
 	struct retention keep = { .max_bytes = 1 }, none = { 0 };
 	int64_t now_s = 1768474800;
-	char dropped[FLOWS_TABLE_MAX];
-	bool is_full;
+	struct retention_result result;
 
 	add_hours(db, now_s, 2, 20000);
 	int64_t pages = raw_int(f, "flows.db", "PRAGMA page_count");
-	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &is_full, dropped), 0);
+	assert_int_equal(retention_drop_hour(db, &keep, now_s, true, &result), 0);
 	assert_int_equal(retention_shrink(db, &none), 0); /* no budget: nothing to give back */
 	assert_int_equal(raw_int(f, "flows.db", "PRAGMA page_count"), pages);
 	assert_int_equal(retention_shrink(db, &keep), 0);
