@@ -53,6 +53,7 @@ LIBS_config := -linih
 LIBS_capture := -lbpf -lelf -lz
 LIBS_store := -lsqlite3
 LIBS_front := -lmicrohttpd
+LIBS_demo := -lm
 libs = $(foreach m,$(1),$(LIBS_$(m)))
 
 OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))

@@ -48,7 +48,10 @@ int role_core(struct app *app, int control, int front_link)
 	const struct rights_path paths[] = {
 		{ app->state_dir, true },
 		{ app->key_file, true },
-		{ "/etc/resolv.conf", false },
+		{ "/etc/resolv.conf", false }, /* and where it is a link to */
+		{ "/run/systemd/resolve", false },
+		{ "/run/NetworkManager", false },
+		{ "/run/resolvconf", false },
 		{ "/proc", false }, /* SSH peers; other roles are not dumpable */
 		{ credentials ? credentials : app->state_dir, !credentials },
 	};

@@ -15,9 +15,9 @@ struct capture;
 
 struct demo_options {
 	uint64_t seed;
-	double speed;		  /* of scenario time against the clock, > 0 */
+	double speed; /* of scenario time against the clock, > 0 */
 	unsigned int flow_slots;
-	const char *truth_path;	  /* truth.ndjson, appended; NULL = none */
+	const char *truth_path; /* truth.ndjson, appended; NULL = none */
 };
 
 /*

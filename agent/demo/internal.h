@@ -1,0 +1,138 @@
+/*
+ * The parts of the simulator. Only agent/demo includes it.
+ *   demo.c     the capture source: time, and the datapath below it
+ *   scenario.c who starts what and when: habits of hosts, attacks, the day's rhythm
+ *   talk.c     one conversation, packet by packet
+ *   frame.c    Ethernet frames with right lengths and checksums
+ *   payload.c  DNS, TLS, HTTP and SSH bytes with the names of the scenario
+ *   rhythm.c   the shape of a day, and the history before the start
+ *   truth.c    ground truth, one JSON line per attack
+ */
+#ifndef SLUICE_DEMO_INTERNAL_H
+#define SLUICE_DEMO_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/demo/demo.h"
+#include "include/flow.h"
+
+/* ---- random numbers: one stream per habit, so that order of events never changes a draw ---------
+ */
+
+struct random {
+	uint64_t state;
+};
+
+/* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
+uint64_t random_next(struct random *random);
+/* random_below - 0 .. @bound - 1; @bound > 0. */
+uint32_t random_below(struct random *random, uint32_t bound);
+/* random_gap_ns - exponential with the mean, so that arrivals are a Poisson process; at most 8x. */
+uint64_t random_gap_ns(struct random *random, uint64_t mean_ns);
+double random_unit(struct random *random); /* [0, 1) */
+
+/* ---- frame.c
+ * ------------------------------------------------------------------------------------- */
+
+#define FRAME_MAX   1514 /* Ethernet II with an MTU of 1500 */
+#define PAYLOAD_MAX 1400
+
+struct segment {
+	struct five_tuple tuple;
+	uint8_t tcp_flags;
+	uint32_t seq, ack;
+	uint8_t icmp_type;
+	const uint8_t *payload; /* NULL: @payload_len zero bytes */
+	size_t payload_len;
+};
+
+/* frame_build - Returns the frame's length in @out (FRAME_MAX bytes), 0 when it does not fit. */
+size_t frame_build(const struct segment *segment, uint8_t *out);
+
+/* ---- payload.c
+ * ----------------------------------------------------------------------------------- */
+
+/* Each returns the length written into @out (PAYLOAD_MAX bytes). */
+size_t payload_dns_query(uint16_t id, const char *name, uint8_t *out);
+size_t payload_dns_answer(uint16_t id, const char *name, const struct addr *addr, uint8_t *out);
+size_t payload_client_hello(struct random *random, const char *name, uint8_t *out);
+size_t payload_http_request(const char *name, uint8_t *out);
+size_t payload_ssh_banner(uint8_t *out);
+
+/* ---- rhythm.c
+ * ------------------------------------------------------------------------------------- */
+
+/* rhythm_factor - traffic of this second against the daily mean, about 0.3 .. 1.8. */
+double rhythm_factor(int64_t unix_s);
+
+/* ---- talk.c
+ * --------------------------------------------------------------------------------------- */
+
+enum talk_kind {
+	TALK_WEB,  /* TLS request and answer over TCP 443 */
+	TALK_HTTP, /* plain request over TCP 80 */
+	TALK_DNS,  /* one question over UDP 53 */
+	TALK_SSH,  /* an interactive session, small packets */
+	TALK_NTP,
+	TALK_PING,
+	TALK_BULK,  /* a backup: one direction, large */
+	TALK_PROBE, /* one SYN of a scan */
+	TALK_UDP_PROBE,
+};
+
+struct talk {
+	uint64_t due_ns; /* scenario time of its next packet; heap key */
+	uint64_t order;	 /* tie break: start order */
+	enum talk_kind kind;
+	bool is_inbound;	 /* the initiator is outside this host */
+	bool answers;		 /* the port probed is open, or the server is up */
+	struct five_tuple tuple; /* as the initiator sends */
+	const char *name;
+	struct random random;
+	uint32_t step;
+	uint32_t seq_out, seq_in;
+	uint32_t left_in, left_out; /* data packets still to come each way */
+	uint32_t gap_us;	    /* mean between data packets */
+};
+
+/* One packet leaves: fed by the scenario to the datapath; false = it was dropped there. */
+typedef bool (*talk_send_fn)(void *arg, const struct segment *segment, bool is_egress,
+			     uint64_t at_ns);
+
+/* talk_step - send the next packet and set due_ns. Returns false when the conversation is over. */
+bool talk_step(struct talk *talk, talk_send_fn send, void *arg);
+
+/* ---- scenario.c
+ * ----------------------------------------------------------------------------------- */
+
+struct scenario;
+struct truth;
+
+int scenario_new(uint64_t seed, uint64_t start_ns, int64_t start_unix_s, struct truth *truth,
+		 struct scenario **out);
+void scenario_free(struct scenario *scenario);
+/*
+ * scenario_advance - everything due up to @until_ns, in order of time, at most @max packets.
+ * Returns true when nothing due is left.
+ */
+bool scenario_advance(struct scenario *scenario, uint64_t until_ns, unsigned int max,
+		      talk_send_fn send, void *arg);
+
+/* ---- truth.c
+ * -------------------------------------------------------------------------------------- */
+
+/* truth_open - append to @path; NULL path: nothing is written. */
+int truth_open(const char *path, struct truth **out);
+void truth_close(struct truth *truth);
+
+struct truth_attack {
+	int64_t start_unix_ms, end_unix_ms;
+	const char *detector;
+	struct addr src, dst;
+};
+
+void truth_write(struct truth *truth, const struct truth_attack *attack);
+
+#endif
