@@ -215,7 +215,6 @@ static int load_certificate(struct app *app)
 	char cert_path[PATH_MAX + 16], key_path[PATH_MAX + 16], host[128],
 		machine[128] = "localhost";
 	const char *names[] = { "localhost", "127.0.0.1", "::1", machine, host };
-	bool is_new;
 	int error;
 
 	host_of(config_text(app->config, CONFIG_WEB_LISTEN), host, sizeof(host));
@@ -226,7 +225,7 @@ static int load_certificate(struct app *app)
 		(void)snprintf(cert_path, sizeof(cert_path), "%s/web.crt", app->state_dir);
 		(void)snprintf(key_path, sizeof(key_path), "%s/web.key", app->state_dir);
 		error = tls_identity_obtain(cert_path, key_path, names, *host ? 5 : 4,
-					    &app->identity, &is_new);
+					    &app->identity);
 	}
 	if (!error)
 		return 0;

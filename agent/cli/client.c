@@ -99,7 +99,8 @@ static int send_request(int fd, const char *method, const char *path, struct jso
 	message_encode_request(&out, &request);
 	if (out.error)
 		return out.error;
-	return frame_send(fd, FRAME_REQUEST, 1, out.data, out.len, ANSWER_LIMIT_S * 1000);
+	return frame_send(fd, &(struct frame){ FRAME_REQUEST, 1, out.data, out.len },
+			  ANSWER_LIMIT_S * 1000);
 }
 
 /* The one frame that answers; it stays in @reader while @response is used. */

@@ -65,7 +65,7 @@ static char *trim(const char *value)
 int config_set(struct config *config, enum config_key key, const char *value, char *reason)
 {
 	CLEANUP(free) char *text = trim(value);
-	int64_t number;
+	int64_t number = 0;
 
 	if (!text) {
 		(void)snprintf(reason, CONFIG_REASON_MAX, "no memory");
@@ -111,9 +111,9 @@ static struct config_problem *place_for_problem(struct config *config, bool is_e
 {
 	if (config->problem_count < CONFIG_PROBLEMS_MAX)
 		return &config->problems[config->problem_count++];
-	for (size_t i = CONFIG_PROBLEMS_MAX; is_error && i-- > 0;) {
-		if (!config->problems[i].is_error)
-			return &config->problems[i];
+	for (size_t i = CONFIG_PROBLEMS_MAX; i > 0; i--) {
+		if (is_error && !config->problems[i - 1].is_error)
+			return &config->problems[i - 1];
 	}
 	return NULL;
 }

@@ -118,8 +118,8 @@ int vault_seal(const struct vault *vault, const struct vault_place *place, const
 	out[0] = VAULT_VERSION;
 	for (int i = 0; i < 4; i++)
 		out[1 + i] = (uint8_t)(key_id >> (8 * i));
-	return crypto_seal(vault_find_key(vault, key_id), aad, (size_t)aad_len, plain, len,
-			   out + VAULT_HEADER_BYTES);
+	struct crypto_binding binding = { vault_find_key(vault, key_id), aad, (size_t)aad_len };
+	return crypto_seal(&binding, plain, len, out + VAULT_HEADER_BYTES);
 }
 
 void vault_plain_done(struct vault_plain *plain)
@@ -150,7 +150,8 @@ int vault_unseal(const struct vault *vault, const struct vault_place *place, con
 	CLEANUP(free) uint8_t *memory = malloc(len + 1); /* never of 0 bytes */
 	if (!memory)
 		return -ENOMEM;
-	int error = crypto_open(key, aad, (size_t)aad_len, sealed + VAULT_HEADER_BYTES,
+	struct crypto_binding binding = { key, aad, (size_t)aad_len };
+	int error = crypto_open(&binding, sealed + VAULT_HEADER_BYTES,
 				sealed_len - VAULT_HEADER_BYTES, memory);
 	if (error)
 		return error;

@@ -11,17 +11,17 @@
 #define CLEANUP(fn) __attribute__((cleanup(fn##_cleanup)))
 
 /* The value of @p, which is NULL afterwards: ownership moves to whoever takes the result. */
-#define TAKE(p)                         \
-	({                              \
+#define TAKE(p)                             \
+	({                                  \
 		__typeof__(p) taken_ = (p); \
-		(p) = NULL;             \
-		taken_;                 \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
-#define DEFINE_CLEANUP(fn, type)                      \
-	static inline void fn##_cleanup(type **p)     \
-	{                                             \
-		fn(*p);                               \
+#define DEFINE_CLEANUP(fn, type)                  \
+	static inline void fn##_cleanup(type **p) \
+	{                                         \
+		fn(*p);                           \
 	}
 
 static inline void free_cleanup(void *p)
@@ -38,11 +38,11 @@ static inline void close_cleanup(const int *fd)
 }
 
 /* As TAKE for a descriptor guarded by CLEANUP(close): it becomes -1. */
-#define TAKE_FD(fd)              \
-	({                       \
-		int fd_ = (fd);  \
-		(fd) = -1;       \
-		fd_;             \
+#define TAKE_FD(fd)             \
+	({                      \
+		int fd_ = (fd); \
+		(fd) = -1;      \
+		fd_;            \
 	})
 
 #endif

@@ -68,25 +68,25 @@ int crypto_password_verify(const char *password, const char *hash)
 	return crypto_pwhash_argon2id_str_verify(hash, password, strlen(password)) ? -EACCES : 0;
 }
 
-int crypto_seal(const uint8_t key[static CRYPTO_KEY_BYTES], const void *aad, size_t aad_len,
-		const void *plain, size_t len, uint8_t *out)
+int crypto_seal(const struct crypto_binding *binding, const void *plain, size_t len, uint8_t *out)
 {
 	/* 24 random bytes never repeat in practice (draft-irtf-cfrg-xchacha-03 2.1). */
 	randombytes_buf(out, CRYPTO_NONCE_BYTES);
 	if (crypto_aead_xchacha20poly1305_ietf_encrypt(out + CRYPTO_NONCE_BYTES, NULL, plain, len,
-						       aad, aad_len, NULL, out, key))
+						       binding->aad, binding->aad_len, NULL, out,
+						       binding->key))
 		return -EIO;
 	return 0;
 }
 
-int crypto_open(const uint8_t key[static CRYPTO_KEY_BYTES], const void *aad, size_t aad_len,
-		const uint8_t *sealed, size_t len, uint8_t *out)
+int crypto_open(const struct crypto_binding *binding, const uint8_t *sealed, size_t len,
+		uint8_t *out)
 {
 	if (len < CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES)
 		return -EBADMSG;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed + CRYPTO_NONCE_BYTES,
-						       len - CRYPTO_NONCE_BYTES, aad, aad_len,
-						       sealed, key))
+						       len - CRYPTO_NONCE_BYTES, binding->aad,
+						       binding->aad_len, sealed, binding->key))
 		return -EBADMSG;
 	return 0;
 }

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CRYPTO_KEY_BYTES   32
-#define CRYPTO_NONCE_BYTES 24 /* XChaCha20-Poly1305 */
-#define CRYPTO_TAG_BYTES   16
-#define CRYPTO_HASH_BYTES  32
+#define CRYPTO_KEY_BYTES	 32
+#define CRYPTO_NONCE_BYTES	 24 /* XChaCha20-Poly1305 */
+#define CRYPTO_TAG_BYTES	 16
+#define CRYPTO_HASH_BYTES	 32
 #define CRYPTO_PASSWORD_HASH_MAX 129
 /* 32 bytes as base64url without padding, and the end. */
 #define CRYPTO_TOKEN_TEXT_MAX 44
@@ -33,15 +33,22 @@ int crypto_password_hash(const char *password, char out[static CRYPTO_PASSWORD_H
 /* Returns 0 when it matches, -EACCES when not, -EINVAL for a malformed hash. */
 int crypto_password_verify(const char *password, const char *hash);
 
+/* What a record is sealed with: the key, and the place it is bound to (not secret, not stored). */
+struct crypto_binding {
+	const uint8_t *key; /* CRYPTO_KEY_BYTES */
+	const void *aad;
+	size_t aad_len;
+};
+
 /*
  * crypto_seal - XChaCha20-Poly1305-IETF with a fresh random nonce.
  * @out: CRYPTO_NONCE_BYTES + len + CRYPTO_TAG_BYTES bytes: nonce, ciphertext, tag.
  */
-int crypto_seal(const uint8_t key[static CRYPTO_KEY_BYTES], const void *aad, size_t aad_len,
-		const void *plain, size_t len, uint8_t *out);
-/* crypto_open - @out: len - nonce - tag bytes. Returns 0 or -EBADMSG (wrong key, or changed). */
-int crypto_open(const uint8_t key[static CRYPTO_KEY_BYTES], const void *aad, size_t aad_len,
-		const uint8_t *sealed, size_t len, uint8_t *out);
+int crypto_seal(const struct crypto_binding *binding, const void *plain, size_t len, uint8_t *out);
+/* crypto_open - @out: len - nonce - tag bytes. Returns 0 or -EBADMSG (wrong key or place, or
+ * changed). */
+int crypto_open(const struct crypto_binding *binding, const uint8_t *sealed, size_t len,
+		uint8_t *out);
 
 /* base64url without padding; @text holds (len * 4 + 2) / 3 + 1 bytes. */
 void crypto_base64url(const void *data, size_t len, char *text);

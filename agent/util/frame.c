@@ -22,9 +22,9 @@
 
 _Static_assert(sizeof(struct frame_header) == 16, "the header has no holes");
 
-static struct frame_header make_header(enum frame_type type, uint64_t id, size_t len)
+static struct frame_header make_header(uint16_t type, uint64_t id, size_t len)
 {
-	return (struct frame_header){ .length = (uint32_t)len, .type = (uint16_t)type, .id = id };
+	return (struct frame_header){ .length = (uint32_t)len, .type = type, .id = id };
 }
 
 /* Waits until @fd takes bytes. Returns 0, -ETIMEDOUT past @deadline_ns, or the error. */
@@ -54,18 +54,18 @@ static void advance(struct msghdr *message, size_t len)
 	}
 }
 
-int frame_send(int fd, enum frame_type type, uint64_t id, const void *body, size_t len,
-	       int timeout_ms)
+int frame_send(int fd, const struct frame *frame, int timeout_ms)
 {
 	uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
-	struct frame_header header = make_header(type, id, len);
+	struct frame_header header = make_header(frame->type, frame->id, frame->len);
 	struct iovec parts[2] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
-		{ .iov_base = (void *)(uintptr_t)body, .iov_len = len }, /* only read by sendmsg */
+		{ .iov_base = (void *)(uintptr_t)frame->body, /* sendmsg only reads it */
+		  .iov_len = frame->len },
 	};
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1 };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = frame->len > 0 ? 2 : 1 };
 
-	if (len > FRAME_BODY_MAX)
+	if (frame->len > FRAME_BODY_MAX)
 		return -EMSGSIZE;
 	while (message.msg_iovlen > 0) {
 		ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -89,7 +89,7 @@ int frame_send(int fd, enum frame_type type, uint64_t id, const void *body, size
 int frame_append(struct buffer *out, enum frame_type type, uint64_t id, const void *body,
 		 size_t len)
 {
-	struct frame_header header = make_header(type, id, len);
+	struct frame_header header = make_header((uint16_t)type, id, len);
 	size_t before = out->len;
 
 	if (len > FRAME_BODY_MAX)

@@ -34,7 +34,7 @@ struct frame_header {
 struct frame {
 	uint16_t type;
 	uint64_t id;
-	const uint8_t *body; /* borrowed from the reader until its next fill */
+	const void *body; /* when read: borrowed from the reader until its next fill */
 	size_t len;
 };
 
@@ -42,8 +42,7 @@ struct frame {
  * frame_send - whole frame, waiting up to @timeout_ms when the socket is full.
  * Returns 0, -EMSGSIZE, -ETIMEDOUT (the stream is then unusable), or the socket's error.
  */
-int frame_send(int fd, enum frame_type type, uint64_t id, const void *body, size_t len,
-	       int timeout_ms);
+int frame_send(int fd, const struct frame *frame, int timeout_ms);
 /* frame_append - the frame at the end of @out, for writers that do not wait. */
 int frame_append(struct buffer *out, enum frame_type type, uint64_t id, const void *body,
 		 size_t len);

@@ -24,7 +24,7 @@ int log_level_parse(const char *text, enum log_level *level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One call site's limiter: at most 5 lines per 10 s, then one line saying how many were left out. */
+/* One call site's limiter: 5 lines per 10 s, then one line saying how many were left out. */
 struct log_limit {
 	int64_t window_start_ns;
 	unsigned int in_window;

@@ -158,14 +158,14 @@ int tls_identity_load(const char *cert_path, const char *key_path, struct tls_id
 	return 0;
 }
 
-/* Letters, digits, '-', '.' (RFC 1123 2.1); what does not come from DNS is not wanted in one. */
+/* Letters, digits, '-', '.' (RFC 1123 2.1), and '_', which hosts do have in their names. */
 static bool is_host_name(const char *name)
 {
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._";
 	size_t len = strlen(name);
 
-	return len > 0 && len <= NAME_MAX_LEN &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
-		       len;
+	return len > 0 && len <= NAME_MAX_LEN && strspn(name, allowed) == len;
 }
 
 static int add_name(gnutls_x509_crt_t cert, const char *name)
@@ -179,8 +179,8 @@ static int add_name(gnutls_x509_crt_t cert, const char *name)
 			cert, GNUTLS_SAN_IPADDRESS, addr.bytes + (is_ipv4 ? 12 : 0),
 			is_ipv4 ? 4 : 16, GNUTLS_FSAN_APPEND));
 	}
-	if (!is_host_name(name))
-		return -EINVAL;
+	if (!is_host_name(name)) /* a kernel without a name says "(none)" */
+		return 0;
 	return to_errno(gnutls_x509_crt_set_subject_alt_name(
 		cert, GNUTLS_SAN_DNSNAME, name, (unsigned int)strlen(name), GNUTLS_FSAN_APPEND));
 }
@@ -285,11 +285,10 @@ static bool is_to_be_renewed(struct tls_identity *identity)
 }
 
 int tls_identity_obtain(const char *cert_path, const char *key_path, const char *const *names,
-			size_t name_count, struct tls_identity *identity, bool *is_new)
+			size_t name_count, struct tls_identity *identity)
 {
 	int err = tls_identity_load(cert_path, key_path, identity);
 
-	*is_new = false;
 	if (!err && !is_to_be_renewed(identity))
 		return 0;
 	if (err && (err != -ENOENT || access(cert_path, F_OK) == 0))
@@ -297,6 +296,7 @@ int tls_identity_obtain(const char *cert_path, const char *key_path, const char 
 	if (!err)
 		tls_identity_done(identity);
 	err = tls_identity_make(cert_path, key_path, names, name_count, identity);
-	*is_new = !err;
+	if (!err)
+		identity->is_new = true;
 	return err;
 }

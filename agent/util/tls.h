@@ -16,6 +16,7 @@ struct tls_identity {
 	char *key_pem;			       /* NUL-terminated; wiped by tls_identity_done */
 	char fingerprint[TLS_FINGERPRINT_MAX]; /* SHA-256 of the certificate, "AB:CD:..." */
 	int64_t expires_unix_ms;
+	bool is_new; /* tls_identity_obtain made it just now */
 };
 
 /*
@@ -27,23 +28,23 @@ int tls_identity_load(const char *cert_path, const char *key_path, struct tls_id
 
 /*
  * tls_identity_make - a new P-256 key and a self-signed certificate for it: CN=sluice, each of
- * @names (addresses and host names as text) as subject alternative name, valid for 825 days from
- * an hour ago. The files are written 0600, the key first.
+ * @names (addresses and host names as text; what is neither is left out) as subject alternative
+ * name, valid for 825 days from an hour ago. The files are written 0600, the key first.
  *
  * 825 days because some browsers refuse a longer-lived server certificate even after the user
  * trusted it (Apple, "Requirements for trusted certificates in iOS 13 and macOS 10.15").
- * Returns 0, -EINVAL for a name that is neither, -EIO when GnuTLS fails, or the error of writing.
+ * Returns 0, -EIO when GnuTLS fails, -ENOMEM, or the error of writing.
  */
 int tls_identity_make(const char *cert_path, const char *key_path, const char *const *names,
 		      size_t name_count, struct tls_identity *identity);
 
 /*
  * tls_identity_obtain - what the two files hold; made anew when neither is there, or when the
- * certificate is our own self-signed one and ends within 30 days (@is_new says so).
+ * certificate is our own self-signed one and ends within 30 days (identity->is_new then).
  * Returns as the two above.
  */
 int tls_identity_obtain(const char *cert_path, const char *key_path, const char *const *names,
-			size_t name_count, struct tls_identity *identity, bool *is_new);
+			size_t name_count, struct tls_identity *identity);
 
 void tls_identity_done(struct tls_identity *identity);
 

@@ -55,6 +55,7 @@ static void digest_is_blake2b_256(void **state)
 static void open_agrees_with_the_published_vector(void **state)
 {
 	uint8_t key[CRYPTO_KEY_BYTES], aad[12], sealed[200], plain[200];
+	struct crypto_binding binding = { key, aad, sizeof(aad) };
 	size_t sealed_len = strlen(SUNSCREEN_SEALED) / 2;
 
 	(void)state;
@@ -63,39 +64,40 @@ static void open_agrees_with_the_published_vector(void **state)
 	from_hex("50515253c0c1c2c3c4c5c6c7", aad);
 	from_hex(SUNSCREEN_SEALED, sealed);
 	assert_int_equal(sealed_len, strlen(SUNSCREEN) + CRYPTO_NONCE_BYTES + CRYPTO_TAG_BYTES);
-	assert_int_equal(crypto_open(key, aad, sizeof(aad), sealed, sealed_len, plain), 0);
+	assert_int_equal(crypto_open(&binding, sealed, sealed_len, plain), 0);
 	assert_memory_equal(plain, SUNSCREEN, strlen(SUNSCREEN));
 }
 
 static void sealed_opens_only_unchanged_and_with_the_same_key_and_row(void **state)
 {
 	uint8_t key[CRYPTO_KEY_BYTES], sealed[CRYPTO_NONCE_BYTES + 6 + CRYPTO_TAG_BYTES], plain[6];
+	struct crypto_binding row1 = { key, "row 1", 5 }, row2 = { key, "row 2", 5 };
 
 	(void)state;
 	crypto_random(key, sizeof(key));
-	assert_int_equal(crypto_seal(key, "row 1", 5, "secret", 6, sealed), 0);
-	assert_int_equal(crypto_open(key, "row 1", 5, sealed, sizeof(sealed), plain), 0);
+	assert_int_equal(crypto_seal(&row1, "secret", 6, sealed), 0);
+	assert_int_equal(crypto_open(&row1, sealed, sizeof(sealed), plain), 0);
 	assert_memory_equal(plain, "secret", 6);
-	assert_int_equal(crypto_open(key, "row 2", 5, sealed, sizeof(sealed), plain), -EBADMSG);
+	assert_int_equal(crypto_open(&row2, sealed, sizeof(sealed), plain), -EBADMSG);
 	for (size_t i = 0; i < sizeof(sealed); i++) {
 		sealed[i] ^= 1;
-		assert_int_equal(crypto_open(key, "row 1", 5, sealed, sizeof(sealed), plain),
-				 -EBADMSG);
+		assert_int_equal(crypto_open(&row1, sealed, sizeof(sealed), plain), -EBADMSG);
 		sealed[i] ^= 1;
 	}
 	key[0] ^= 1;
-	assert_int_equal(crypto_open(key, "row 1", 5, sealed, sizeof(sealed), plain), -EBADMSG);
-	assert_int_equal(crypto_open(key, "row 1", 5, sealed, 39, plain), -EBADMSG);
+	assert_int_equal(crypto_open(&row1, sealed, sizeof(sealed), plain), -EBADMSG);
+	assert_int_equal(crypto_open(&row1, sealed, 39, plain), -EBADMSG);
 }
 
 static void same_text_seals_differently_each_time(void **state)
 {
 	uint8_t key[CRYPTO_KEY_BYTES] = { 0 };
+	struct crypto_binding binding = { key, NULL, 0 };
 	uint8_t a[CRYPTO_NONCE_BYTES + 1 + CRYPTO_TAG_BYTES], b[sizeof(a)];
 
 	(void)state;
-	assert_int_equal(crypto_seal(key, NULL, 0, "x", 1, a), 0);
-	assert_int_equal(crypto_seal(key, NULL, 0, "x", 1, b), 0);
+	assert_int_equal(crypto_seal(&binding, "x", 1, a), 0);
+	assert_int_equal(crypto_seal(&binding, "x", 1, b), 0);
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 

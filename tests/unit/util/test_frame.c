@@ -55,8 +55,10 @@ static void sent_frame_arrives_whole(void **state)
 	struct ends *ends = *state;
 	struct frame frame;
 
-	assert_int_equal(frame_send(ends->a, FRAME_REQUEST, 0x1122334455667788, "hello", 5, 100),
-			 0);
+	assert_int_equal(
+		frame_send(ends->a,
+			   &(struct frame){ FRAME_REQUEST, 0x1122334455667788, "hello", 5 }, 100),
+		0);
 	fill(ends);
 	assert_int_equal(frame_reader_next(&ends->reader, &frame), 1);
 	assert_int_equal(frame.type, FRAME_REQUEST);
@@ -87,7 +89,8 @@ static void empty_body_is_a_frame(void **state)
 	struct ends *ends = *state;
 	struct frame frame;
 
-	assert_int_equal(frame_send(ends->a, FRAME_SUPERVISE, 1, NULL, 0, 100), 0);
+	assert_int_equal(frame_send(ends->a, &(struct frame){ FRAME_SUPERVISE, 1, NULL, 0 }, 100),
+			 0);
 	fill(ends);
 	assert_int_equal(frame_reader_next(&ends->reader, &frame), 1);
 	assert_int_equal(frame.len, 0);
@@ -99,7 +102,8 @@ static void several_frames_of_one_read_come_one_by_one(void **state)
 	struct frame frame;
 
 	for (uint64_t id = 0; id < 3; id++)
-		assert_int_equal(frame_send(ends->a, FRAME_EVENT, id, "x", 1, 100), 0);
+		assert_int_equal(
+			frame_send(ends->a, &(struct frame){ FRAME_EVENT, id, "x", 1 }, 100), 0);
 	fill(ends);
 	for (uint64_t id = 0; id < 3; id++) {
 		assert_int_equal(frame_reader_next(&ends->reader, &frame), 1);
@@ -171,7 +175,9 @@ static void body_past_the_maximum_is_not_sent(void **state)
 	struct buffer out;
 
 	buffer_init(&out, 100);
-	assert_int_equal(frame_send(ends->a, FRAME_EVENT, 0, "", FRAME_BODY_MAX + 1, 0), -EMSGSIZE);
+	assert_int_equal(
+		frame_send(ends->a, &(struct frame){ FRAME_EVENT, 0, "", FRAME_BODY_MAX + 1 }, 0),
+		-EMSGSIZE);
 	assert_int_equal(frame_append(&out, FRAME_EVENT, 0, "", FRAME_BODY_MAX + 1), -EMSGSIZE);
 	assert_int_equal(frame_reader_fill(&ends->reader, ends->b), -EAGAIN);
 	buffer_done(&out);
@@ -195,7 +201,7 @@ static void send_to_a_full_socket_times_out(void **state)
 	int err = 0;
 
 	for (int i = 0; i < 64 && !err; i++)
-		err = frame_send(ends->a, FRAME_EVENT, 0, body, sizeof(body), 1);
+		err = frame_send(ends->a, &(struct frame){ FRAME_EVENT, 0, body, sizeof(body) }, 1);
 	assert_int_equal(err, -ETIMEDOUT);
 }
 
@@ -204,7 +210,8 @@ static void send_to_a_closed_socket_fails_without_signal(void **state)
 	struct ends *ends = *state;
 
 	assert_int_equal(close(ends->b), 0);
-	assert_int_equal(frame_send(ends->a, FRAME_EVENT, 0, "x", 1, 10), -EPIPE);
+	assert_int_equal(frame_send(ends->a, &(struct frame){ FRAME_EVENT, 0, "x", 1 }, 10),
+			 -EPIPE);
 	ends->b = -1;
 }
 
@@ -218,8 +225,9 @@ static void *send_largest(void *argument)
 {
 	struct sender *sender = argument;
 
-	sender->err =
-		frame_send(sender->fd, FRAME_RESPONSE, 5, sender->body, FRAME_BODY_MAX, 10000);
+	sender->err = frame_send(sender->fd,
+				 &(struct frame){ FRAME_RESPONSE, 5, sender->body, FRAME_BODY_MAX },
+				 10000);
 	return NULL;
 }
 
@@ -241,8 +249,8 @@ static void largest_frame_passes_and_its_memory_is_given_back(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(sender.err, 0);
 	assert_int_equal(frame.len, FRAME_BODY_MAX);
-	assert_int_equal(frame.body[FRAME_BODY_MAX - 1], 0xab);
-	assert_int_equal(frame_send(ends->a, FRAME_EVENT, 0, "x", 1, 100), 0);
+	assert_int_equal(((const uint8_t *)frame.body)[FRAME_BODY_MAX - 1], 0xab);
+	assert_int_equal(frame_send(ends->a, &(struct frame){ FRAME_EVENT, 0, "x", 1 }, 100), 0);
 	fill(ends);
 	assert_true(ends->reader.in.capacity < 1 << 20);
 	free(body);

@@ -142,14 +142,12 @@ static void fingerprint_agrees_with_openssl(void **state)
 static void our_certificate_near_its_end_is_made_anew(void **state)
 {
 	struct tls_identity identity;
-	bool is_new = false;
 
 	(void)state;
 	assert_int_equal(file_write("cert", openssl_cert, strlen(openssl_cert), 0600), 0);
 	assert_int_equal(file_write("key", openssl_key, strlen(openssl_key), 0600), 0);
-	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &identity, &is_new),
-			 0);
-	assert_true(is_new);
+	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &identity), 0);
+	assert_true(identity.is_new);
 	assert_string_not_equal(identity.fingerprint, openssl_fingerprint);
 	tls_identity_done(&identity);
 }
@@ -157,14 +155,12 @@ static void our_certificate_near_its_end_is_made_anew(void **state)
 static void obtain_makes_once_and_keeps_then(void **state)
 {
 	struct tls_identity first, second;
-	bool is_new = false;
 
 	(void)state;
-	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &first, &is_new), 0);
-	assert_true(is_new);
-	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &second, &is_new),
-			 0);
-	assert_false(is_new);
+	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &first), 0);
+	assert_true(first.is_new);
+	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &second), 0);
+	assert_false(second.is_new);
 	assert_string_equal(first.fingerprint, second.fingerprint);
 	tls_identity_done(&first);
 	tls_identity_done(&second);
@@ -173,7 +169,6 @@ static void obtain_makes_once_and_keeps_then(void **state)
 static void certificate_and_key_that_do_not_belong_together_are_refused(void **state)
 {
 	struct tls_identity identity;
-	bool is_new;
 
 	(void)state;
 	assert_int_equal(tls_identity_make("cert", "key2", names, NAME_COUNT, &identity), 0);
@@ -181,21 +176,19 @@ static void certificate_and_key_that_do_not_belong_together_are_refused(void **s
 	assert_int_equal(tls_identity_make("cert", "key", names, NAME_COUNT, &identity), 0);
 	tls_identity_done(&identity);
 	assert_int_equal(tls_identity_load("cert", "key2", &identity), -EKEYREJECTED);
-	assert_int_equal(tls_identity_obtain("cert", "key2", names, NAME_COUNT, &identity, &is_new),
+	assert_int_equal(tls_identity_obtain("cert", "key2", names, NAME_COUNT, &identity),
 			 -EKEYREJECTED);
 }
 
 static void certificate_whose_key_is_lost_is_not_replaced(void **state)
 {
 	struct tls_identity identity;
-	bool is_new;
 
 	(void)state;
 	assert_int_equal(tls_identity_make("cert", "key", names, NAME_COUNT, &identity), 0);
 	tls_identity_done(&identity);
 	assert_int_equal(unlink("key"), 0);
-	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &identity, &is_new),
-			 -ENOENT);
+	assert_int_equal(tls_identity_obtain("cert", "key", names, NAME_COUNT, &identity), -ENOENT);
 }
 
 static void files_that_are_no_pem_are_refused(void **state)
@@ -213,15 +206,19 @@ static void files_that_are_no_pem_are_refused(void **state)
 	assert_int_equal(tls_identity_load("absent", "key", &identity), -ENOENT);
 }
 
-static void name_that_is_none_is_refused_and_nothing_written(void **state)
+static void names_that_are_none_are_left_out(void **state)
 {
-	static const char *const wrong[] = { "two words" };
+	static const char *const mixed[] = { "two words", "", "(none)", "my_host" };
 	struct tls_identity identity;
+	gnutls_x509_crt_t cert;
 
 	(void)state;
-	assert_int_equal(tls_identity_make("cert", "key", wrong, 1, &identity), -EINVAL);
-	assert_int_equal(access("cert", F_OK), -1);
-	assert_int_equal(access("key", F_OK), -1);
+	assert_int_equal(tls_identity_make("cert", "key", mixed, 4, &identity), 0);
+	cert = parse(&identity);
+	assert_true(gnutls_x509_crt_check_hostname(cert, "my_host"));
+	assert_false(gnutls_x509_crt_check_hostname(cert, "(none)"));
+	gnutls_x509_crt_deinit(cert);
+	tls_identity_done(&identity);
 }
 
 #define inside(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
@@ -237,7 +234,7 @@ int main(void)
 		inside(certificate_and_key_that_do_not_belong_together_are_refused),
 		inside(certificate_whose_key_is_lost_is_not_replaced),
 		inside(files_that_are_no_pem_are_refused),
-		inside(name_that_is_none_is_refused_and_nothing_written),
+		inside(names_that_are_none_are_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
