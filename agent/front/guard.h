@@ -61,8 +61,9 @@ struct guard_head {
 /*
  * guard_framing - every line of the head ends with CRLF and nothing hides between the parts.
  * A bare LF leaves one NUL where CRLF leaves two, so the fields must tile the head exactly; that
- * also refuses folded lines and raw NUL bytes. Proven on the wire by tests/unit/front/test_http.c.
- * Source: RFC 9112 2.2, 5.1, 5.2.
+ * also refuses folded lines and raw NUL bytes. What cannot be seen is a raw NUL in the place of
+ * a CR: it leaves the same bytes, and whoever takes the bare LF behind it reads the same line.
+ * Proven on the wire by tests/unit/front/test_hostile.c. Source: RFC 9112 2.2, 5.1, 5.2.
  */
 enum guard_result guard_framing(const struct guard_head *head, const struct guard_field *fields,
 				size_t count);
