@@ -96,6 +96,42 @@ static int writer_reserve_ids(struct writer *writer)
 	return error;
 }
 
+/* ---- whether rows may be written ------------------------------------------------------------- */
+
+static bool writer_wal_is_full(const struct writer *writer)
+{
+	struct stat wal;
+
+	return stat(writer->flows_wal, &wal) == 0 && (uint64_t)wal.st_size > WAL_MAX_BYTES;
+}
+
+static const char *writer_find_stop_reason(const struct writer *writer)
+{
+	struct statvfs fs;
+
+	if (writer->free_floor_bytes && statvfs(writer->dir, &fs) == 0 &&
+	    (uint64_t)fs.f_bavail * fs.f_frsize < writer->free_floor_bytes)
+		return "free space is below [Store] free_floor";
+	if (!reserve_keep(writer->reserve))
+		return "the disk is full";
+	if (writer_wal_is_full(writer))
+		return "a reader keeps flows.db-wal from being emptied";
+	if (history_is_full(writer->history))
+		return "the present hour alone fills [Store] flows_max_bytes";
+	return NULL;
+}
+
+static void writer_check_space(struct writer *writer)
+{
+	const char *reason = writer_find_stop_reason(writer);
+
+	if (reason && !writer->stop_reason)
+		log_warn("flow rows stop: %s", reason);
+	if (!reason && writer->stop_reason)
+		log_info("flow rows go on: it is over that %s", writer->stop_reason);
+	writer->stop_reason = reason;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static void writer_free_pending(struct writer *writer)
@@ -134,6 +170,9 @@ static int writer_write(struct writer *writer, size_t row_arrays, size_t totals_
 
 static void writer_flush(struct writer *writer)
 {
+	/* A second of rows at full speed is 20 MB of WAL, so it is looked at before each batch. */
+	if (!writer->stop_reason && writer_wal_is_full(writer))
+		writer_check_space(writer);
 	size_t arrays = writer->stop_reason ? 0 : writer->pending_count;
 	size_t totals = rows_peek_totals(writer->rows, writer->totals, TOTALS_GROUP);
 
@@ -177,34 +216,6 @@ static void writer_run_rows(struct writer *writer, bool is_tick)
 }
 
 /* ---- once a second --------------------------------------------------------------------------- */
-
-static const char *writer_find_stop_reason(const struct writer *writer)
-{
-	struct statvfs fs;
-	struct stat wal;
-
-	if (writer->free_floor_bytes && statvfs(writer->dir, &fs) == 0 &&
-	    (uint64_t)fs.f_bavail * fs.f_frsize < writer->free_floor_bytes)
-		return "free space is below [Store] free_floor";
-	if (!reserve_keep(writer->reserve))
-		return "the disk is full";
-	if (stat(writer->flows_wal, &wal) == 0 && (uint64_t)wal.st_size > WAL_MAX_BYTES)
-		return "a reader keeps flows.db-wal from being emptied";
-	if (history_is_full(writer->history))
-		return "the present hour alone fills [Store] flows_max_bytes";
-	return NULL;
-}
-
-static void writer_check_space(struct writer *writer)
-{
-	const char *reason = writer_find_stop_reason(writer);
-
-	if (reason && !writer->stop_reason)
-		log_warn("flow rows stop: %s", reason);
-	if (!reason && writer->stop_reason)
-		log_info("flow rows go on: it is over that %s", writer->stop_reason);
-	writer->stop_reason = reason;
-}
 
 static bool writer_clock_is_settled(struct writer *writer)
 {
@@ -285,6 +296,7 @@ static void *writer_run(void *arg)
 {
 	struct writer *writer = arg;
 
+	(void)pthread_setname_np(pthread_self(), "store"); /* only for people who look */
 	while (writer_wait(writer)) {
 		uint64_t now_ns = clock_monotonic_ns();
 		bool is_tick = now_ns >= writer->next_tick_ns;
@@ -314,7 +326,6 @@ static int writer_create_thread(struct writer *writer)
 	if (error)
 		return -error;
 	writer->is_running = true;
-	(void)pthread_setname_np(writer->thread, "store"); /* only for people who look */
 	return -restore_error;
 }
 

@@ -402,6 +402,54 @@ static void stuck_reader_of_another_process_does_not_stop_rows(void **state)
 	assert_int_equal(raw_int(f, "flows.db", sql), 20000);
 }
 
+static size_t wal_bytes(const struct fixture *f)
+{
+	char path[PATH_MAX];
+	struct stat info;
+
+	return stat(fixture_path(f, "flows.db-wal", path), &info) ? 0 : (size_t)info.st_size;
+}
+
+/* The bar of issue 4: a reader that stops reading does not let the WAL grow past 64 MB. */
+static void reader_that_stops_does_not_fill_the_disk_with_wal(void **state)
+{
+	struct fixture *f = *state;
+	struct totals second = { .unix_s = clock_unix_ms() / 1000, .bytes_in = 1 };
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	const uint64_t offered = 1200000; /* 67 MB of rows */
+	sqlite3_stmt *stuck = NULL;
+	size_t largest = 0;
+	uint64_t refused = 0;
+
+	assert_int_equal(store_totals_add_many(f->store, &second, 1), 0);
+	sqlite3 *db = raw_open(f, "flows.db");
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM totals_minute", -1, &stuck, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(stuck), SQLITE_ROW);
+	struct flow flow = flow_at(clock_unix_ms());
+	for (uint64_t i = 0; i < offered; i++) {
+		int error = store_flow_add(f->store, &flow);
+
+		/* a slow machine gets the time it needs, until rows stop */
+		while (error == -EAGAIN && wal_bytes(f) <= 48 << 20) {
+			(void)nanosleep(&moment, NULL);
+			error = store_flow_add(f->store, &flow);
+		}
+		refused += error == -EAGAIN;
+		if (i % 1000 == 0 && wal_bytes(f) > largest)
+			largest = wal_bytes(f);
+	}
+	assert_true(refused > 0);
+	assert_in_range(largest, 48 << 20, 64000000);
+	(void)sqlite3_finalize(stuck);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	char name[FLOWS_TABLE_MAX], sql[64];
+	flows_table_name(flow.end_unix_ms, name);
+	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", name);
+	assert_int_equal(raw_int_within(f, "flows.db", sql, (int64_t)(offered - refused)),
+			 offered - refused);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -422,6 +470,7 @@ int main(void)
 		T(rows_below_the_free_floor_wait_then_are_counted),
 		T(totals_wait_an_hour_then_are_counted),
 		T(stuck_reader_of_another_process_does_not_stop_rows),
+		T(reader_that_stops_does_not_fill_the_disk_with_wal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
