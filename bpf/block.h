@@ -23,20 +23,11 @@ enum outcome {
 #define KIND_EXACT  1 /* the two bits of a /24 in bits24 */
 #define KIND_PREFIX 2
 
-#define CONTROL_ALL \
-	(CONTROL_EXACT4 | CONTROL_PREFIX4 | CONTROL_EXACT6 | CONTROL_PREFIX6 | CONTROL_SHORT6)
-
-/* Which kinds of entries exist; all of them may while nobody keeps account. */
-HOT __u32 control_kinds(const struct control *control)
+HOT bool control_allows_drop(const struct control *word, __u64 boot_ns)
 {
-	return LIKELY(control->abi) ? control->flags & CONTROL_ALL : CONTROL_ALL;
-}
-
-HOT bool control_allows_drop(const struct control *control, __u64 boot_ns)
-{
-	if (!control->abi)
-		return true;
-	return !(control->flags & CONTROL_PANIC) && boot_ns < control->lease_boot_ns;
+	if (word->flags & CONTROL_PANIC)
+		return false;
+	return !word->abi || boot_ns < word->lease_boot_ns;
 }
 
 /* ---- what is asked after a hit ---- */
@@ -64,11 +55,11 @@ HOT bool safe_holds(const struct suspect *s, const __u32 family)
 }
 
 /* As safe_holds; the entry of an exact address keeps the answer as long as the list is the same. */
-HOT bool safe_holds_exact(const struct suspect *s, const struct control *control,
+HOT bool safe_holds_exact(const struct suspect *s, const struct control *word,
 			  struct block_entry *entry, const __u32 family)
 {
 	/* read before the list is asked: an answer may be older than its epoch, never newer */
-	__u32 epoch = VOLATILE(control->safe_epoch), cached = VOLATILE(entry->safe_cache);
+	__u32 epoch = VOLATILE(word->safe_epoch), cached = VOLATILE(entry->safe_cache);
 	bool safe;
 
 	if (cached && (cached ^ epoch << 1) <= 1)
@@ -178,23 +169,24 @@ HOT __u32 kinds4(const struct packet *p, __be32 addr)
 	return word ? *word >> (host >> 8 & 31) * 2 & (KIND_EXACT | KIND_PREFIX) : 0;
 }
 
-/* As kinds4. One bit per hashed /48 says nothing of shorter prefixes; if any exist all ask. */
-HOT __u32 kinds6(const struct packet *p, const __be32 *addr, __u32 exist)
+/* As kinds4. One bit per hashed /48 tells neither kind from the other, nor anything of shorter
+ * prefixes; what exists at all is in the control word. */
+HOT __u32 kinds6(const struct packet *p, const __be32 *addr)
 {
-	__u32 bit = bits48_index(addr[0] | (__u64)addr[1] << 32), kinds = 0;
-	const __u64 *word = ARRAY_ELEM(p->ctx, bits48, bit >> 6);
+	__u32 bit = bits48_index(addr[0] | (__u64)addr[1] << 32);
+	const __u64 *bits = ARRAY_ELEM(p->ctx, bits48, bit >> 6);
+	const struct control *word = ARRAY_ELEM(p->ctx, control, 0);
 
-	if (word && *word >> (bit & 63) & 1)
-		kinds = KIND_EXACT | KIND_PREFIX;
-	return exist & CONTROL_SHORT6 ? kinds | KIND_PREFIX : kinds;
+	if (bits && *bits >> (bit & 63) & 1)
+		return KIND_EXACT | KIND_PREFIX;
+	return word && word->flags & CONTROL_SHORT6 ? KIND_PREFIX : 0;
 }
 
-HOT bool address_drops(struct packet *p, const __be32 *addr, __u32 side)
+HOT bool address_drops(const struct packet *p, const __be32 *addr, __u32 side)
 {
-	__u32 exist = control_kinds(p->control), kinds;
+	__u32 kinds = p->family == 4 ? kinds4(p, addr[0]) : kinds6(p, addr);
 	struct suspect s;
 
-	kinds = p->family == 4 ? kinds4(p, addr[0]) : kinds6(p, addr, exist);
 	if (LIKELY(!kinds))
 		return false;
 	__builtin_memset(&s, 0, sizeof(s));
@@ -212,9 +204,9 @@ HOT bool address_drops(struct packet *p, const __be32 *addr, __u32 side)
 	s.iface = p->iface;
 	s.side = side;
 	s.kinds = kinds;
-	s.cpu = p->cpu;
+	s.cpu = CPU_ID(p->ctx);
 	s.ip_bytes = p->ip_bytes;
-	s.jiffies = p->jiffies;
+	s.jiffies = clock_jiffies(p->ctx);
 	s.segments = p->segments;
 	s.bytes = p->bytes;
 	return (p->family == 4 ? suspect4_decide(&s) : suspect6_decide(&s)) == OUTCOME_DROP;
@@ -224,10 +216,8 @@ HOT bool address_drops(struct packet *p, const __be32 *addr, __u32 side)
  * The source of what enters; the destination of what leaves, and for a packet forwarded through
  * this host also its source, for it may have entered where nobody checked.
  */
-HOT bool packet_is_blocked(struct packet *p)
+HOT bool packet_is_blocked(const struct packet *p)
 {
-	if (!p->family || !control_kinds(p->control))
-		return false;
 	if (p->direction == ABI_INGRESS)
 		return address_drops(p, p->src, SIDE_IN);
 	if (address_drops(p, p->dst, SIDE_OUT))

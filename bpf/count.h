@@ -21,56 +21,57 @@ HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
 		const struct iface_entry *entry =
 			ARRAY_ELEM(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1));
 
-		if (entry && entry->ifindex == ifindex)
+		if (!entry || (!entry->ifindex && !entry->was_used))
+			return NULL;
+		if (entry->ifindex == ifindex)
 			return entry;
 	}
 	return NULL;
 }
 
-/* Which interface, which CPU, what time. False only when a map has no entry at all. */
-HOT bool packet_begin(struct packet *p)
+/* Which interface. */
+HOT void packet_begin(struct packet *p)
 {
 	const struct iface_entry *entry = iface_find(p->ctx, frame_ifindex(p->ctx, p->hook));
-	__u32 row;
 
-	if (entry) {
+	if (LIKELY(entry)) {
 		p->iface = entry->index & (IFACES_MAX - 1);
 		p->no_l2 = entry->no_l2;
 	}
-	p->cpu = CPU_ID(p->ctx);
-	p->control = ARRAY_ELEM(p->ctx, control, 0);
-	if (!p->control)
-		return false;
-	p->jiffies = clock_jiffies(p->ctx, p->control);
-	row = p->iface * 2 + p->direction;
-	p->counters = ARRAY_ELEM(p->ctx, counters, p->cpu * IFACES_MAX * 2 + row);
-	if (UNLIKELY(!p->counters))
-		p->counters = ARRAY_ELEM(p->ctx, counters, row);
-	return p->counters;
 }
 
-HOT void count_seen(struct packet *p)
+/* The counters of this packet's row; NULL only when the map has none at all. */
+HOT struct iface_counters *counters_find(const struct packet *p)
 {
-	VOLATILE(p->counters->seen) += p->segments;
-	VOLATILE(p->counters->wire_bytes) += p->wire_bytes;
+	__u32 row = p->iface * 2 + p->direction;
+	struct iface_counters *own =
+		ARRAY_ELEM(p->ctx, counters, CPU_ID(p->ctx) * IFACES_MAX * 2 + row);
+
+	return LIKELY(own) ? own : ARRAY_ELEM(p->ctx, counters, row);
 }
 
-HOT void count_dropped(struct packet *p)
+HOT void count_seen(struct iface_counters *counters, const struct packet *p)
 {
-	VOLATILE(p->counters->dropped) += p->segments;
-	VOLATILE(p->counters->dropped_bytes) += p->bytes;
+	VOLATILE(counters->seen) += p->segments;
+	VOLATILE(counters->wire_bytes) += p->wire_bytes;
 }
 
-HOT void count_skipped(struct packet *p, __u32 reason)
+HOT void count_dropped(struct iface_counters *counters, const struct packet *p)
+{
+	VOLATILE(counters->dropped) += p->segments;
+	VOLATILE(counters->dropped_bytes) += p->bytes;
+}
+
+HOT void count_skipped(struct iface_counters *counters, const struct packet *p, __u32 reason)
 {
 	FORGET(reason);
 	if (reason < NOT_FLOW_MAX)
-		VOLATILE(p->counters->not_flow[reason]) += p->segments;
+		VOLATILE(counters->not_flow[reason]) += p->segments;
 }
 
-HOT void count_unattributed(struct packet *p)
+HOT void count_unattributed(struct iface_counters *counters, const struct packet *p)
 {
-	VOLATILE(p->counters->unattributed) += p->segments;
+	VOLATILE(counters->unattributed) += p->segments;
 }
 
 /* ---- flow cache: what both families share ---- */
@@ -96,7 +97,7 @@ HOT void value_grow(struct flow_value *value, const struct packet *p)
 {
 	VOLATILE(value->bytes) += p->bytes;
 	VOLATILE(value->packets) += p->segments;
-	VOLATILE(value->last_jiffies) = (__u32)p->jiffies;
+	VOLATILE(value->last_jiffies) = (__u32)clock_jiffies(p->ctx);
 	if (p->tcp_flags & ~value->tcp_flags)
 		value->tcp_flags |= p->tcp_flags;
 	if (UNLIKELY(p->vlan && !value->vlan))
@@ -104,10 +105,10 @@ HOT void value_grow(struct flow_value *value, const struct packet *p)
 }
 
 /* The first packet of a flow in a slot; the generation is odd meanwhile. */
-HOT void value_begin(struct flow_value *value, const struct packet *p)
+HOT void value_begin(struct flow_value *value, const struct packet *p, __u32 now)
 {
-	value->first_jiffies = (__u32)p->jiffies;
-	value->last_jiffies = (__u32)p->jiffies;
+	value->first_jiffies = now;
+	value->last_jiffies = now;
 	value->packets = p->segments;
 	value->bytes = p->bytes;
 	value->vlan = p->vlan;
@@ -128,7 +129,7 @@ HOT __u64 value_staleness(const struct flow_value *value, __u32 now)
 
 HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u32 index)
 {
-	struct evict4_record *record = evict_reserve(p->ctx, p->cpu, sizeof(*record));
+	struct evict4_record *record = evict_reserve(p->ctx, CPU_ID(p->ctx), sizeof(*record));
 
 	if (!record)
 		return false;
@@ -141,12 +142,12 @@ HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u
 
 HOT bool flow4_insert(const struct packet *p, struct flow4_set *set, __u32 index, __u64 tail)
 {
-	__u64 worst = value_staleness(&set->way[0].value, (__u32)p->jiffies);
+	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
+	__u64 worst = value_staleness(&set->way[0].value, now);
 	struct flow4_slot *slot;
-	__u32 gen, next, way = 0;
 
 	for (__u32 i = 1; i < FLOW_WAYS; i++) {
-		__u64 staleness = value_staleness(&set->way[i].value, (__u32)p->jiffies);
+		__u64 staleness = value_staleness(&set->way[i].value, now);
 
 		if (staleness > worst) {
 			worst = staleness;
@@ -163,7 +164,7 @@ HOT bool flow4_insert(const struct packet *p, struct flow4_set *set, __u32 index
 	slot->key.src = p->src[0];
 	slot->key.dst = p->dst[0];
 	__builtin_memcpy(&slot->key.src_port, &tail, sizeof(tail));
-	value_begin(&slot->value, p);
+	value_begin(&slot->value, p, now);
 	gen_step(&slot->value.gen, next - gen - 1);
 	return true;
 }
@@ -172,8 +173,8 @@ HOT bool flow4_insert(const struct packet *p, struct flow4_set *set, __u32 index
 HOT bool count_flow4(const struct packet *p)
 {
 	__u64 addresses = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
-	__u64 hash = hash_mix(hash_mix(0, addresses), tail);
-	__u32 index = p->cpu * FLOW_SETS(p->ctx) + (hash & (FLOW_SETS(p->ctx) - 1));
+	__u64 hash = addresses * HASH_MUL1 ^ tail * HASH_MUL2;
+	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
 	struct flow4_set *set = ARRAY_ELEM(p->ctx, flows4, index);
 
 	if (!set)
@@ -193,7 +194,7 @@ HOT bool count_flow4(const struct packet *p)
 
 HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u32 index)
 {
-	struct evict6_record *record = evict_reserve(p->ctx, p->cpu, sizeof(*record));
+	struct evict6_record *record = evict_reserve(p->ctx, CPU_ID(p->ctx), sizeof(*record));
 
 	if (!record)
 		return false;
@@ -206,12 +207,12 @@ HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u
 
 HOT bool flow6_insert(const struct packet *p, struct flow6_set *set, __u32 index, __u64 tail)
 {
-	__u64 worst = value_staleness(&set->way[0].value, (__u32)p->jiffies);
+	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
+	__u64 worst = value_staleness(&set->way[0].value, now);
 	struct flow6_slot *slot;
-	__u32 gen, next, way = 0;
 
 	for (__u32 i = 1; i < FLOW_WAYS; i++) {
-		__u64 staleness = value_staleness(&set->way[i].value, (__u32)p->jiffies);
+		__u64 staleness = value_staleness(&set->way[i].value, now);
 
 		if (staleness > worst) {
 			worst = staleness;
@@ -228,7 +229,7 @@ HOT bool flow6_insert(const struct packet *p, struct flow6_set *set, __u32 index
 	__builtin_memcpy(slot->key.src, p->src, sizeof(p->src));
 	__builtin_memcpy(slot->key.dst, p->dst, sizeof(p->dst));
 	__builtin_memcpy(&slot->key.src_port, &tail, sizeof(tail));
-	value_begin(&slot->value, p);
+	value_begin(&slot->value, p, now);
 	gen_step(&slot->value.gen, next - gen - 1);
 	return true;
 }
@@ -238,8 +239,9 @@ HOT bool count_flow6(const struct packet *p)
 	__u64 a = p->src[0] | (__u64)p->src[1] << 32, b = p->src[2] | (__u64)p->src[3] << 32;
 	__u64 c = p->dst[0] | (__u64)p->dst[1] << 32, d = p->dst[2] | (__u64)p->dst[3] << 32;
 	__u64 tail = key_tail(p);
-	__u64 hash = hash_mix(hash_mix(hash_mix(hash_mix(hash_mix(0, a), b), c), d), tail);
-	__u32 index = p->cpu * FLOW_SETS(p->ctx) + (hash & (FLOW_SETS(p->ctx) - 1));
+	__u64 half = b * HASH_MUL2 ^ d * HASH_MUL1;
+	__u64 hash = a * HASH_MUL1 ^ (c ^ tail) * HASH_MUL2 ^ (half ^ half >> 32) * HASH_MUL2;
+	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
 	struct flow6_set *set = ARRAY_ELEM(p->ctx, flows6, index);
 
 	if (!set)
@@ -257,10 +259,10 @@ HOT bool count_flow6(const struct packet *p)
 	return flow6_insert(p, set, index, tail);
 }
 
-HOT void count_flow(struct packet *p)
+/* False: no room, the packet is in no flow. */
+HOT bool count_flow(const struct packet *p)
 {
-	if (!(p->family == 4 ? count_flow4(p) : count_flow6(p)))
-		count_unattributed(p);
+	return p->family == 4 ? count_flow4(p) : count_flow6(p);
 }
 
 #endif

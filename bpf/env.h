@@ -39,19 +39,15 @@ struct merged {
 #define NULL ((void *)0)
 #endif
 
-#define CONTEXT	     void
-#define HOT	     static __always_inline
+#define CONTEXT	  void
+#define HOT	  static __always_inline
 /* A function the verifier proves once, by itself, instead of once for every way to each call. */
-#define APART	     __noinline
-#define NTOHS(x)     bpf_ntohs(x)
-#define NTOHL(x)     bpf_ntohl(x)
-#define HTONS(x)     bpf_htons(x)
-/* Headers are not aligned in a frame. Said to be, clang loads words instead of single bytes; the
- * JITs of amd64 and arm64 emit loads that need no alignment, and the verifier knows it. */
-#define PACKET_ALIGN 4
-
+#define APART	  __noinline
+#define NTOHS(x)  bpf_ntohs(x)
+#define NTOHL(x)  bpf_ntohl(x)
+#define HTONS(x)  bpf_htons(x)
 /* What the compiler may no longer know of @x: 6.1 forgets ranges that clang relies on. */
-#define FORGET(x)    asm volatile("" : "+r"(x))
+#define FORGET(x) asm volatile("" : "+r"(x))
 
 #define ARRAY_ELEM(ctx, map, index)                         \
 	({                                                  \
@@ -73,6 +69,27 @@ HOT void gen_step(__u32 *gen, __u32 by)
 	__u32 old = __sync_fetch_and_add(gen, by);
 
 	asm volatile("" ::"r"(old) : "memory");
+}
+
+/*
+ * A header out of the frame. Headers are not aligned there; by words nevertheless, for of unaligned
+ * memory clang would load single bytes. The JITs of amd64 and arm64 emit loads that need no
+ * alignment, and the verifier knows it.
+ */
+HOT void header_copy(void *to, const void *from, const __u32 size)
+{
+	typedef __u64 __attribute__((may_alias)) word;
+	typedef __u32 __attribute__((may_alias)) half;
+	typedef __u16 __attribute__((may_alias)) quarter;
+
+	for (__u32 i = 0; i < size / sizeof(word); i++)
+		((word *)to)[i] = ((const word *)from)[i];
+	if (size & 4)
+		((half *)to)[size / 4 - 1] = ((const half *)from)[size / 4 - 1];
+	if (size & 2)
+		((quarter *)to)[size / 2 - 1] = ((const quarter *)from)[size / 2 - 1];
+	if (size & 1)
+		((__u8 *)to)[size - 1] = ((const __u8 *)from)[size - 1];
 }
 
 /*

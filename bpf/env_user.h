@@ -7,14 +7,13 @@
 
 #include "agent/capture/usermaps.h"
 
-#define CONTEXT	     const struct user_frame
-#define HOT	     static inline __attribute__((always_inline))
-#define APART	     static __attribute__((noinline))
-#define NTOHS(x)     __builtin_bswap16(x)
-#define NTOHL(x)     __builtin_bswap32(x)
-#define HTONS(x)     __builtin_bswap16(x)
-#define PACKET_ALIGN 1
-#define FORGET(x)    ((void)(x))
+#define CONTEXT	  const struct user_frame
+#define HOT	  static inline __attribute__((always_inline))
+#define APART	  static __attribute__((noinline))
+#define NTOHS(x)  __builtin_bswap16(x)
+#define NTOHL(x)  __builtin_bswap32(x)
+#define HTONS(x)  __builtin_bswap16(x)
+#define FORGET(x) ((void)(x))
 
 #define ARRAY_ELEM(ctx, map, index)                                                            \
 	({                                                                                     \
@@ -31,10 +30,14 @@
 #define REPLAY_CLOCK(ctx)	  1
 #define BOOT_NS(ctx)		  ((ctx)->maps->control.at->replay_boot_ns)
 
-HOT __u64 clock_jiffies(CONTEXT *ctx, const struct control *now)
+HOT void header_copy(void *to, const void *from, const __u32 size)
 {
-	(void)ctx;
-	return now->replay_jiffies;
+	memcpy(to, from, size);
+}
+
+HOT __u64 clock_jiffies(CONTEXT *ctx)
+{
+	return ctx->maps->control.at->replay_jiffies;
 }
 
 HOT void *evict_reserve(CONTEXT *ctx, __u32 cpu, const __u64 size)

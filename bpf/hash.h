@@ -17,13 +17,15 @@ static inline __attribute__((always_inline)) __u64 hash_mix(__u64 sum, __u64 wor
 	return sum ^ sum >> 32;
 }
 
+#define BITS48_SHIFT 45 /* 2^(64 - 45) = BITS48_WORDS * 64 bits */
+_Static_assert(1ULL << (64 - BITS48_SHIFT) == BITS48_WORDS * 64, "bits48 is indexed whole");
+
 /* Bit number in bits48 of the /48 that holds the IPv6 address whose first eight bytes in memory
- * are @first. Little-endian: the low six bytes of the word are the first six of the address. */
+ * are @first; the upper bits of a product are its well mixed ones (Knuth, TAOCP 3, 6.4).
+ * Little-endian: the low six bytes of the word are the first six of the address. */
 static inline __attribute__((always_inline)) __u32 bits48_index(__u64 first)
 {
-	__u64 mixed = hash_mix(0, first & 0xffffffffffffULL) * HASH_MUL2;
-
-	return (__u32)(mixed >> 32) & (BITS48_WORDS * 64 - 1);
+	return (__u32)((first << 16) * HASH_MUL1 >> BITS48_SHIFT);
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");

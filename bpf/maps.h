@@ -118,9 +118,15 @@ struct {
 
 #define BOOT_NS(ctx) bpf_ktime_get_boot_ns()
 
-HOT __u64 clock_jiffies(CONTEXT *ctx, const struct control *now)
+/* The packet's time. */
+HOT __u64 clock_jiffies(CONTEXT *ctx)
 {
-	return replay_clock ? now->replay_jiffies : bpf_jiffies64();
+	const struct control *now;
+
+	if (!replay_clock)
+		return bpf_jiffies64();
+	now = ARRAY_ELEM(ctx, control, 0);
+	return now ? now->replay_jiffies : 0;
 }
 
 /* Room for a record in the ring of @cpu, else in the shared one; the size must be a constant. */

@@ -56,10 +56,14 @@ struct packet {
 	CONTEXT *ctx;
 	enum hook hook; /* a constant */
 	__u8 direction; /* ABI_INGRESS, ABI_EGRESS; a constant */
+	__u32 family;	/* 4, 6; a constant; 0: no IP header, nothing to check */
 
-	/* by packet_parse */
-	__u32 family; /* 4, 6; 0: no IP header, nothing to check */
-	__u32 proto;  /* behind the IPv6 extension headers */
+	/* by packet_begin (bpf/count.h) */
+	__u32 iface;
+	__u32 no_l2;
+
+	/* by parse_link, parse_ipv4, parse_ipv6, parse_transport */
+	__u32 proto; /* behind the IPv6 extension headers */
 	__u32 tcp_flags;
 	__u32 has_ports; /* not a later fragment; l4 is where the transport header is */
 	__u32 vlan;	 /* outermost non-zero tag */
@@ -75,14 +79,6 @@ struct packet {
 	__u64 segments; /* packets on the wire */
 	__u64 bytes;	/* IP bytes on the wire */
 	__u64 wire_bytes;
-
-	/* by packet_begin (bpf/count.h) */
-	__u32 iface;
-	__u32 no_l2;
-	__u32 cpu;
-	__u64 jiffies;
-	struct control *control;
-	struct iface_counters *counters;
 };
 
 #define HEADER_MAX 40
@@ -94,7 +90,7 @@ HOT bool header_read(const struct packet *p, __u32 offset, void *to, const __u32
 	const __u8 *at = frame_start(p->ctx, p->hook) + offset;
 
 	if (LIKELY(at + size <= frame_end(p->ctx, p->hook))) {
-		__builtin_memcpy(to, __builtin_assume_aligned(at, PACKET_ALIGN), size);
+		header_copy(to, at, size);
 		return true;
 	}
 	if (frame_load(p->ctx, p->hook, offset, copy, size))
@@ -172,7 +168,6 @@ HOT enum skip_reason parse_ipv4(struct packet *p)
 	if (UNLIKELY(header > sizeof(ip)) &&
 	    !header_read(p, p->l3 + header - sizeof(last), &last, sizeof(last)))
 		return SKIP_IPV4_HEADER;
-	p->family = 4;
 	p->proto = ip.protocol;
 	p->src[0] = ip.saddr;
 	p->dst[0] = ip.daddr;
@@ -254,7 +249,6 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 
 	if (!header_read(p, p->l3, &ip, sizeof(ip)) || ip.version != 6)
 		return SKIP_IPV6_HEADER;
-	p->family = 6;
 	p->proto = ip.nexthdr;
 	p->ip_bytes = parse_ip_bytes(p, sizeof(ip) + NTOHS(ip.payload_len));
 	__builtin_memcpy(p->src, &ip.saddr, sizeof(p->src));
@@ -295,6 +289,11 @@ HOT void parse_transport(struct packet *p)
 	struct ports ports;
 	struct tcp_tail tail;
 
+	/* at most 22 + 40 + 8 * 2048; said again, for 6.1 has lost it by now */
+	FORGET(p->l4);
+	p->l4 &= L4_MASK;
+	if (!p->has_ports)
+		return;
 	if (p->proto != IP_TCP && p->proto != IP_UDP && p->proto != IP_SCTP &&
 	    p->proto != IP_UDPLITE)
 		return;
@@ -310,32 +309,16 @@ HOT void parse_transport(struct packet *p)
 	p->transport = (tail.header >> 4) * 4;
 }
 
-/* The whole frame. With an IP header p->family is set, also when it is no flow. */
-HOT enum skip_reason packet_parse(struct packet *p)
+/* The link layer: p->l3 and the @type of what follows. */
+HOT enum skip_reason parse_link(struct packet *p, __u32 *type)
 {
 	enum skip_reason reason;
-	__u32 type;
 
 	p->vlan = frame_tag(p->ctx, p->hook) & VLAN_ID;
-	reason = p->no_l2 ? parse_bare(p, &type) : parse_ethernet(p, &type);
-	if (reason != SKIP_NONE)
-		return reason;
+	reason = p->no_l2 ? parse_bare(p, type) : parse_ethernet(p, type);
 	/* one state for the verifier instead of one per number of tags */
 	FORGET(p->l3);
 	p->l3 &= L3_MASK;
-	if (type == ETHER_IPV4)
-		reason = parse_ipv4(p);
-	else if (type == ETHER_IPV6)
-		reason = parse_ipv6(p);
-	else
-		return type == ETHER_ARP ? SKIP_ARP : SKIP_NOT_IP;
-	/* at most 22 + 40 + 8 * 2048; said again, for 6.1 has lost it by now */
-	FORGET(p->l4);
-	p->l4 &= L4_MASK;
-	FORGET(p->has_ports);
-	if (p->has_ports)
-		parse_transport(p);
-	FORGET(p->family);
 	return reason;
 }
 

@@ -125,10 +125,10 @@ struct iface_counters {
 _Static_assert(sizeof(struct iface_counters) == 128, "two cache lines");
 
 struct iface_entry {
-	__u32 ifindex; /* 0 = free */
-	__u8 index;    /* one-byte interface index */
-	__u8 no_l2;    /* the device has no Ethernet header */
-	__u16 zero;
+	__u32 ifindex;	/* 0 = free */
+	__u8 index;	/* one-byte interface index */
+	__u8 no_l2;	/* the device has no Ethernet header */
+	__u16 was_used; /* removed, not free from the start: probing goes on behind it */
 };
 
 /* ---- per CPU: clock cache, event budget -------------------------------------------------------
@@ -149,16 +149,12 @@ _Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
  */
 
 enum control_flag {
-	CONTROL_EXACT4 = 1 << 0, /* entries of that kind exist */
-	CONTROL_PREFIX4 = 1 << 1,
-	CONTROL_EXACT6 = 1 << 2,
-	CONTROL_PREFIX6 = 1 << 3,
-	CONTROL_SHORT6 = 1 << 4, /* IPv6 prefixes shorter than /48: the bitmap cannot say */
-	CONTROL_PANIC = 1 << 5,	 /* `sluice panic`: nothing is dropped */
+	CONTROL_SHORT6 = 1 << 0, /* IPv6 prefixes shorter than /48 exist: no bitmap says where */
+	CONTROL_PANIC = 1 << 1,	 /* `sluice panic`: nothing is dropped */
 };
 
 /* One mmap-able entry, written by core (and panic), read by every program. While abi is 0 nobody
- * has taken over: every kind of entry is looked for and the lease has no end. */
+ * has taken over and the lease has no end. */
 struct control {
 	__u32 abi;	     /* SLUICE_ABI once core has taken over */
 	__u32 flags;	     /* enum control_flag */

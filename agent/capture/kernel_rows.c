@@ -156,7 +156,8 @@ int kernel_ifaces_set(int map_fd, uint32_t ifindex, uint8_t index, bool no_l2)
 
 int kernel_ifaces_remove(int map_fd, uint32_t ifindex)
 {
-	const struct iface_entry none = { 0 };
+	/* the programs probe on behind it (bpf/count.h) */
+	const struct iface_entry none = { .was_used = 1 };
 	struct iface_entry entry;
 	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
 	uint32_t slot = (uint32_t)found;

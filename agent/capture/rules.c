@@ -35,16 +35,12 @@ bool rules_is_panicked(const struct control *control)
 
 void rules_flags_publish(const struct rules *rules)
 {
-	const struct rule_counts *counts = &rules->counts;
-	struct control *control = rules->tables.control;
-	uint32_t kinds =
-		(counts->exact4 ? CONTROL_EXACT4 : 0) | (counts->prefix4 ? CONTROL_PREFIX4 : 0) |
-		(counts->exact6 ? CONTROL_EXACT6 : 0) | (counts->prefix6 ? CONTROL_PREFIX6 : 0) |
-		(counts->short6 ? CONTROL_SHORT6 : 0);
+	__u32 *flags = &rules->tables.control->flags;
 
-	/* add, then take away: at no moment is a kind in force without its flag */
-	__atomic_fetch_or(&control->flags, kinds, __ATOMIC_RELEASE);
-	__atomic_fetch_and(&control->flags, kinds | CONTROL_PANIC, __ATOMIC_RELEASE);
+	if (rules->counts.short6)
+		__atomic_fetch_or(flags, CONTROL_SHORT6, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(flags, ~(__u32)CONTROL_SHORT6, __ATOMIC_RELEASE);
 }
 
 /* ---- slots ---- */

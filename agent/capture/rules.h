@@ -54,7 +54,7 @@ struct rules;
 
 /*
  * rules_new - takes the tables over: writes control->abi, which ends the state in which an object
- * without a master enforces with everything unlimited; the lease is set to @lease_boot_ns only if
+ * without a master enforces with no end to the lease; the lease is set to @lease_boot_ns only if
  * control->abi was 0. What the maps hold stays in force until rules_sync.
  * Returns 0, -ENOMEM, or -errno of reading the maps.
  */
