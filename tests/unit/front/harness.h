@@ -32,6 +32,7 @@
 #include "agent/util/frame.h"
 #include "agent/util/log.h"
 #include "agent/util/message.h"
+#include "agent/util/rights.h"
 #include "include/user.h"
 
 /* Sessions the played core knows: one per role, 43 characters as real ones. */
@@ -62,9 +63,12 @@ struct web {
 static inline void core_send(struct core *core, enum frame_type type, uint64_t id,
 			     const struct buffer *body)
 {
+	const struct frame frame = {
+		.type = (uint16_t)type, .id = id, .body = body->data, .len = body->len
+	};
+
 	(void)pthread_mutex_lock(&core->mutex);
-	(void)frame_send(core->fd, type, id, body->data, body->len,
-			 WAIT_MS); /* front may be gone */
+	(void)frame_send(core->fd, &frame, WAIT_MS); /* front may be gone */
 	(void)pthread_mutex_unlock(&core->mutex);
 }
 
@@ -204,7 +208,19 @@ struct web_options {
 	const char *listen; /* NULL: 127.0.0.1, any port */
 	const char *allowed_hosts, *trusted_proxies;
 	const char *cert_pem, *key_pem;
+	bool is_confined; /* drop rights as the service does */
 };
+
+static inline int drop_rights(void)
+{
+	struct rights_request request = { .role = RIGHTS_FRONT };
+	struct rights_report report;
+	bool is_fallback;
+
+	if (rights_find_user("nobody", &request.uid, &request.gid, &is_fallback))
+		return 1;
+	return rights_drop(&request, &report);
+}
 
 static inline void web_child(const struct web_options *options, int listen_fd, int core_fd,
 			     int control_fd)
@@ -228,7 +244,11 @@ static inline void web_child(const struct web_options *options, int listen_fd, i
 	if (options->trusted_proxies)
 		(void)config_set(config, CONFIG_WEB_TRUSTED_PROXIES, options->trusted_proxies,
 				 reason);
-	error = crypto_init() ? 1 : front_run(&front);
+	error = crypto_init();
+	if (!error && options->is_confined)
+		error = drop_rights();
+	if (!error)
+		error = front_run(&front);
 	free((void *)(uintptr_t)front.cert_pem);
 	free((void *)(uintptr_t)front.key_pem);
 	config_free(config);
