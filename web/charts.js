@@ -7,8 +7,9 @@ import { h, setText } from "./ui.js";
 
 const SCRIPT = "/vendor/dygraphs.min.js";
 const STYLE = "/vendor/dygraphs.css";
-const DROPS_SHARE = 0.12; // of the plot's height, for the tallest bar of drops
+const DROPS_SHARE = 0.08; // of the plot's height, for the tallest bar of drops
 const HOUR_MS = 3600 * 1000;
+const POINTS = 360; // an hour in steps of ten seconds
 let loading = null;
 
 function loadDygraphs() {
@@ -47,13 +48,13 @@ function drawDrops(canvas, area, graph, rows) {
 		return;
 	}
 	canvas.fillStyle = colour("--drop");
-	const width = area.w / rows.length + 0.5; // no seams between neighbours
+	const width = Math.ceil(area.w / POINTS);
 	for (const [time, , , dropped] of rows) {
 		const height = Math.ceil((dropped / top) * area.h * DROPS_SHARE);
 		if (dropped > 0) {
-			canvas.fillRect(graph.toDomXCoord(time) - width / 2, area.y
-				+ area.h - height, width,
-				height);
+			// whole pixels: no seams between neighbours
+			const left = Math.floor(graph.toDomXCoord(time) - width / 2);
+			canvas.fillRect(left, area.y + area.h - height, width, height);
 		}
 	}
 }
@@ -133,7 +134,8 @@ function hourOf(rows) {
 /**
  * The last hour as a mirrored water line: in above zero, out below, drops as bars on the floor.
  * @returns {{element: HTMLElement, set: (rows: [Date, number, number, number][]) => void,
- *            stop: () => void}} rows: bytes a second in and out, packets a second dropped
+ *            stop: () => void}} rows: bytes a second in and out (null: a gap),
+ *            packets a second dropped
  */
 export function trafficChart() {
 	const state = { graph: null, rows: [], hovered: null, stopped: false };
@@ -168,7 +170,7 @@ export function trafficChart() {
 	return {
 		element: h("div", { class: "chart" }, legend.element, plot),
 		set(rows) {
-			state.rows = rows.map(([t, i, o, d]) => [t, i, -o, d]);
+			state.rows = rows.map(([t, i, o, d]) => [t, i, o === null ? null : -o, d]);
 			if (rows.length === 0) {
 				return;
 			}

@@ -30,6 +30,16 @@ export function clean(value, max = 240) {
 		"\u27e8" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "\u27e9");
 }
 
+/**
+ * The same for a text of several lines, which keeps its line ends; a megabyte at most.
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function cleanLines(value) {
+	return String(value ?? "").slice(0, 1 << 20).split("\n")
+		.map((line) => clean(line, 1 << 20)).join("\n");
+}
+
 /** 12,345 @param {number} n @returns {string} */
 export function count(n) {
 	return NUMBER.format(Math.round(Number(n) || 0));
@@ -140,15 +150,13 @@ export function endpoint(ip, port) {
 	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-const TCP_FLAGS = [[0x02, "SYN"], [0x10, "ACK"], [0x08, "PSH"], [0x01, "FIN"], [0x04, "RST"],
-	[0x20, "URG"]];
+const TCP_FLAGS = {
+	F: "FIN", S: "SYN", R: "RST", P: "PSH", A: "ACK", U: "URG", E: "ECE", C: "CWR",
+};
 
-/** TCP flag bits (RFC 9293 3.1) as names @param {number|string} flags @returns {string} */
-export function tcpFlags(flags) {
-	if (typeof flags === "string") {
-		return clean(flags, 32) || "none";
-	}
-	return TCP_FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name).join(" ") || "none";
+/** The API's letters ("SA") as the names of RFC 9293 3.1 @param {string} letters */
+export function tcpFlags(letters) {
+	return [...clean(letters, 8)].map((c) => TCP_FLAGS[c] || c).join(" ") || "none";
 }
 
 /** What people call a state of an incident. */

@@ -60,7 +60,8 @@ def make_flow(rng, flow_id, now, extra=None):
         "src_port": rng.randint(32768, 60999), "dst_ip": rng.choice(PEERS), "dst_port": port,
         "packets_out": packets, "bytes_out": packets * rng.randint(60, 400),
         "packets_in": packets + 3, "bytes_in": packets * rng.randint(200, 1400),
-        "tcp_flags_out": 0x1a if proto == "TCP" else 0, "tcp_flags_in": 0x1a if proto == "TCP" else 0,
+        "tcp_flags_out": "SPA" if proto == "TCP" else "",
+        "tcp_flags_in": "SPA" if proto == "TCP" else "",
         "state": state, "verdict": "pass", "rule_id": None,
         "sni": rng.choice(NAMES[port]) if port == 443 else None, "host": None, "ja4": None,
         "process": None, "pid": None, "uid": None, "unit": None, "incident_id": None}
@@ -72,8 +73,8 @@ def probe(flow_id, now, port, src=SCANNER, dst="192.168.10.12"):
     """One probe of a port scan: a SYN, a reset back."""
     return make_flow(random.Random(port), flow_id, now, {
         "src_ip": src, "dst_ip": dst, "dst_port": port, "proto": "TCP", "packets_out": 1,
-        "bytes_out": 44, "packets_in": 1, "bytes_in": 40, "tcp_flags_out": 0x02,
-        "tcp_flags_in": 0x14, "state": "closed", "sni": None})
+        "bytes_out": 44, "packets_in": 1, "bytes_in": 40, "tcp_flags_out": "S",
+        "tcp_flags_in": "RA", "state": "closed", "sni": None})
 
 
 def make_incident(incident_id, now, severity, state, source):

@@ -28,8 +28,8 @@ def post_setup(state, _query, body):
     """The one-time link."""
     if body.get("token") != "mock-token":
         raise base.Refused(401, "wrong_token", "This link is used up or wrong.")
-    if len(body.get("password", "")) < 12:
-        raise base.Refused(422, "weak_password", "Too weak: use 12 characters or more.", "password")
+    if body.get("password") == "password1234":
+        raise base.Refused(422, "weak_password", "Too weak: among the first tried.", "password")
     state.needs_setup = False
     state.user = {"name": body["username"], "role": "admin", "must_change": False}
     return 200, {"user": state.user, "csrf": "mock-csrf"}
@@ -143,8 +143,8 @@ def full_incident(state, incident):
                and i["src_ip"] == incident["src_ip"]]
     return {**for_role(state, incident),
             "evidence": [data.probe(9000 + p, now - 60, p, incident["src_ip"])
-                         for p in (21, 22, 23, 25, 80, 110, 443, 3306)] if analyst else [],
-            "notes": state.notes.get(incident["id"], []) if analyst else [], "block": block,
+                         for p in (21, 22, 23, 25, 80, 110, 443, 3306)] if analyst else None,
+            "notes": state.notes.get(incident["id"], "") if analyst else None, "block": block,
             "actions": data.ACTIONS[incident["severity"]], "related": related}
 
 
@@ -164,8 +164,9 @@ def post_state(state, _query, body, row_id):
 def post_note(state, _query, body, row_id):
     """A note."""
     incident = find(state.incidents, row_id)
-    state.notes.setdefault(incident["id"], []).append(
-        {"author": state.user["name"], "time": data.iso(time.time()), "text": body["text"]})
+    head = "%s %s" % (data.iso(time.time()), state.user["name"])
+    before = state.notes.get(incident["id"], "")
+    state.notes[incident["id"]] = "\n\n".join(filter(None, [before, head + "\n" + body["text"]]))
     return 200, full_incident(state, incident)
 
 

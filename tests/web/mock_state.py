@@ -1,4 +1,4 @@
-"""What the mock server knows: one user, flows, incidents, blocks, the safe list, and who listens."""
+"""What the mock server knows: a user, flows, incidents, blocks, the safe list, who listens."""
 
 import ipaddress
 import queue
@@ -48,8 +48,7 @@ class State:
             data.make_incident(8, now - 900, "low", "acknowledged", "192.168.10.33"),
             data.make_incident(9, now + 6300, "medium", "open", "2001:db8:77::bad:1"),
             data.make_incident(10, now + 9010, "high", "open", data.SCANNER)]
-        self.notes = {10: [{"author": "kim", "time": data.iso(now - 60),
-                            "text": "Asked the hoster; not one of ours."}]}
+        self.notes = {10: "%s kim\nAsked the hoster; not one of ours." % data.iso(now - 60)}
         self.blocks = []
         self.add_block("203.0.113.0/24", "scans every night", 604800, 48123, now - 86000)
         self.add_block("2001:db8:dead::/48", "spam source", 0, 0, now - 4000)
@@ -131,7 +130,7 @@ class State:
         sums["ICMP"] = {"proto": "ICMP", "packets": 60, "bytes": 5040, "flows": 2}
         return sorted(sums.values(), key=lambda r: -r["bytes"])
 
-    # ---- the calls' means, see mock_routes.py -----------------------------------------------------
+    # ---- what the calls of mock_routes.py share ------------------------------------------------
 
     def check(self, role):
         """401, 403, or nothing."""

@@ -206,7 +206,7 @@ export function blocksView(context) {
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Blocks"),
 				h("p", { class: "muted summary" },
-					"Dropped in the kernel, both families, "
+					"Dropped before this host sees them; "
 					+ "never an address of the safe list.")),
 			addPanel(context.query.get("value") || "", () => {
 				context.setQuery({});

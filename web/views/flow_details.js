@@ -1,6 +1,6 @@
 // Everything known of one flow, in a dialog; the flows page and the evidence of an incident use it.
 
-import { bytes, capital, clean, count, endpoint, tcpFlags } from "../format.js";
+import { absolute, bytes, capital, clean, count, endpoint, tcpFlags } from "../format.js";
 import { button, facts, h, link, mono, name, showDialog, time, uid } from "../ui.js";
 
 /** What the datapath did with it. @param {object} row @returns {HTMLElement} */
@@ -19,9 +19,9 @@ function details(row) {
 		["Destination", mono(endpoint(row.dst_ip, row.dst_port))],
 		["Protocol", name(row.proto, 16)], ["State", capital(row.state)],
 		["Started", h("span", {}, time(row.start), " · ", h("span", { class: "muted" },
-			clean(row.start, 32)))],
+			absolute(row.start)))],
 		["Last packet", h("span", {}, time(row.end, "still going"), " · ",
-			h("span", { class: "muted" }, clean(row.end, 32)))],
+			h("span", { class: "muted" }, row.end ? absolute(row.end) : ""))],
 		["Bytes", both(row.bytes_out, row.bytes_in, bytes)],
 		["Packets", both(row.packets_out, row.packets_in, count)],
 		["TCP flags", /tcp/i.test(row.proto)
@@ -39,6 +39,7 @@ function details(row) {
 export function showFlow(row, add) {
 	const id = uid("flow");
 	const close = () => dialog.close();
+	const closing = button("Close", { kind: "primary", on: close });
 	const dialog = h("dialog", { class: "dialog", "aria-labelledby": id },
 		h("h2", { id }, "Flow"), details(row),
 		h("div", { class: "dialog-actions" },
@@ -48,6 +49,7 @@ export function showFlow(row, add) {
 				close();
 				add(`ip:${row.src_ip}`);
 			} }) : null,
-			button("Close", { kind: "primary", on: close })));
+			closing));
 	showDialog(dialog);
+	closing.focus();
 }

@@ -101,6 +101,10 @@ function note(items, next, paused) {
 	return paused ? `Paused at ${shown}` : `Showing ${shown}`;
 }
 
+function withWord(query, word) {
+	return [...query.split(/\s+/).filter((w) => w && w !== word), word].join(" ");
+}
+
 function nothing(query, clear) {
 	if (query) {
 		return empty("No flow matches", "Nothing active or lately ended fits this filter.",
@@ -148,6 +152,7 @@ function flowList(context) {
 	const summary = h("p", { class: "muted summary", role: "status" });
 	const problem = h("div", {});
 	let request = null;
+
 	function setQuery(q) {
 		kept.q = q;
 		kept.save();
@@ -155,8 +160,7 @@ function flowList(context) {
 	}
 
 	function add(word) {
-		const rest = box.input.value.split(/\s+/).filter((w) => w && w !== word);
-		box.input.value = [...rest, word].join(" ");
+		box.input.value = withWord(box.input.value, word);
 		box.input.focus();
 		if (!word.endsWith(":")) {
 			setQuery(box.input.value);
@@ -201,8 +205,7 @@ function flowList(context) {
 		}
 	}
 
-	const abort = () => request?.abort();
-	return { summary, problem, pause, box, table, load, abort };
+	return { summary, problem, pause, box, table, load, abort: () => request?.abort() };
 }
 
 /** @param {object} context see app.js @returns {object} the view */

@@ -2,7 +2,8 @@
 // button that drops its source. After a block the page shows what it drops, live.
 
 import { get, post } from "../api.js";
-import { absolute, bytes, capital, clean, count, endpoint, STATE_LABELS } from "../format.js";
+import { absolute, bytes, capital, clean, cleanLines, count, endpoint, STATE_LABELS }
+	from "../format.js";
 import { form, field, LIFETIMES } from "../forms.js";
 import { icon } from "../icons.js";
 import { subscribe } from "../live.js";
@@ -53,12 +54,12 @@ function evidencePanel() {
 				cell: (r) => mono(endpoint(r.dst_ip, r.dst_port)) },
 			{ key: "proto", label: "Proto", value: (r) => r.proto,
 				cell: (r) => name(r.proto, 12) },
-			{ key: "state", label: "State", class: "p2",
+			{ key: "state", label: "State", class: "p4",
 				value: (r) => capital(r.state) },
 			{ key: "packets", label: "Packets", class: "num", first: "desc",
 				value: (r) => r.packets_out + r.packets_in,
 				cell: (r) => `${count(r.packets_out)} / ${count(r.packets_in)}` },
-			{ key: "bytes", label: "Bytes", class: "num p2", first: "desc",
+			{ key: "bytes", label: "Bytes", class: "num p4", first: "desc",
 				value: (r) => r.bytes_out + r.bytes_in,
 				cell: (r) => bytes(r.bytes_out + r.bytes_in) },
 			{ key: "start", label: "Started", class: "when p2", value: (r) => r.start,
@@ -81,17 +82,14 @@ function evidencePanel() {
 }
 
 function notesPanel(incident, changed) {
-	const notes = incident.notes || [];
-	const list = h("ul", { class: "notes" }, notes.map((n) => h("li", {},
-		h("p", { class: "note-head" }, h("strong", {}, name(n.author, 64)), " ",
-			time(n.time || n.created, "")),
-		h("p", { class: "note-text" }, name(n.text ?? n, 4000)))));
 	const why = whyNot("analyst", "Adding notes");
 	const text = field({ name: "text", label: "New note", type: "textarea", required: true,
 		maxlength: 4000, disabled: Boolean(why), wide: true });
-	return panel("Notes", {}, notes.length ? list
-		: h("p", { class: "muted" }, may("analyst") ? "No note yet."
-			: "Notes are sealed; they need the role analyst."),
+	const none = may("analyst") ? "No note yet."
+		: "Notes are sealed; they need the role analyst.";
+	return panel("Notes", {}, incident.notes
+		? h("p", { class: "note-text" }, h("bdi", {}, cleanLines(incident.notes)))
+		: h("p", { class: "muted" }, none),
 	form({
 		fields: { text }, submit: "Add note", kind: "quiet", why,
 		run: async (values) => changed(await post(`/incidents/${Number(incident.id)}/notes`,
@@ -122,8 +120,7 @@ function askBlock(incident, changed) {
 	confirmDialog({
 		title: `Block ${clean(incident.src_ip, 64)}?`, confirm: "Block",
 		body: [h("p", {}, "Every packet from and to ", mono(incident.src_ip),
-			" is dropped in the kernel from the next one on. You can remove the block ",
-			"at any time."),
+			" is dropped, from the next one on. You can remove the block at any time."),
 		lifetime.element, reason.element],
 		run: async () => {
 			const block = await post("/blocks", {

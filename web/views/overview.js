@@ -14,6 +14,7 @@ import { coveragePanel, incidentsPanel, interfacesPanel, protocolsPanel, talkers
 const HOUR_S = 3600;
 const STEP_S = 10;
 const STATUS_MS = 60000;
+const LOSS_MS = 5 * 60 * 1000; // how long a loss stays in the sentence on top
 
 function watched(snapshot) {
 	const names = (snapshot.ifaces || []).filter((i) => i.mode !== "none").map((i) => i.name);
@@ -21,7 +22,7 @@ function watched(snapshot) {
 		: names.join(", ");
 }
 
-function worries(snapshot, counts) {
+function worries(snapshot, counts, losing) {
 	const list = [];
 	if (snapshot.enforcement === "panic") {
 		list.push(["bad", "Enforcement is off: panic was ordered, so nothing is dropped."]);
@@ -36,8 +37,8 @@ function worries(snapshot, counts) {
 	if (counts && !counts.high && counts.total) {
 		list.push(["warn", `${plural(counts.total, "open incident")} to look at.`]);
 	}
-	if (snapshot.unattributed > 0 || snapshot.events_lost > 0) {
-		list.push(["warn", "Some packets were counted without their flow."]);
+	if (losing) {
+		list.push(["warn", "In the last minutes packets were seen that no flow holds."]);
 	}
 	if (snapshot.enforcement === "none") {
 		list.push(["warn", "Traffic is counted, but nothing can be dropped."]);
@@ -48,24 +49,38 @@ function worries(snapshot, counts) {
 	return list;
 }
 
+/** Did the count of unattributed packets or lost events grow lately? Old losses are no alarm. */
+function lossWatch() {
+	let known = null;
+	let grewAt = 0;
+	return () => {
+		const snapshot = latest("snapshot");
+		const sum = (snapshot?.unattributed || 0) + (snapshot?.events_lost || 0);
+		if (known !== null && sum > known) {
+			grewAt = Date.now();
+		}
+		known = snapshot ? sum : known;
+		return Date.now() - grewAt < LOSS_MS;
+	};
+}
+
 /** The one sentence on top: level, headline, details. */
-function judge(snapshot, counts, state) {
-	if (state === "lost") {
+function judge(snapshot, counts, losing) {
+	if (liveState() === "lost") {
 		return ["bad", "Sluice does not answer.",
 			"What follows is the last that was seen."];
 	}
 	if (!snapshot) {
 		return ["wait", "Waiting for the first picture…", "It comes every second."];
 	}
-	const list = worries(snapshot, counts);
+	const list = worries(snapshot, counts, losing);
 	const seen = `${count(snapshot.processed_packets)} packets`;
+	const whole = snapshot.complete ? ", all accounted for" : "";
 	if (list.length === 0) {
 		return ["ok", "All is well.",
-			`Watching ${watched(snapshot)}; ${seen}, all accounted for; `
-			+ "no open incident."];
+			`Watching ${watched(snapshot)}; ${seen}${whole}; no open incident.`];
 	}
 	const level = list.some(([l]) => l === "bad") ? "bad" : "warn";
-	const whole = snapshot.unattributed || snapshot.events_lost ? "" : ", all accounted for";
 	return [level, list[0][1], list.length > 1 ? list.slice(1).map(([, t]) => t).join(" ")
 		: `Watching ${watched(snapshot) || "nothing"}; ${seen}${whole}.`];
 }
@@ -138,7 +153,7 @@ function tiles() {
 		in: tile("In", "in", "down", "/flows?sort=bytes_in"),
 		out: tile("Out", "out", "up", "/flows?sort=bytes_out"),
 		drop: tile("Dropped", "drop", "drop", "/blocks"),
-		flows: tile("Active flows", "flow", "flows", "/flows"),
+		flows: tile("Flows", "flow", "flows", "/flows"),
 	};
 	const severities = severityTile();
 	function push(rates) {
@@ -176,16 +191,27 @@ function hourBuffer() {
 	let sums = null;
 	const row = (ms, item, seconds) => [new Date(ms), item.bytes_in / seconds,
 		item.bytes_out / seconds, item.dropped_packets / seconds];
+	/** Where nothing was counted the line is broken, not drawn straight. */
+	function addGap(at) {
+		const before = rows.at(-1)?.[0].getTime();
+		if (before && at - before > 3 * STEP_S * 1000) {
+			rows.push([new Date(before + STEP_S * 1000), null, null, 0]);
+		}
+	}
 	return {
 		rows,
 		load(series) {
 			rows.length = 0;
-			const step = series.step || STEP_S;
-			// the newest step is still filling; snapshots carry on from here
-			for (const item of series.items.slice(0, -1)) {
-				rows.push(row(Date.parse(item.time), item, step));
-			}
 			sums = null;
+			// a step that is still filling is left to the snapshots
+			const now = Date.parse(latest("snapshot")?.time) || Date.now();
+			for (const item of series.items) {
+				const at = Date.parse(item.time);
+				if (at + STEP_S * 1000 <= now) {
+					addGap(at);
+					rows.push(row(at, item, STEP_S));
+				}
+			}
 		},
 		add(snapshot) {
 			const now = Date.parse(snapshot.time);
@@ -202,6 +228,9 @@ function hourBuffer() {
 			sums.seconds++;
 			for (const key of ["bytes_in", "bytes_out", "dropped_packets"]) {
 				sums[key] += snapshot.rates[key] || 0;
+			}
+			if (sums.seconds === 1) {
+				addGap(start);
 			}
 			rows.push(row(start, sums, sums.seconds));
 			while (rows.length && rows[0][0].getTime() < start - HOUR_S * 1000) {
@@ -249,10 +278,11 @@ function overviewParts() {
 	const traffic = trafficPanel();
 	const panels = [incidentsPanel(), talkersPanel(), protocolsPanel(), coveragePanel(),
 		interfacesPanel()];
+	const losing = lossWatch();
 	let counts = null;
 
 	function drawStatus() {
-		status.draw(...judge(latest("snapshot"), counts, liveState()));
+		status.draw(...judge(latest("snapshot"), counts, losing()));
 	}
 	return {
 		status, numbers, traffic, panels, drawStatus,

@@ -221,10 +221,11 @@ export function interfacesPanel() {
 			drawn = signature;
 			fill(list, (s.ifaces || []).map((i) => {
 				const [label, help] = MODES[i.mode] || [clean(i.mode, 8), ""];
-				return h("li", {}, h("span", { class: "iface-name" },
-					name(i.name, 24)),
-					h("span", { class: `badge mode-${clean(i.mode, 8)}`,
-						title: help }, label),
+				return h("li", {},
+					h("span", { class: "iface-name" }, name(i.name, 24)),
+					h("span", { class: `badge mode-${clean(i.mode, 8)}` },
+						label),
+					h("span", { class: "muted iface-help" }, help),
 					i.note ? h("p", { class: "iface-note" }, name(i.note, 300))
 						: null);
 			}));
