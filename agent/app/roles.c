@@ -52,7 +52,8 @@ int role_core(struct app *app, int control, int front_link)
 		{ "/run/systemd/resolve", false },
 		{ "/run/NetworkManager", false },
 		{ "/run/resolvconf", false },
-		{ "/proc", false }, /* SSH peers; other roles are not dumpable */
+		{ "/etc/passwd", false }, /* names of who uses the control socket */
+		{ "/proc", false },	  /* SSH peers; other roles are not dumpable */
 		{ credentials ? credentials : app->state_dir, !credentials },
 	};
 	int keep[KEEP_MAX] = { control, front_link, app->control_fd };
@@ -60,6 +61,8 @@ int role_core(struct app *app, int control, int front_link)
 
 	log_init("core", LOG_LEVEL_INFO);
 	if (app->kernel) {
+		if (core_prepare(app))
+			return CLI_FAILED;
 		count += capture_kernel_core_fds(app->kernel, keep + count, KEEP_MAX - count);
 		capture_kernel_forget(app->kernel);
 	}
@@ -68,7 +71,7 @@ int role_core(struct app *app, int control, int front_link)
 		log_error("cannot close what core may not hold");
 		return CLI_FAILED;
 	}
-	if (core_prepare(app))
+	if (!app->kernel && core_prepare(app))
 		return CLI_FAILED;
 	if (drop(app, RIGHTS_CORE, paths, sizeof(paths) / sizeof(paths[0])))
 		return CLI_FAILED;
