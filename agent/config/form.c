@@ -113,16 +113,16 @@ static int check_listen(const char *text, char *reason)
 
 /* One of the two per option: for the whole text, or for each item of a list. */
 static const struct {
-	enum config_key key;
 	int (*check)(const char *text, char *reason);
+	enum config_key key;
 	bool is_per_item;
 } forms[] = {
-	{ CONFIG_WEB_LISTEN, check_listen, false },
-	{ CONFIG_CAPTURE_INTERFACES, check_interface, true },
-	{ CONFIG_CAPTURE_LOCAL_NETWORKS, check_prefix, true },
-	{ CONFIG_WEB_TRUSTED_PROXIES, check_prefix, true },
-	{ CONFIG_WEB_ALLOWED_HOSTS, check_host, true },
-	{ CONFIG_BLOCK_SAFE, check_prefix, true },
+	{ check_listen, CONFIG_WEB_LISTEN, false },
+	{ check_interface, CONFIG_CAPTURE_INTERFACES, true },
+	{ check_prefix, CONFIG_CAPTURE_LOCAL_NETWORKS, true },
+	{ check_prefix, CONFIG_WEB_TRUSTED_PROXIES, true },
+	{ check_host, CONFIG_WEB_ALLOWED_HOSTS, true },
+	{ check_prefix, CONFIG_BLOCK_SAFE, true },
 };
 #define FORM_COUNT (sizeof(forms) / sizeof(forms[0]))
 

@@ -18,10 +18,10 @@
 		taken_;                     \
 	})
 
-#define DEFINE_CLEANUP(fn, type)                  \
-	static inline void fn##_cleanup(type **p) \
-	{                                         \
-		fn(*p);                           \
+#define DEFINE_CLEANUP(fn, type)                                                           \
+	static inline void fn##_cleanup(type **p) /* NOLINT(bugprone-macro-parentheses) */ \
+	{                                                                                  \
+		fn(*p);                                                                    \
 	}
 
 static inline void free_cleanup(void *p)

@@ -60,7 +60,7 @@ int frame_send(int fd, const struct frame *frame, int timeout_ms)
 	struct frame_header header = make_header(frame->type, frame->id, frame->len);
 	struct iovec parts[2] = {
 		{ .iov_base = &header, .iov_len = sizeof(header) },
-		{ .iov_base = (void *)(uintptr_t)frame->body, /* sendmsg only reads it */
+		{ .iov_base = (void *)frame->body, /* sendmsg only reads it */
 		  .iov_len = frame->len },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = frame->len > 0 ? 2 : 1 };

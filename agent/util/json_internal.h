@@ -14,7 +14,7 @@
 /* A value as json-c's own; not const, because json-c is not even where it only reads. */
 static inline struct json_object *json_inner(const struct json *json)
 {
-	return (struct json_object *)(uintptr_t)json;
+	return (struct json_object *)json;
 }
 
 static inline struct json *json_outer(struct json_object *object)
