@@ -98,9 +98,14 @@ $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_fl
 build/embed: tools/embed.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) $< -o $@ -lz
+DYGRAPHS := /usr/share/javascript/dygraphs
 build/gen/assets.c: build/embed $(shell find web -type f 2>/dev/null)
-	@mkdir -p $(@D)
-	$(Q)build/embed assets web $@
+	@rm -rf build/gen/web
+	@mkdir -p build/gen/web/vendor
+	@cp -r web/. build/gen/web/
+	@cp $(DYGRAPHS)/dygraph.min.js build/gen/web/vendor/dygraphs.min.js
+	@cp $(DYGRAPHS)/dygraph.min.css build/gen/web/vendor/dygraphs.css
+	$(Q)build/embed assets build/gen/web $@
 build/gen/bpf_object.c: build/embed $(BPF_OBJECT)
 	@mkdir -p $(@D)
 	$(Q)build/embed object $(BPF_OBJECT) $@

@@ -70,7 +70,7 @@ counted() {
 # pytests NAME FOLDER SECONDS
 pytests() {
 	local p f s e
-	timeout "$3" python3 -m pytest -q -p no:cacheprovider --tb=short -rs "$2" >"$log/$1" 2>&1
+	timeout "$3" /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -rs "$2" >"$log/$1" 2>&1
 	local status=$?
 	p=$(sed -n 's/.*\b\([0-9]*\) passed.*/\1/p' "$log/$1" | tail -n 1)
 	f=$(sed -n 's/.*\b\([0-9]*\) failed.*/\1/p' "$log/$1" | tail -n 1)

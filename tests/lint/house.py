@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The rules of the house that need no compiler: layers, sizes, includes, banned calls, licences.
 
 usage: house.py [--objects DIR]   prints one line per finding, exit 1 when there is any.

@@ -35,7 +35,7 @@ headers() {
 
 shell() { git ls-files -co --exclude-standard '*.sh' '.ci/run' | xargs shellcheck; }
 
-check house python3 tests/lint/house.py --objects build/obj
+check house /usr/bin/python3 tests/lint/house.py --objects build/obj
 check headers headers
 check format format
 check shell shell
