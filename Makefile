@@ -27,7 +27,7 @@ VERSION := 0.1.0
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wimplicit-fallthrough
 # gcc is the compiler; clang, used for fuzzing, warns of GNU forms that this code uses on purpose
-WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option)
+WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option -Wno-missing-field-initializers)
 CFLAGS := -std=gnu11 $(if $(FUZZ),-O1,-O2) -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
 	-pthread $(WARN) $(SANFLAGS)
 ifeq ($(SANFLAGS),)
