@@ -85,8 +85,8 @@ _Static_assert(sizeof(struct kernel_row) == 192, "a multiple of 8, as array valu
 /* ---- attachments ---------------------------------------------------------------------------- */
 
 struct kernel_link {
-	uint32_t ifindex; /* 0 = not attached */
-	int xdp_fd;	  /* bpf_link, or -1 */
+	uint32_t ifindex;  /* 0 = not attached */
+	int xdp_fd;	   /* bpf_link, or -1 */
 	bool is_inherited; /* an earlier loader attached it: still to be brought up to date */
 };
 

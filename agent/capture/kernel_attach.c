@@ -114,7 +114,7 @@ int kernel_attach_device(struct capture_kernel *kernel, int index,
 		if (error)
 			(void)snprintf(error, KERNEL_ERROR_MAX, "%s: %s", row.name, row.note);
 		/* It is tried again with every change of a link: say it once. */
-		if (strcmp(before.note, row.note))
+		if (strcmp(before.note, row.note) != 0)
 			log_warn("interface not watched name=%s reason=%s", row.name, row.note);
 		kernel_detach_device(kernel, index);
 		return err;

@@ -21,7 +21,9 @@ int kernel_clock_sample(int prog_fd, struct clock_sample *sample)
 	struct clock_sample context = { 0 };
 	/* A syscall program takes nothing else, and writes its context in place
 	 * (net/bpf/test_run.c, bpf_prog_test_run_syscall). */
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &context, .ctx_size_in = sizeof(context));
+	struct bpf_test_run_opts options = { .sz = sizeof(options),
+					     .ctx_in = &context,
+					     .ctx_size_in = sizeof(context) };
 
 	if (bpf_prog_test_run_opts(prog_fd, &options))
 		return -errno;
@@ -34,7 +36,7 @@ int kernel_clock_sample(int prog_fd, struct clock_sample *sample)
 /* Spin to the moment the counter moves. */
 static int next_edge(int prog_fd, struct clock_sample *edge)
 {
-	struct clock_sample first;
+	struct clock_sample first = { 0 };
 	int err = kernel_clock_sample(prog_fd, &first);
 
 	if (err)
@@ -70,8 +72,8 @@ uint64_t kernel_clock_snap(uint64_t measured_ns)
 int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy)
 {
 	const struct timespec pause = { .tv_nsec = MEASURE_NS };
-	struct clock_sample first;
-	struct clock_sample last;
+	struct clock_sample first = { 0 };
+	struct clock_sample last = { 0 };
 	int err = next_edge(prog_fd, &first);
 
 	if (err)
@@ -87,7 +89,7 @@ int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy)
 
 int kernel_clock_now(int prog_fd, uint64_t ns_per_jiffy, struct drain_clock *clock)
 {
-	struct clock_sample sample;
+	struct clock_sample sample = { 0 };
 	int err = kernel_clock_sample(prog_fd, &sample);
 
 	if (err)

@@ -199,16 +199,21 @@ static void kernel_close(struct capture *capture)
 	source_close(source_of(capture));
 }
 
-const struct capture_ops kernel_source_ops = {
-	.drain = kernel_drain,
-	.block = kernel_block,
-	.unblock = kernel_unblock,
-	.block_hits = kernel_block_hits,
-	.block_sync = kernel_block_sync,
-	.safe_set = kernel_safe_set,
-	.lease = kernel_lease,
-	.is_panicked = kernel_is_panicked,
-	.coverage = kernel_coverage,
-	.now_ns = kernel_now_ns,
-	.close = kernel_close,
-};
+const struct capture_ops *kernel_source_ops(void)
+{
+	static const struct capture_ops ops = {
+		.drain = kernel_drain,
+		.block = kernel_block,
+		.unblock = kernel_unblock,
+		.block_hits = kernel_block_hits,
+		.block_sync = kernel_block_sync,
+		.safe_set = kernel_safe_set,
+		.lease = kernel_lease,
+		.is_panicked = kernel_is_panicked,
+		.coverage = kernel_coverage,
+		.now_ns = kernel_now_ns,
+		.close = kernel_close,
+	};
+
+	return &ops;
+}

@@ -6,8 +6,8 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -31,20 +31,34 @@ static const struct {
 	{ "LRO", { "rx-lro", NULL }, NULL },
 };
 
+/* The ioctl's structures end in arrays without a size; these are the same with room. */
 struct feature_state {
-	struct ethtool_gfeatures head;
+	uint32_t cmd, size;
 	struct ethtool_get_features_block blocks[BLOCKS_MAX];
 };
 
 struct feature_order {
-	struct ethtool_sfeatures head;
+	uint32_t cmd, size;
 	struct ethtool_set_features_block blocks[BLOCKS_MAX];
 };
 
 struct feature_names {
-	struct ethtool_gstrings head;
+	uint32_t cmd, set, count;
 	char text[FEATURES_MAX][ETH_GSTRING_LEN];
 };
+
+struct feature_count {
+	uint32_t cmd, reserved;
+	uint64_t sets;
+	uint32_t count;
+};
+
+#define SAME_OFFSET(ours, a, theirs, b) \
+	_Static_assert(offsetof(struct ours, a) == offsetof(struct theirs, b), "as the kernel's")
+SAME_OFFSET(feature_state, blocks, ethtool_gfeatures, features);
+SAME_OFFSET(feature_order, blocks, ethtool_sfeatures, features);
+SAME_OFFSET(feature_names, text, ethtool_gstrings, data);
+SAME_OFFSET(feature_count, count, ethtool_sset_info, data);
 
 static int ethtool(int fd, const char *ifname, void *command)
 {
@@ -58,19 +72,16 @@ static int ethtool(int fd, const char *ifname, void *command)
 /* How many features the kernel knows; their names in @names. */
 static int read_names(int fd, const char *ifname, struct feature_names *names)
 {
-	struct {
-		struct ethtool_sset_info head;
-		uint32_t count;
-	} sets = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	struct feature_count sets = { .cmd = ETHTOOL_GSSET_INFO, .sets = 1ULL << ETH_SS_FEATURES };
 	int err = ethtool(fd, ifname, &sets);
 
 	if (err)
 		return err;
 	if (!sets.count || sets.count > FEATURES_MAX)
 		return -E2BIG;
-	names->head = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS,
-						 .string_set = ETH_SS_FEATURES,
-						 .len = sets.count };
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->set = ETH_SS_FEATURES;
+	names->count = sets.count;
 	err = ethtool(fd, ifname, names);
 	return err ? err : (int)sets.count;
 }
@@ -88,22 +99,22 @@ static int feature_bit(const struct feature_names *names, int count, const char 
 static int features_off(const char *ifname, const char *const *features, bool is_asking)
 {
 	CLEANUP(close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	CLEANUP(free) struct feature_names *names = calloc(1, sizeof(*names));
-	struct feature_state state = { .head = { .cmd = ETHTOOL_GFEATURES, .size = BLOCKS_MAX } };
-	struct feature_order order = { .head = { .cmd = ETHTOOL_SFEATURES } };
+	struct feature_names names = { 0 };
+	struct feature_state state = { .cmd = ETHTOOL_GFEATURES, .size = BLOCKS_MAX };
+	struct feature_order order = { .cmd = ETHTOOL_SFEATURES };
 	int count;
 	int wanted = 0;
 
-	if (fd < 0 || !names)
-		return fd < 0 ? -errno : -ENOMEM;
-	count = read_names(fd, ifname, names);
+	if (fd < 0)
+		return -errno;
+	count = read_names(fd, ifname, &names);
 	if (count < 0)
 		return count;
-	order.head.size = (uint32_t)(count + 31) / 32;
+	order.size = (uint32_t)(count + 31) / 32;
 	if (ethtool(fd, ifname, &state))
 		return -EOPNOTSUPP;
 	for (; *features; features++) {
-		int bit = feature_bit(names, count, *features);
+		int bit = feature_bit(&names, count, *features);
 		uint32_t mask = bit < 0 ? 0 : 1U << (bit % 32);
 		const struct ethtool_get_features_block *now =
 			&state.blocks[bit < 0 ? 0 : bit / 32];

@@ -46,11 +46,16 @@ static bool has_rights(void)
 
 static bool is_old_kernel(struct utsname *name)
 {
-	unsigned int major = 0;
-	unsigned int minor = 0;
+	unsigned long major;
+	unsigned long minor;
+	char *end;
 
-	if (uname(name) || sscanf(name->release, "%u.%u", &major, &minor) != 2)
+	if (uname(name))
 		return false;
+	major = strtoul(name->release, &end, 10); /* "6.1.0-56-cloud-amd64" */
+	if (*end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	return major < KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor < KERNEL_MIN_MINOR);
 }
 
@@ -88,6 +93,17 @@ static int explain(int err, char *error)
 			       "the kernel refuses the datapath (%s); log_level = DEBUG shows why",
 			       strerror(-err));
 	return err == -EINVAL || err == -E2BIG ? -EOPNOTSUPP : err;
+}
+
+static void explain_pin(const char *pin_dir, int err, char *error)
+{
+	if (err == -EOPNOTSUPP)
+		(void)snprintf(error, KERNEL_ERROR_MAX,
+			       "%.120s is not in a bpffs: `mount -t bpf bpf DIR` makes one",
+			       pin_dir);
+	else
+		(void)snprintf(error, KERNEL_ERROR_MAX, "cannot pin in %.120s: %s",
+			       pin_dir ? pin_dir : "no folder", strerror(-err));
 }
 
 static int check_rights(char *error)
@@ -166,11 +182,12 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 int capture_kernel_load(const struct capture_kernel_options *options, struct capture_kernel **out,
 			char *error)
 {
-	CLEANUP(capture_kernel_free) struct capture_kernel *kernel = calloc(1, sizeof(*kernel));
+	CLEANUP(capture_kernel_free) struct capture_kernel *kernel = NULL;
 	int err = check_rights(error);
 
 	if (err)
 		return err;
+	kernel = calloc(1, sizeof(*kernel));
 	if (!kernel)
 		return explain(-ENOMEM, error);
 	kernel->notify = -1;
@@ -182,10 +199,7 @@ int capture_kernel_load(const struct capture_kernel_options *options, struct cap
 	if (!err && kernel->pin_dir)
 		err = kernel_pin_open_dir(kernel->pin_dir);
 	if (err) {
-		(void)snprintf(error, KERNEL_ERROR_MAX, "cannot pin in %.120s: %s",
-			       options->pin_dir,
-			       err == -EOPNOTSUPP ? "it is not in a bpffs; mount one there"
-						  : strerror(-err));
+		explain_pin(options->pin_dir, err, error);
 		return err;
 	}
 	err = load_object(kernel, options->flow_slots);

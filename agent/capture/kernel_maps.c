@@ -25,6 +25,7 @@
 #define RING_BYTES_MIN	   (64U << 10)
 #define EVICT_BYTES	   (256U << 10) /* for CPUs without a ring of their own: normally none */
 #define POSSIBLE_CPUS_FILE "/sys/devices/system/cpu/possible"
+#define RODATA_BYTES_MAX   1024 /* two words today (bpf/maps.h) */
 #define PIN_NAME_MAX	   32
 
 static const char *const map_names[KERNEL_MAP_COUNT] = {
@@ -71,10 +72,10 @@ int kernel_possible_cpus(void)
 uint32_t kernel_flow_sets(unsigned int slots, uint32_t cpus)
 {
 	const uint64_t set_bytes = sizeof(struct flow4_set) + sizeof(struct flow6_set) +
-				   2 * FLOW_WAYS * sizeof(struct flow_shadow);
+				   2UL * FLOW_WAYS * sizeof(struct flow_shadow);
 	uint32_t sets = 1;
 
-	while (sets * 2 * FLOW_WAYS <= slots)
+	while (sets * 2UL * FLOW_WAYS <= slots)
 		sets *= 2;
 	while (sets > 1 && sets * set_bytes * cpus > CACHE_BYTES_MAX)
 		sets /= 2;
@@ -126,7 +127,9 @@ static int *rings_new(uint32_t cpus)
 {
 	int *rings = malloc(cpus * sizeof(*rings));
 
-	for (uint32_t cpu = 0; rings && cpu < cpus; cpu++)
+	if (!rings)
+		return NULL;
+	for (uint32_t cpu = 0; cpu < cpus; cpu++)
 		rings[cpu] = -1;
 	return rings;
 }
@@ -159,13 +162,11 @@ static int set_rodata(const struct bpf_object *object, const char *name, uint32_
 	int offset = rodata_offset(bpf_object__btf(object), name);
 	size_t size = 0;
 	const void *initial = map ? bpf_map__initial_value(map, &size) : NULL;
-	CLEANUP(free) uint8_t *data = initial ? malloc(size) : NULL;
+	uint8_t data[RODATA_BYTES_MAX];
 
 	if (offset < 0 || !initial)
 		return offset < 0 ? offset : -ENOENT;
-	if (!data)
-		return -ENOMEM;
-	if ((size_t)offset + sizeof(value) > size)
+	if (size > sizeof(data) || (size_t)offset + sizeof(value) > size)
 		return -EINVAL;
 	memcpy(data, initial, size);
 	memcpy(data + offset, &value, sizeof(value));
@@ -357,7 +358,7 @@ static int rings_fill(struct kernel_maps *maps, const char *pin_dir)
 
 static int rows_fill(struct kernel_maps *maps, const char *pin_dir)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map_create_opts options = { .sz = sizeof(options), .map_flags = BPF_F_MMAPABLE };
 
 	if (maps->rows >= 0)
 		return 0;

@@ -23,7 +23,7 @@ struct kernel_device {
 	bool no_l2; /* no Ethernet header */
 	bool is_loopback;
 	bool has_default_route;
-	bool is_chosen; /* kernel_choose: to be watched */
+	bool is_chosen;	 /* kernel_choose: to be watched */
 	bool is_covered; /* asked for, but a chosen device below it sees its packets */
 	char name[IFACE_NAME_MAX];
 };

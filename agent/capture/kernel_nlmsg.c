@@ -58,7 +58,7 @@ void nlmsg_nest_end(struct nlmsg_request *request, struct rtattr *nest)
 void nlmsg_attrs(const struct rtattr *attr, size_t left, const struct rtattr **attrs,
 		 unsigned short max)
 {
-	memset(attrs, 0, (max + 1UL) * sizeof(*attrs));
+	memset(attrs, 0, (max + 1UL) * sizeof(const struct rtattr *));
 	while (left >= sizeof(*attr) && attr->rta_len >= sizeof(*attr) && attr->rta_len <= left) {
 		unsigned short type = attr->rta_type & NLA_TYPE_MASK;
 		size_t step = RTA_ALIGN(attr->rta_len);

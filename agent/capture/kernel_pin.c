@@ -122,7 +122,7 @@ int capture_pin_path(const char *state_dir, char *out, size_t size)
 
 	crypto_digest(path, strlen(path), hash);
 	for (int i = 0; i < DIR_HASH_SIZE; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+		(void)snprintf(hex + 2L * i, 3, "%02x", hash[i]);
 	len = snprintf(out, size, "%s/%s", BPFFS_ROOT, hex);
 	return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
 }

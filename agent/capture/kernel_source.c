@@ -257,7 +257,7 @@ static int note_descriptors(struct capture_kernel *kernel, const struct kernel_s
 
 static int open_caches(struct kernel_source *source, const struct kernel_maps *maps)
 {
-	struct ledger *ledger;
+	struct ledger *ledger = NULL;
 	int err = source_map(source, maps->fd[KERNEL_LEDGER], PROT_READ | PROT_WRITE, &ledger);
 
 	if (!err)
@@ -281,7 +281,7 @@ int kernel_source_new(struct capture_kernel *kernel, struct capture **out)
 	if (!source)
 		return -ENOMEM;
 	memset(source->keyed, -1, sizeof(source->keyed));
-	source->base.ops = &kernel_source_ops;
+	source->base.ops = kernel_source_ops();
 	source->cpu_count = maps->cpus;
 	source->ns_per_jiffy = kernel->ns_per_jiffy;
 	source->tables.ops = &keyed_ops;

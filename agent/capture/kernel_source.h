@@ -62,7 +62,7 @@ struct kernel_source {
 };
 
 /* The vtable; kernel_drain.c. */
-extern const struct capture_ops kernel_source_ops;
+const struct capture_ops *kernel_source_ops(void);
 
 /* source_ring_take - libbpf's callback for one record; @context is its struct source_ring. */
 int source_ring_take(void *context, void *record, size_t len);

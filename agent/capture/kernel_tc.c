@@ -26,17 +26,21 @@ static int check_owner(uint32_t ifindex, bool is_egress, struct kernel_filter *f
 
 	if (err)
 		return err;
-	if (filter->is_held && strncmp(filter->name, KERNEL_NAME "_", strlen(KERNEL_NAME "_")))
+	if (filter->is_held && strncmp(filter->name, KERNEL_NAME "_", strlen(KERNEL_NAME "_")) != 0)
 		return -EBUSY;
 	return 0;
 }
 
 int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_clsact)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
-		    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = prog_fd, .handle = TC_HANDLE,
-		    .priority = TC_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	struct bpf_tc_hook hook = { .sz = sizeof(hook),
+				    .ifindex = (int)ifindex,
+				    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
+	struct bpf_tc_opts options = { .sz = sizeof(options),
+				       .prog_fd = prog_fd,
+				       .handle = TC_HANDLE,
+				       .priority = TC_PRIORITY,
+				       .flags = BPF_TC_F_REPLACE };
 	struct kernel_filter filter;
 	int err = bpf_tc_hook_create(&hook);
 
@@ -57,9 +61,12 @@ int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_cl
 
 int kernel_tc_detach(uint32_t ifindex, bool is_egress)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
-		    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct bpf_tc_hook hook = { .sz = sizeof(hook),
+				    .ifindex = (int)ifindex,
+				    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
+	struct bpf_tc_opts options = { .sz = sizeof(options),
+				       .handle = TC_HANDLE,
+				       .priority = TC_PRIORITY };
 	struct kernel_filter filter;
 	int err = check_owner(ifindex, is_egress, &filter);
 
@@ -70,8 +77,9 @@ int kernel_tc_detach(uint32_t ifindex, bool is_egress)
 
 void kernel_tc_remove_clsact(uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
-		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	struct bpf_tc_hook hook = { .sz = sizeof(hook),
+				    .ifindex = (int)ifindex,
+				    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS };
 	struct kernel_filter in;
 	struct kernel_filter out;
 

@@ -45,7 +45,8 @@ static int link_from_pin(const struct capture_kernel *kernel, int index, uint32_
 
 static int link_new(const struct capture_kernel *kernel, int index, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_DRV_MODE);
+	struct bpf_link_create_opts options = { .sz = sizeof(options),
+						.flags = XDP_FLAGS_DRV_MODE };
 	char name[PIN_NAME_MAX];
 	CLEANUP(close)
 	int fd = bpf_link_create(kernel->ingress, (int)ifindex, BPF_XDP, &options);
