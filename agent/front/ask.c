@@ -210,25 +210,23 @@ static void finish(const struct pending *pending, struct ask_reply *reply)
 
 static int handle_response(struct ask *ask, const struct frame *frame)
 {
-	struct ask_reply reply = { 0 };
+	CLEANUP(free) uint8_t *memory = NULL;
+	struct ask_reply reply = { .error = -ENOMEM };
 	struct pending pending;
+	int error;
 
 	if (!take_pending(ask, frame->id, &pending))
 		return 0; /* too late */
 	/* the frame is borrowed until the next one; the HTTP side sends from its own copy */
-	reply.memory = malloc(frame->len + 1);
-	if (reply.memory) {
-		memcpy(reply.memory, frame->body, frame->len);
-		reply.error = message_decode_response(reply.memory, frame->len, &reply.response);
-	} else {
-		reply.error = -ENOMEM;
+	memory = malloc(frame->len + 1);
+	if (memory) {
+		memcpy(memory, frame->body, frame->len);
+		reply.error = message_decode_response(memory, frame->len, &reply.response);
+		reply.memory = TAKE(memory);
 	}
-	if (reply.error == -EPROTO) {
-		finish(&pending, &reply);
-		return -EPROTO;
-	}
+	error = reply.error;
 	finish(&pending, &reply);
-	return 0;
+	return error == -EPROTO ? -EPROTO : 0;
 }
 
 static int handle_frame(struct ask *ask, const struct frame *frame)

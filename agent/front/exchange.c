@@ -2,6 +2,7 @@
 #include "agent/front/exchange.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,8 @@ struct exchange *exchange_new(struct site *site, struct connection *connection, 
 	exchange->target_result =
 		len > kept ? GUARD_TARGET_LONG
 			   : guard_target(exchange->raw, kept, exchange->path, &exchange->query);
-	(void)snprintf(exchange->request_id, sizeof(exchange->request_id), "%016llx",
-		       (unsigned long long)(site->id_base + site->next_id++));
+	(void)snprintf(exchange->request_id, sizeof(exchange->request_id), "%016" PRIx64,
+		       site->id_base + site->next_id++);
 	buffer_init(&exchange->body, GUARD_BODY_MAX);
 	return exchange;
 }

@@ -58,7 +58,7 @@ static int read_policy(const struct config *config, struct guard_policy *policy)
 /* Where the listener stands, for the Host guard and the cookie's name. */
 static int read_listener(int listen_fd, struct site *site)
 {
-	struct sockaddr_storage storage;
+	struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
 	struct sockaddr_in6 v6;
 	struct sockaddr_in v4;
 	socklen_t len = sizeof(storage);
@@ -155,7 +155,7 @@ static int open_loop(struct front *front)
 static void wipe_key(const char *key_pem)
 {
 	if (key_pem)
-		crypto_wipe((void *)(uintptr_t)key_pem, strlen(key_pem));
+		crypto_wipe((void *)key_pem, strlen(key_pem));
 }
 
 static int start(struct front *front)

@@ -12,9 +12,10 @@ struct config;
 struct front;
 
 struct front_options {
-	int listen_fd;	 /* bound and listening */
-	int core_fd;	 /* stream socket to core; -1 while core is away */
-	int control_fd;	 /* supervisor: hands over a new core_fd (SCM_RIGHTS); its end ends front */
+	int listen_fd;	/* bound and listening */
+	int core_fd;	/* stream socket to core, taken; -1 while core is away */
+	int control_fd; /* supervisor: the descriptor with any message (SCM_RIGHTS) is a new
+			 * core_fd; its end ends front; -1 = none */
 	bool tls;
 	const char *cert_pem, *key_pem; /* with tls; wiped by front_run when loaded */
 	const struct config *config;
@@ -22,7 +23,11 @@ struct front_options {
 	const char *version;
 };
 
-/* front_run - serve until @control_fd closes or SIGTERM. Returns 0 or -errno. */
+/*
+ * front_run - serve until @control_fd closes or SIGTERM; after crypto_init. It opens no file and no
+ * socket but by accept, so rights are dropped before; only raising RLIMIT_NOFILE (for more than
+ * about 960 connections) may then be refused, which is lived with. Returns 0 or -errno.
+ */
 int front_run(const struct front_options *options);
 
 /* front_listen - parse "ADDR:PORT" or "[ADDR]:PORT", bind and listen (any thread, before roles).

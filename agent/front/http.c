@@ -13,9 +13,9 @@
 #include "agent/util/log.h"
 
 /* With fewer, 10,000 idle clients keep the next one out (it stops accepting at the limit). */
-#define CONNECTIONS_MAX 10240
+#define CONNECTIONS_MAX 10240U
 /* Descriptors beside connections: standard streams, links, epoll, eventfds. */
-#define DESCRIPTORS_OWN 64
+#define DESCRIPTORS_OWN 64U
 /* Memory of one connection: half for the request head, so 8 KiB of headers, as usual elsewhere. */
 #define POOL_BYTES ((size_t)16 << 10)
 #define IDLE_S	   15U
@@ -190,19 +190,20 @@ static unsigned int connection_limit(void)
 	}
 	if (limit.rlim_cur >= CONNECTIONS_MAX + DESCRIPTORS_OWN)
 		return CONNECTIONS_MAX;
-	return limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (unsigned int)limit.rlim_cur - DESCRIPTORS_OWN
-						    : DESCRIPTORS_OWN;
+	return limit.rlim_cur > (rlim_t)2 * DESCRIPTORS_OWN
+		       ? (unsigned int)limit.rlim_cur - DESCRIPTORS_OWN
+		       : DESCRIPTORS_OWN;
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http, const struct http_options *options)
 {
 	struct MHD_OptionItem tls[] = {
-		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key_pem },
-		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->cert_pem },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->key_pem },
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->cert_pem },
 		/* TLS 1.2 and 1.3 only: RFC 9325 3.1.1 */
 		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
-		  (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_"
-				      "PRECEDENCE" },
+		  (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_"
+			  "PRECEDENCE" },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };

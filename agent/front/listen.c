@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,11 +16,13 @@
 
 static int parse_port(const char *text, in_port_t *port)
 {
-	unsigned int value = 0;
 	size_t len = strlen(text);
+	unsigned long value;
 
-	if (!len || len > 5 || strspn(text, "0123456789") != len ||
-	    sscanf(text, "%u", &value) != 1 || value > 65535)
+	if (!len || len > 5 || strspn(text, "0123456789") != len)
+		return -EINVAL;
+	value = strtoul(text, NULL, 10);
+	if (value > 65535)
 		return -EINVAL;
 	*port = htons((in_port_t)value);
 	return 0;

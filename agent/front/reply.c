@@ -57,8 +57,8 @@ enum MHD_Result reply_queue(const struct reply_context *context, unsigned int st
 static struct MHD_Response *make(const struct reply_context *context, const char *type,
 				 const char *body, size_t len)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
 
 	if (response && reply_add_headers(response, true) &&
 	    add(response, "X-Request-Id", context->request_id) &&
@@ -183,7 +183,7 @@ enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply
 		return reply_unavailable(context, -EPROTO);
 	/* the frame's memory holds the body and outlives the sending of it */
 	response = MHD_create_response_from_buffer_with_free_callback_cls(
-		core->body_len, (void *)(uintptr_t)core->body, free_memory, reply->memory);
+		core->body_len, (void *)core->body, free_memory, reply->memory);
 	if (!response)
 		return MHD_NO;
 	reply->memory = NULL;

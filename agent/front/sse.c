@@ -338,28 +338,29 @@ static struct blob *next_blob(struct sse_stream *stream)
 	return NULL;
 }
 
-static size_t put(char *buf, size_t max, size_t at, const char *text)
+/* All of a short text or nothing. Returns the bytes put. */
+static size_t put(char *buf, size_t room, const char *text, size_t len)
 {
-	size_t len = strlen(text);
-
-	if (max - at < len)
-		return at;
-	memcpy(buf + at, text, len);
-	return at + len;
+	if (room < len)
+		return 0;
+	memcpy(buf, text, len);
+	return len;
 }
 
 /* As many events as fit, in parts where they do not. */
 static size_t fill(struct sse_stream *stream, char *buf, size_t max)
 {
+	static const char retry[] = "retry: 2000\n\n"; /* core is back in under 2 s */
+	static const char beat[] = ":\n\n";
 	size_t at = 0;
 
 	if (!stream->has_begun) {
 		stream->has_begun = true;
-		at = put(buf, max, at, "retry: 2000\n\n"); /* core is back in under 2 s */
+		at += put(buf, max, retry, sizeof(retry) - 1);
 	}
 	if (stream->has_beat && !stream->current) {
 		stream->has_beat = false;
-		at = put(buf, max, at, ":\n\n");
+		at += put(buf + at, max - at, beat, sizeof(beat) - 1);
 	}
 	while (at < max) {
 		size_t part;

@@ -127,8 +127,8 @@ static bool add_file_headers(struct MHD_Response *response, const struct asset *
 static struct MHD_Response *make(const struct asset *asset, const void *bytes, size_t len,
 				 bool is_gzip)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(len, (void *)bytes, MHD_RESPMEM_PERSISTENT);
 
 	if (response && add_file_headers(response, asset, is_gzip))
 		return response;
@@ -140,18 +140,21 @@ static struct MHD_Response *make(const struct asset *asset, const void *bytes, s
 /* The few clients without gzip: inflated once, then kept. */
 static struct MHD_Response *make_plain(const struct asset *asset, struct entry *entry)
 {
+	CLEANUP(free) unsigned char *bytes = malloc(asset->plain_len + 1);
+	struct MHD_Response *response;
 	int error;
 
-	if (!entry->bytes)
-		entry->bytes = malloc(asset->plain_len + 1);
-	if (!entry->bytes)
+	if (!bytes)
 		return NULL;
-	error = gzip_inflate(asset->gzip, asset->gzip_len, entry->bytes, asset->plain_len);
+	error = gzip_inflate(asset->gzip, asset->gzip_len, bytes, asset->plain_len);
 	if (error) {
 		log_error("an embedded file is damaged path=%s error=%d", asset->path, error);
 		return NULL;
 	}
-	return make(asset, entry->bytes, asset->plain_len, false);
+	response = make(asset, bytes, asset->plain_len, false);
+	if (response)
+		entry->bytes = TAKE(bytes);
+	return response;
 }
 
 static struct MHD_Response *get(struct static_files *files, const struct asset *asset, bool is_gzip)

@@ -252,7 +252,6 @@ static inline void web_child(const struct web_options *options, int listen_fd, i
 	free((void *)(uintptr_t)front.cert_pem);
 	free((void *)(uintptr_t)front.key_pem);
 	config_free(config);
-	(void)close(core_fd);
 	exit(error ? 1 : 0); /* not _exit: the leak check runs at exit */
 }
 
