@@ -211,6 +211,7 @@ static struct json *encode_totals(const struct totals *totals)
 void handle_series(struct call *call)
 {
 	int64_t seconds = 3600, step = 10, now_s = clock_unix_ms() / 1000;
+	struct totals_range range;
 	CLEANUP(free) struct totals *totals = NULL;
 	struct json *body, *items;
 	int count;
@@ -228,9 +229,11 @@ void handle_series(struct call *call)
 		answer_failure(call, -ENOMEM);
 		return;
 	}
-	now_s -= now_s % step;
-	count = store_totals_read(call->api->options.store, now_s - seconds / step * step, now_s,
-				  step, totals, (size_t)(seconds / step) + 1);
+	range.step_s = step;
+	range.to_unix_s = now_s - now_s % step;
+	range.from_unix_s = range.to_unix_s - seconds / step * step;
+	count = store_totals_sum(call->api->options.store, &range, totals,
+				 (size_t)(seconds / step) + 1);
 	if (count < 0) {
 		answer_failure(call, count);
 		return;

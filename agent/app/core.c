@@ -79,6 +79,9 @@ static int fill_history(struct core *core)
 	struct totals *minutes;
 	uint64_t packets = 0;
 	int64_t now_s = clock_unix_ms() / 1000;
+	const struct totals_range day = { .from_unix_s = now_s - 24 * 3600,
+					  .to_unix_s = now_s,
+					  .step_s = 60 };
 	int error;
 
 	if (!core->app->is_demo)
@@ -87,8 +90,7 @@ static int fill_history(struct core *core)
 	if (!minutes)
 		return -ENOMEM;
 	/* a core that was started again, or a demo that kept its state, has one already */
-	error = store_totals_read(core->store, now_s - 24 * 3600, now_s, 60, minutes,
-				  DEMO_HISTORY_MIN);
+	error = store_totals_sum(core->store, &day, minutes, DEMO_HISTORY_MIN);
 	for (int i = 0; i < error; i++)
 		packets += minutes[i].packets_in;
 	if (error >= 0 && !packets) {

@@ -15,8 +15,12 @@ void auth_audit(struct store *store, const struct principal *who, const char *ac
 {
 	CLEANUP(json_free) struct json *owned = detail;
 	CLEANUP(free) char *text = owned ? json_print(owned, NULL) : NULL;
-	int error =
-		store_audit_add(store, who->name, &who->peer, action, target, text ? text : "{}");
+	const struct audit_entry entry = { .who = who->name,
+					   .peer = &who->peer,
+					   .action = action,
+					   .target = target,
+					   .detail = text };
+	int error = store_audit_write(store, &entry);
 
 	if (error)
 		log_error("audit line not written action=%s: %s", action, strerror(-error));

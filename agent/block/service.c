@@ -66,8 +66,12 @@ void block_audit(struct block_service *service, const struct principal *who, con
 {
 	CLEANUP(json_free) struct json *owned = detail;
 	CLEANUP(free) char *text = owned ? json_print(owned, NULL) : NULL;
-	int error = store_audit_add(service->options.store, who->name, &who->peer, action, target,
-				    text ? text : "{}");
+	const struct audit_entry entry = { .who = who->name,
+					   .peer = &who->peer,
+					   .action = action,
+					   .target = target,
+					   .detail = text };
+	int error = store_audit_write(service->options.store, &entry);
 
 	if (error)
 		log_error("audit line not written action=%s target=%s: %s", action, target,

@@ -172,11 +172,15 @@ static void audit(struct incident_service *service, const struct principal *who,
 	CLEANUP(json_free) struct json *owned = detail;
 	CLEANUP(free) char *text = json_print(owned, NULL);
 	char target[ID_TEXT_MAX];
+	const struct audit_entry entry = { .who = who->name,
+					   .peer = &who->peer,
+					   .action = action,
+					   .target = target,
+					   .detail = text };
 	int error;
 
 	(void)snprintf(target, sizeof(target), "%" PRId64, id); /* 20 digits fit */
-	error = store_audit_add(service->options.store, who->name, &who->peer, action, target,
-				text ? text : "{}");
+	error = store_audit_write(service->options.store, &entry);
 	if (error)
 		log_error("audit line not written action=%s target=%s: %s", action, target,
 			  strerror(-error));

@@ -75,9 +75,6 @@ struct totals_range {
  */
 int store_totals_sum(struct store *store, const struct totals_range *range, struct totals *out,
 		     size_t max);
-/* The same with the range's members one by one. */
-#define store_totals_read(store, from, to, step, out, max) \
-	store_totals_sum(store, &(struct totals_range){ (from), (to), (step) }, out, max)
 
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 
@@ -154,10 +151,6 @@ struct audit_entry {
 
 /* store_audit_write - append-only and hash-chained (audit.c). */
 int store_audit_write(struct store *store, const struct audit_entry *entry);
-/* The same with the entry's members one by one. */
-#define store_audit_add(store, who, peer, action, target, detail) \
-	store_audit_write(store,                                  \
-			  &(struct audit_entry){ (who), (peer), (action), (target), (detail) })
 
 /* -ENOBUFS: the value is longer than @size. */
 int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */
