@@ -82,6 +82,8 @@ int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy)
 	err = next_edge(prog_fd, &last);
 	if (err)
 		return err;
+	if (last.jiffies <= first.jiffies)
+		return -EPROTO;
 	*ns_per_jiffy =
 		kernel_clock_snap((last.mono_ns - first.mono_ns) / (last.jiffies - first.jiffies));
 	return *ns_per_jiffy ? 0 : -EPROTO;

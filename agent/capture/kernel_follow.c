@@ -123,6 +123,9 @@ int capture_kernel_follow(struct capture_kernel *kernel)
 	if (!kernel_notify_drain(kernel->notify))
 		return 0;
 	result = kernel_follow_wanted(kernel, NULL);
+	if (result < 0)
+		log_warn("following interfaces failed, tried again with the next change error=%s",
+			 strerror(-result));
 	return result < 0 ? result : 0;
 }
 
