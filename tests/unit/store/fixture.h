@@ -191,4 +191,11 @@ static inline struct addr test_addr(const char *text)
 	return addr;
 }
 
+/* The calls with their structs spelled out as arguments, for tables of cases. */
+#define read_totals(store, from, to, step, out, max) \
+	store_totals_sum(store, &(struct totals_range){ (from), (to), (step) }, out, max)
+#define write_audit(store, who, peer, action, target, detail) \
+	store_audit_write(store,                              \
+			  &(struct audit_entry){ (who), (peer), (action), (target), (detail) })
+
 #endif

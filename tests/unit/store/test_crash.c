@@ -51,7 +51,7 @@ static void write_round(struct fixture *f, int fd, unsigned int base, unsigned i
 	if (store_incident_insert(f->store, &incident, &details))
 		_exit(5);
 	acknowledge(fd, 'i', incident.id);
-	if (store_audit_add(f->store, "test", NULL, "round", user.name, "{}"))
+	if (write_audit(f->store, "test", NULL, "round", user.name, "{}"))
 		_exit(6);
 	acknowledge(fd, 'a', 0);
 }
@@ -311,7 +311,7 @@ static void full_disk_loses_only_counted_rows(void **state)
 	(void)sleep(2);
 	/* reads work, also of another page than the cached one */
 	assert_int_equal(store_user_by_name(f->store, "before", &out), 0);
-	assert_int_equal(store_totals_read(f->store, began_s, began_s + 10, 10, sums, 1), 1);
+	assert_int_equal(read_totals(f->store, began_s, began_s + 10, 10, sums, 1), 1);
 	uint64_t lost = store_rows_lost(f->store);
 	assert_in_range(lost, offered - 140000, offered);
 	/* main.db has its reserve: a hundred users more, also while rows want to be written */

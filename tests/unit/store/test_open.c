@@ -182,7 +182,7 @@ static void damage_met_by_a_reader_sets_flows_db_aside(void **state)
 	uint64_t began = clock_monotonic_ns();
 	/* the reader has no page of it in its cache, so it meets the damage; then it heals */
 	do {
-		result = store_totals_read(f->store, now_s - 86400, now_s, 60, out, 2000);
+		result = read_totals(f->store, now_s - 86400, now_s, 60, out, 2000);
 		(void)usleep(20000);
 	} while (result < 0 && clock_monotonic_ns() - began < 4 * NS_PER_S);
 	assert_int_equal(result, 1440);

@@ -333,9 +333,9 @@ static void audit_rows_are_chained(void **state)
 	sqlite3_stmt *rows;
 
 	assert_int_equal(
-		store_audit_add(f->store, "ada", &peer, "block.add", "192.0.2.1", "{\"id\":1}"), 0);
-	assert_int_equal(store_audit_add(f->store, "unix:root", NULL, "login", NULL, NULL), 0);
-	assert_int_equal(store_audit_add(f->store, "ada", &peer, "logout", "", "{}"), 0);
+		write_audit(f->store, "ada", &peer, "block.add", "192.0.2.1", "{\"id\":1}"), 0);
+	assert_int_equal(write_audit(f->store, "unix:root", NULL, "login", NULL, NULL), 0);
+	assert_int_equal(write_audit(f->store, "ada", &peer, "logout", "", "{}"), 0);
 	sqlite3 *db = raw_open(f, "main.db");
 	assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM audit ORDER BY id", -1, &rows, NULL),
 			 SQLITE_OK);
@@ -354,7 +354,7 @@ static void audit_rows_cannot_be_changed_by_sql(void **state)
 	struct fixture *f = *state;
 	sqlite3 *db;
 
-	assert_int_equal(store_audit_add(f->store, "ada", NULL, "login", "", "{}"), 0);
+	assert_int_equal(write_audit(f->store, "ada", NULL, "login", "", "{}"), 0);
 	db = raw_open(f, "main.db");
 	assert_int_equal(sqlite3_exec(db, "UPDATE audit SET who='x'", NULL, NULL, NULL),
 			 SQLITE_CONSTRAINT);

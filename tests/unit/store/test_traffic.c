@@ -161,7 +161,7 @@ static void totals_read_sums_steps(void **state)
 	}
 	assert_int_equal(raw_int_within(f, "flows.db", "SELECT count(*) FROM totals_second", 20),
 			 20);
-	assert_int_equal(store_totals_read(f->store, now_s - 30, now_s, 10, out, 4), 3);
+	assert_int_equal(read_totals(f->store, now_s - 30, now_s, 10, out, 4), 3);
 	assert_int_equal(out[0].unix_s, now_s - 30);
 	assert_int_equal(out[0].packets_in, 0); /* nothing then, said as zero */
 	for (int i = 1; i < 3; i++) {
@@ -174,7 +174,7 @@ static void totals_read_sums_steps(void **state)
 		assert_int_equal(out[i].dropped_bytes, 5000);
 		assert_int_equal(out[i].new_flows, 60);
 	}
-	assert_int_equal(store_totals_read(f->store, now_s - 30, now_s, 10, out, 2), 2);
+	assert_int_equal(read_totals(f->store, now_s - 30, now_s, 10, out, 2), 2);
 }
 
 static void minutes_are_shared_over_short_steps_exactly(void **state)
@@ -185,7 +185,7 @@ static void minutes_are_shared_over_short_steps_exactly(void **state)
 	uint64_t sum = 0;
 
 	assert_int_equal(store_totals_add_many(f->store, &value, 1), 0);
-	assert_int_equal(store_totals_read(f->store, minute, minute + 60, 8, out, 8), 8);
+	assert_int_equal(read_totals(f->store, minute, minute + 60, 8, out, 8), 8);
 	for (int i = 0; i < 8; i++)
 		sum += out[i].bytes_in;
 	assert_int_equal(sum, 100);
@@ -193,7 +193,7 @@ static void minutes_are_shared_over_short_steps_exactly(void **state)
 	assert_in_range(out[0].bytes_in, 13, 14);
 	assert_in_range(out[7].bytes_in, 6, 7);
 	/* a range that begins inside the minute gets its part of it */
-	assert_int_equal(store_totals_read(f->store, minute + 30, minute + 90, 60, out, 8), 1);
+	assert_int_equal(read_totals(f->store, minute + 30, minute + 90, 60, out, 8), 1);
 	assert_int_equal(out[0].bytes_in, 50);
 }
 
@@ -202,11 +202,11 @@ static void wrong_ranges_are_refused(void **state)
 	struct fixture *f = *state;
 	struct totals out[1];
 
-	assert_int_equal(store_totals_read(f->store, 100, 50, 10, out, 1), -EINVAL);
-	assert_int_equal(store_totals_read(f->store, 0, 50, 0, out, 1), -EINVAL);
-	assert_int_equal(store_totals_read(f->store, -1, 50, 10, out, 1), -EINVAL);
-	assert_int_equal(store_totals_read(f->store, 0, INT64_MAX, 1, out, 1), -EINVAL);
-	assert_int_equal(store_totals_read(f->store, 50, 50, 10, out, 1), 0);
+	assert_int_equal(read_totals(f->store, 100, 50, 10, out, 1), -EINVAL);
+	assert_int_equal(read_totals(f->store, 0, 50, 0, out, 1), -EINVAL);
+	assert_int_equal(read_totals(f->store, -1, 50, 10, out, 1), -EINVAL);
+	assert_int_equal(read_totals(f->store, 0, INT64_MAX, 1, out, 1), -EINVAL);
+	assert_int_equal(read_totals(f->store, 50, 50, 10, out, 1), 0);
 }
 
 /* ---- retention, with a clock passed in ------------------------------------------------------ */
