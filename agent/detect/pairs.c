@@ -3,6 +3,7 @@
  */
 #include "agent/detect/pairs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -26,9 +27,10 @@ int pairs_init(struct pairs *pairs, unsigned int max)
 	count = pairs->set_count * PAIR_WAYS;
 	crypto_random(&pairs->seed, sizeof(pairs->seed));
 	pairs->pairs = calloc(count, sizeof(*pairs->pairs));
+	pairs->tags = calloc(count, sizeof(*pairs->tags));
 	pairs->dirty = calloc(count, sizeof(*pairs->dirty));
 	pairs->cases = calloc(PAIR_CASES, sizeof(*pairs->cases));
-	if (!pairs->pairs || !pairs->dirty || !pairs->cases)
+	if (!pairs->pairs || !pairs->tags || !pairs->dirty || !pairs->cases)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < PAIR_CASES; i++)
 		pairs->cases[i].owner = PAIR_NONE;
@@ -38,6 +40,7 @@ int pairs_init(struct pairs *pairs, unsigned int max)
 void pairs_done(struct pairs *pairs)
 {
 	free(pairs->pairs);
+	free(pairs->tags);
 	free(pairs->dirty);
 	free(pairs->cases);
 }
@@ -74,16 +77,29 @@ static uint64_t hash_pair(const struct pairs *pairs, const struct addr *src, con
 	return addr_hash(dst, addr_hash(src, pairs->seed ^ proto));
 }
 
+static uint32_t set_of(const struct pairs *pairs, uint64_t hash)
+{
+	return (uint32_t)(hash % pairs->set_count) * PAIR_WAYS;
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
 static struct pair *find_pair(const struct pairs *pairs, const struct addr *src,
 			      const struct addr *dst, uint8_t proto)
 {
 	uint64_t hash = hash_pair(pairs, src, dst, proto);
-	struct pair *set = &pairs->pairs[hash % pairs->set_count * PAIR_WAYS];
+	uint32_t set = set_of(pairs, hash);
 
-	for (unsigned int i = 0; i < PAIR_WAYS; i++)
-		if (set[i].tag == (uint32_t)(hash >> 32) && set[i].proto == proto &&
-		    addr_is_equal(&set[i].src, src) && addr_is_equal(&set[i].dst, dst))
-			return &set[i];
+	for (uint32_t i = set; i < set + PAIR_WAYS; i++) {
+		struct pair *pair = &pairs->pairs[i];
+
+		if (pairs->tags[i] == tag_of(hash) && pair->proto == proto &&
+		    addr_is_equal(&pair->src, src) && addr_is_equal(&pair->dst, dst))
+			return pair;
+	}
 	return NULL;
 }
 
@@ -102,20 +118,17 @@ static bool is_lighter(const struct pairs *pairs, const struct pair *a, const st
 	return x != y ? x < y : a->newest_ns < b->newest_ns;
 }
 
-static struct pair *make_room(struct pairs *pairs, struct pair *set, uint64_t now_ns)
+static uint32_t make_room(struct pairs *pairs, uint32_t set, uint64_t now_ns)
 {
-	struct pair *victim = NULL;
+	uint32_t victim = set;
 
-	for (unsigned int i = 0; i < PAIR_WAYS; i++) {
-		if (!set[i].proto)
-			return &set[i];
-		if (!victim || is_lighter(pairs, &set[i], victim))
-			victim = &set[i];
+	for (uint32_t i = set; i < set + PAIR_WAYS; i++) {
+		/* Free, or its hour is over: nothing is lost. */
+		if (!pairs->tags[i] || pairs->pairs[i].newest_ns + HOUR_NS < now_ns)
+			return i;
+		if (is_lighter(pairs, &pairs->pairs[i], &pairs->pairs[victim]))
+			victim = i;
 	}
-	/* Its hour is over: nothing is lost. */
-	for (unsigned int i = 0; i < PAIR_WAYS; i++)
-		if (set[i].newest_ns + HOUR_NS < now_ns)
-			return &set[i];
 	pairs->full++;
 	return victim;
 }
@@ -124,18 +137,20 @@ static struct pair *make_pair(struct pairs *pairs, const struct flow *flow, uint
 {
 	const struct five_tuple *tuple = &flow->tuple;
 	uint64_t hash = hash_pair(pairs, &tuple->src, &tuple->dst, tuple->proto);
-	struct pair *pair =
-		make_room(pairs, &pairs->pairs[hash % pairs->set_count * PAIR_WAYS], now_ns);
+	uint32_t number = make_room(pairs, set_of(pairs, hash), now_ns);
+	struct pair *pair = &pairs->pairs[number];
 	bool is_dirty = pair->is_dirty; /* its number stays in the list */
 
-	if (pair->proto)
+	if (pairs->tags[number])
 		release_case(pairs, pair);
-	*pair = (struct pair){ .src = tuple->src,
-			       .dst = tuple->dst,
-			       .proto = tuple->proto,
-			       .is_dirty = is_dirty,
-			       .tag = (uint32_t)(hash >> 32),
-			       .pair_case = PAIR_NONE };
+	pairs->tags[number] = tag_of(hash);
+	/* Not the whole of it: the ports behind count are not read. */
+	memset(pair, 0, offsetof(struct pair, port));
+	pair->src = tuple->src;
+	pair->dst = tuple->dst;
+	pair->proto = tuple->proto;
+	pair->is_dirty = is_dirty;
+	pair->pair_case = PAIR_NONE;
 	return pair;
 }
 
@@ -302,6 +317,7 @@ static void list_try(struct pair *pair, const struct pair_try *try)
 	unsigned int i = find_port(pair, try->port);
 	uint32_t age = ms_of(pair->newest_ns) - ms_of(try->at_ns);
 
+	assert(i < PAIR_PORTS); /* the caller made room for a new port */
 	if (i == pair->count) {
 		pair->port[i] = try->port;
 		pair->tried_ms[i] = ms_of(try->at_ns);

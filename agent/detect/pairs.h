@@ -42,10 +42,9 @@ struct pair_case {
 
 struct pair {
 	struct addr src, dst;
-	uint8_t proto; /* 0: free */
-	uint8_t count; /* of port[] */
-	bool is_dirty; /* in the list of those to judge */
-	uint32_t tag;
+	uint8_t proto;
+	uint8_t count;	      /* of port[] */
+	bool is_dirty;	      /* in the list of those to judge */
 	uint32_t pair_case;   /* number, or PAIR_NONE */
 	uint64_t answered;    /* bit i: port[i] answered */
 	uint64_t newest_ns;   /* of any try */
@@ -65,6 +64,7 @@ struct pair_try {
 
 struct pairs {
 	struct pair *pairs;
+	uint32_t *tags; /* of each pair, together, so that a set is one cache line; 0: free */
 	struct pair_case *cases;
 	uint32_t *dirty; /* numbers of pairs touched since they were judged */
 	uint32_t dirty_count;

@@ -25,9 +25,9 @@ struct flow_sink {
 };
 
 struct flow_options {
-	unsigned int capacity;	   /* flows at once */
-	unsigned int ended_kept;   /* lately ended ones kept for the snapshot */
-	uint64_t first_id;	   /* ids go on from here */
+	unsigned int capacity;	 /* flows at once */
+	unsigned int ended_kept; /* lately ended ones kept for the snapshot */
+	uint64_t first_id;	 /* ids go on from here */
 	struct flow_sink sink;
 };
 

@@ -1,6 +1,6 @@
 /*
  * Traffic of the last minute by address and by protocol, in six buckets of ten seconds. Bounded:
- * 4096 addresses in sets of eight; a new one takes the place of the quietest of its set, so a flood
+ * 4096 addresses in sets of eight; a new one takes the place of the coolest of its set, so a flood
  * of made-up sources displaces itself. Protocols are exact.
  */
 #include <errno.h>
@@ -85,48 +85,53 @@ static uint32_t tag_of(uint64_t hash)
 	return (uint32_t)(hash >> 32) | 1;
 }
 
-static struct host *find_host(const struct hosts *hosts, const struct addr *addr, uint64_t hash)
+static unsigned int find_way(const struct host_set *set, const struct addr *addr, uint64_t hash)
 {
-	struct host_set *set = &hosts->sets[hash % HOST_SETS];
+	unsigned int i = 0;
 
-	for (unsigned int i = 0; i < HOST_WAYS; i++) {
-		struct host *host = &set->way[i];
-
-		if (set->tag[i] == tag_of(hash) && host->addr.family == addr->family &&
-		    memcmp(host->addr.bytes, addr->bytes, sizeof(addr->bytes)) == 0)
-			return host;
-	}
-	return NULL;
+	while (i < HOST_WAYS &&
+	       !(set->tag[i] == tag_of(hash) && set->way[i].addr.family == addr->family &&
+		 memcmp(set->way[i].addr.bytes, addr->bytes, 16) == 0))
+		i++;
+	return i;
 }
 
-static struct host *make_host(struct hosts *hosts, const struct addr *addr, uint64_t hash)
+static void cool(struct host_set *set, uint64_t epoch)
 {
-	struct host_set *set = &hosts->sets[hash % HOST_SETS];
-	unsigned int quietest = 0;
-	uint64_t least = UINT64_MAX;
+	uint64_t halvings = epoch - set->epoch;
 
-	for (unsigned int i = 0; i < HOST_WAYS && least; i++) {
-		uint64_t bytes = 0;
+	if (!halvings)
+		return;
+	for (unsigned int i = 0; i < HOST_WAYS; i++)
+		set->heat[i] = halvings < 64 ? set->heat[i] >> halvings : 0;
+	set->epoch = epoch;
+}
 
-		if (set->tag[i])
-			bytes = minute_bytes(&set->way[i].minute, hosts->epoch);
-		if (bytes < least) {
-			least = bytes;
-			quietest = i;
-		}
-	}
-	set->tag[quietest] = tag_of(hash);
-	set->way[quietest] = (struct host){ .addr = *addr };
-	return &set->way[quietest];
+static unsigned int make_way(struct host_set *set, const struct addr *addr, uint64_t hash)
+{
+	unsigned int coolest = 0;
+
+	for (unsigned int i = 1; i < HOST_WAYS; i++)
+		if (set->heat[i] < set->heat[coolest])
+			coolest = i;
+	set->tag[coolest] = tag_of(hash);
+	set->heat[coolest] = 0;
+	set->way[coolest] = (struct host){ .addr = *addr };
+	return coolest;
 }
 
 static void add_host(struct hosts *hosts, const struct addr *addr, uint64_t hash,
 		     const struct flow_delta *delta, int64_t last_unix_ms)
 {
-	struct host *host = find_host(hosts, addr, hash);
+	struct host_set *set = &hosts->sets[hash % HOST_SETS];
+	unsigned int way = find_way(set, addr, hash);
+	struct host *host;
 
-	if (!host)
-		host = make_host(hosts, addr, hash);
+	cool(set, hosts->epoch);
+	if (way == HOST_WAYS)
+		way = make_way(set, addr, hash);
+	host = &set->way[way];
+	set->heat[way] += delta->bytes;
 	minute_add(&host->minute, hosts->epoch, delta->packets, delta->bytes);
 	if (last_unix_ms > host->last_unix_ms)
 		host->last_unix_ms = last_unix_ms;
@@ -218,17 +223,22 @@ void hosts_fill(struct hosts *hosts, struct snapshot *snapshot)
 	fill_protos(hosts, snapshot);
 }
 
-static struct host_total *ranked_host(const struct hosts *hosts, const struct flow_seed *seed,
-				      const struct addr *addr, struct snapshot *snapshot)
+/* Its place in the snapshot from 1 on; 0: not in it. */
+static unsigned int rank_of(const struct hosts *hosts, const struct flow_seed *seed,
+			    const struct addr *addr)
 {
-	const struct host *host = find_host(hosts, addr, hash_addr(seed, addr));
+	uint64_t hash = hash_addr(seed, addr);
+	const struct host_set *set = &hosts->sets[hash % HOST_SETS];
+	unsigned int way = find_way(set, addr, hash);
 
-	return host && host->rank ? &snapshot->hosts[host->rank - 1] : NULL;
+	return way < HOST_WAYS ? set->way[way].rank : 0;
 }
 
-static void add_port(struct hosts *hosts, struct host_total *host, unsigned int rank, uint16_t port)
+static void add_port(struct hosts *hosts, struct snapshot *snapshot, unsigned int rank,
+		     uint16_t port)
 {
-	uint8_t *byte = &hosts->ports[(size_t)rank * PORTS_BYTES + port / 8];
+	struct host_total *host = &snapshot->hosts[rank - 1];
+	uint8_t *byte = &hosts->ports[(size_t)(rank - 1) * PORTS_BYTES + port / 8];
 	uint8_t bit = (uint8_t)(1U << (port % 8));
 
 	if (!(*byte & bit) && host->ports < UINT16_MAX)
@@ -244,20 +254,21 @@ static bool has_ports(uint8_t proto)
 void hosts_fill_flow(struct hosts *hosts, const struct flow_seed *seed, const struct flow *flow,
 		     struct snapshot *snapshot)
 {
-	struct host_total *src, *dst;
+	const struct five_tuple *tuple = &flow->tuple;
+	unsigned int src, dst;
 
 	if (hosts->epoch - (flow->last_ns / BUCKET_NS + MINUTE_BUCKETS) >= MINUTE_BUCKETS)
 		return;
-	src = ranked_host(hosts, seed, &flow->tuple.src, snapshot);
-	dst = ranked_host(hosts, seed, &flow->tuple.dst, snapshot);
+	src = rank_of(hosts, seed, &tuple->src);
+	dst = rank_of(hosts, seed, &tuple->dst);
 	if (src)
-		src->flows++;
+		snapshot->hosts[src - 1].flows++;
 	if (dst && dst != src)
-		dst->flows++;
-	if (src && has_ports(flow->tuple.proto))
-		add_port(hosts, src, (unsigned int)(src - snapshot->hosts), flow->tuple.dst_port);
+		snapshot->hosts[dst - 1].flows++;
+	if (src && has_ports(tuple->proto))
+		add_port(hosts, snapshot, src, tuple->dst_port);
 	for (unsigned int i = 0; i < snapshot->proto_count; i++)
-		if (snapshot->protos[i].proto == flow->tuple.proto)
+		if (snapshot->protos[i].proto == tuple->proto)
 			snapshot->protos[i].flows++;
 }
 

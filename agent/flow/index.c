@@ -3,7 +3,6 @@
  * so that a lookup touches one entry only. Removal shifts back; there are no tombstones.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/flow/internal.h"
@@ -42,7 +41,7 @@ int index_init(struct index *index, unsigned int capacity)
 
 	while (size / 2 < capacity) /* at most half full: 1.5 probes on average (Knuth 6.4) */
 		size *= 2;
-	index->slots = malloc(size * sizeof(*index->slots));
+	index->slots = memory_new(size * sizeof(*index->slots));
 	if (!index->slots)
 		return -ENOMEM;
 	memset(index->slots, 0xff, size * sizeof(*index->slots)); /* NONE everywhere */
@@ -52,7 +51,7 @@ int index_init(struct index *index, unsigned int capacity)
 
 void index_done(struct index *index)
 {
-	free(index->slots);
+	memory_free(index->slots, ((size_t)index->mask + 1) * sizeof(*index->slots));
 }
 
 static bool is_same_addr(const struct addr *a, const struct addr *b)
@@ -73,6 +72,17 @@ static bool is_same_flow(const struct flow *flow, const struct flow_delta *delta
 	       is_same_addr(&a->src, &b->dst) && is_same_addr(&a->dst, &b->src);
 }
 
+void index_expect(const struct index *index, uint32_t hash)
+{
+	__builtin_prefetch(&index->slots[hash & index->mask]);
+}
+
+static void expect(const struct entry *entry)
+{
+	for (size_t at = 0; at < sizeof(*entry); at += 64)
+		__builtin_prefetch((const char *)entry + at, 1);
+}
+
 uint32_t index_find(const struct index *index, const struct entry *entries, uint32_t hash,
 		    const struct flow_delta *delta)
 {
@@ -81,7 +91,10 @@ uint32_t index_find(const struct index *index, const struct entry *entries, uint
 
 		if (slot->entry == NONE)
 			return NONE;
-		if (slot->hash == hash && is_same_flow(&entries[slot->entry].flow, delta))
+		if (slot->hash != hash)
+			continue;
+		expect(&entries[slot->entry]);
+		if (is_same_flow(&entries[slot->entry].flow, delta))
 			return slot->entry;
 	}
 }

@@ -4,6 +4,7 @@
  *   index.c     hash and open-addressing index: five-tuple to entry
  *   merge.c     one delta into one entry: counters, times, initiator, state
  *   wheel.c     when an entry is due: idle or cut
+ *   memory.c    the two big arrays
  *   hosts.c     the last minute by host and protocol
  *   snapshot.c  the picture for readers
  */
@@ -22,8 +23,9 @@ enum way {
 	WAY_IN = 1,
 };
 
+/* Whole cache lines: a delta touches all of them. */
 struct entry {
-	struct flow flow; /* id 0: free */
+	_Alignas(64) struct flow flow; /* id 0: free */
 	uint32_t hash;
 	uint32_t next, prev;  /* in its wheel slot; next also chains free entries */
 	uint32_t settle_scan; /* scan count when both ways were first known */
@@ -62,11 +64,22 @@ uint32_t hash_flow(const struct flow_seed *seed, const struct five_tuple *tuple,
 
 int index_init(struct index *index, unsigned int capacity);
 void index_done(struct index *index);
+/* index_expect - the slot will be asked for soon. */
+void index_expect(const struct index *index, uint32_t hash);
 /* index_find - the entry of the tuple in either direction, or NONE. */
 uint32_t index_find(const struct index *index, const struct entry *entries, uint32_t hash,
 		    const struct flow_delta *delta);
 void index_add(struct index *index, uint32_t hash, uint32_t entry);
 void index_remove(struct index *index, uint32_t hash, uint32_t entry);
+
+/* ---- memory -----------------------------------------------------------------------------------
+ */
+
+/* memory_new - zeroed, untouched, in huge pages where the kernel has them: a lookup at random costs
+ * a cache miss, not two TLB misses more. Caller frees with the same size; NULL without memory. */
+void *memory_new(size_t size);
+/* memory_free - accepts NULL. */
+void memory_free(void *memory, size_t size);
 
 /* ---- merge ------------------------------------------------------------------------------------
  */
@@ -124,7 +137,9 @@ struct host {
 };
 
 struct host_set {
-	uint32_t tag[HOST_WAYS]; /* 0: free */
+	uint32_t tag[HOST_WAYS];  /* 0: free */
+	uint64_t heat[HOST_WAYS]; /* bytes, halved with every bucket: who makes room */
+	uint64_t epoch;		  /* of heat */
 	struct host way[HOST_WAYS];
 };
 

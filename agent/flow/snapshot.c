@@ -45,22 +45,10 @@ static size_t collect(const struct flow_table *table, struct recent *recent)
 	return count;
 }
 
-struct snapshot *flow_table_snapshot(struct flow_table *table, int64_t unix_ms)
+static void fill(struct flow_table *table, struct snapshot *snapshot, struct recent *recent)
 {
-	size_t max = table->len + ended_len(table);
-	CLEANUP(free) struct recent *recent = malloc((max + 1) * sizeof(*recent)); /* never 0 */
-	struct snapshot *snapshot = calloc(1, sizeof(*snapshot) + max * sizeof(struct flow));
-	size_t count;
+	size_t count = collect(table, recent);
 
-	if (!recent || !snapshot) {
-		free(snapshot);
-		return NULL;
-	}
-	atomic_init(&snapshot->refs, 1);
-	snapshot->unix_ms = unix_ms;
-	snapshot->flows_full = table->full;
-	snapshot->flow_capacity = table->options.capacity;
-	count = collect(table, recent);
 	hosts_fill(&table->hosts, snapshot);
 	for (size_t i = 0; i < count; i++) {
 		snapshot->flows[i] = *recent[i].flow;
@@ -68,5 +56,24 @@ struct snapshot *flow_table_snapshot(struct flow_table *table, int64_t unix_ms)
 	}
 	hosts_fill_end(&table->hosts, snapshot);
 	snapshot->flow_count = (unsigned int)count;
+}
+
+struct snapshot *flow_table_snapshot(struct flow_table *table, int64_t unix_ms)
+{
+	size_t max = table->len + ended_len(table);
+	struct recent *recent = malloc((max + 1) * sizeof(*recent)); /* never 0 */
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot) + max * sizeof(struct flow));
+
+	if (recent && snapshot) {
+		atomic_init(&snapshot->refs, 1);
+		snapshot->unix_ms = unix_ms;
+		snapshot->flows_full = table->full;
+		snapshot->flow_capacity = table->options.capacity;
+		fill(table, snapshot, recent);
+	} else {
+		free(snapshot);
+		snapshot = NULL;
+	}
+	free(recent);
 	return snapshot;
 }

@@ -30,8 +30,7 @@ int flow_table_new(const struct flow_options *options, struct flow_table **out)
 	table->scan = 1;
 	wheel_init(&table->wheel);
 	crypto_random(&table->seed, sizeof(table->seed));
-	/* calloc leaves the pages untouched: memory is taken as flows come. */
-	table->entries = calloc(options->capacity, sizeof(*table->entries));
+	table->entries = memory_new(options->capacity * sizeof(*table->entries));
 	table->ended = kept ? calloc(kept, sizeof(*table->ended)) : NULL;
 	if (!table->entries || (kept && !table->ended))
 		return -ENOMEM;
@@ -51,7 +50,7 @@ void flow_table_free(struct flow_table *table)
 	hosts_done(&table->hosts);
 	index_done(&table->index);
 	free(table->ended);
-	free(table->entries);
+	memory_free(table->entries, table->options.capacity * sizeof(*table->entries));
 	free(table);
 }
 
@@ -174,13 +173,16 @@ int flow_table_add(struct flow_table *table, const struct flow_delta *delta,
 				   hash_addr(&table->seed, &delta->tuple.dst) };
 	uint32_t hash = hash_flow(&table->seed, &delta->tuple, delta->iface, ends[0], ends[1]);
 	uint64_t floor_ns = table->floor_ns;
-	uint32_t number = find_flow(table, delta, hash, &floor_ns);
-	bool is_new = number == NONE;
+	uint32_t number;
+	bool is_new;
 	struct entry *entry;
 
+	index_expect(&table->index, hash);
 	count_second(&table->second, delta);
 	hosts_add(&table->hosts, delta, ends,
 		  (int64_t)(delta->last_ns / NS_PER_MS) + unix_minus_mono_ms);
+	number = find_flow(table, delta, hash, &floor_ns);
+	is_new = number == NONE;
 	if (is_new)
 		number = begin_flow(table, delta, hash, floor_ns);
 	if (number == NONE) {
