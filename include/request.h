@@ -31,7 +31,7 @@ struct request {
 struct response {
 	int status;
 	const char *content_type;
-	const char *location;	 /* for 303; empty = none */
+	const char *location;	 /* 303: Location; 405: Allow; 429, 503: Retry-After; else empty */
 	const char *set_session; /* new session id for the cookie; "-" = clear it; empty = leave */
 	bool stream;		 /* the request may open the event stream */
 	uint8_t role;		 /* enum role of who asked, for event fan-out */

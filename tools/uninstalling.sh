@@ -4,6 +4,15 @@ set -euo pipefail
 if [ -d /run/systemd/system ]; then
 	systemctl disable --now sluice 2>/dev/null || true
 fi
+# filters live as long as their qdisc: take ours out by name
+for path in /sys/class/net/*; do
+	device=${path##*/}
+	for hook in ingress egress; do
+		if tc filter show dev "$device" "$hook" 2>/dev/null | grep -q 'sluice_'; then
+			tc filter del dev "$device" "$hook" pref 1 handle 0x51 bpf
+		fi
+	done
+done
 if mountpoint -q /run/sluice-bpf; then
 	# the pins hold the programs: without them the links detach
 	umount /run/sluice-bpf

@@ -82,6 +82,16 @@ void answer_error(struct call *call, int status, const char *code, const char *f
 	answer_json(call, status, error_body(call, code, field, message));
 }
 
+void answer_throttled(struct call *call, int64_t retry_after_s, const char *message)
+{
+	struct response response = plain_response(call, 429);
+	char seconds[24];
+
+	(void)snprintf(seconds, sizeof(seconds), "%lld", (long long)retry_after_s);
+	response.location = seconds; /* front turns it into the Retry-After header */
+	send_json(call, &response, error_body(call, "throttled", NULL, message));
+}
+
 void answer_not_allowed(struct call *call, const char *allow)
 {
 	struct response response = plain_response(call, 405);

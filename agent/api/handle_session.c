@@ -79,19 +79,23 @@ static struct pending *keep(const struct call *call, bool is_form)
 
 static void answer_refused_login(struct call *call, const struct auth_outcome *outcome)
 {
-	int status = outcome->error == -EAGAIN ? 429 : outcome->error == -EINVAL ? 422 : 401;
-	const char *code = outcome->error == -EAGAIN			   ? "throttled"
-			   : outcome->error == -EINVAL			   ? "weak_password"
-			   : !strcmp(call->request->path, "/api/v1/setup") ? "wrong_token"
-									   : "wrong_login";
+	bool is_setup = !strcmp(call->request->path, "/api/v1/setup");
 
-	if (outcome->error != -EAGAIN && outcome->error != -EINVAL && outcome->error != -EACCES &&
-	    outcome->error != -EPERM) {
-		answer_failure(call, outcome->error);
+	switch (outcome->error) {
+	case -EAGAIN:
+		answer_throttled(call, outcome->retry_after_s, outcome->message);
 		return;
+	case -EINVAL:
+		answer_error(call, 422, "weak_password", "password", outcome->message);
+		return;
+	case -EACCES:
+	case -EPERM:
+		answer_error(call, 401, is_setup ? "wrong_token" : "wrong_login", NULL,
+			     outcome->message);
+		return;
+	default:
+		answer_failure(call, outcome->error);
 	}
-	answer_error(call, status, code, outcome->error == -EINVAL ? "password" : NULL,
-		     outcome->message);
 }
 
 static void login_done(void *arg, const struct auth_outcome *outcome)

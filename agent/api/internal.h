@@ -65,6 +65,7 @@ void answer_failure(struct call *call, int error);
 void answer_redirect(struct call *call, const char *location, const char *set_session);
 /* answer_login - 200 with the user and the cookie. @session borrowed. */
 void answer_login(struct call *call, const struct principal *who, const char *session);
+void answer_throttled(struct call *call, int64_t retry_after_s, const char *message);
 void answer_stream(struct call *call);
 void answer_not_allowed(struct call *call, const char *allow);
 /* answer_list - {"items":...,"next":...}; takes @items; @next 0 = none. */

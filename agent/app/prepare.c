@@ -240,29 +240,27 @@ static int open_listener(struct app *app)
 {
 	const char *listen_text = config_text(app->config, CONFIG_WEB_LISTEN);
 	const char *tls = config_text(app->config, CONFIG_WEB_TLS);
-	char reason[256], plain[128];
-	int error = front_listen(listen_text, false, &app->listen_fd, app->url, &app->is_loopback,
-				 reason);
+	struct front_listener listener;
+	int error = front_listen(listen_text, &listener);
 
 	if (error) {
-		fprintf(stderr, "sluice: --listen %s: %s\n", listen_text, reason);
+		fprintf(stderr, "sluice: --listen %s: %s\n", listen_text, listener.error);
 		return error == -EINVAL ? CLI_BAD_CONFIG : CLI_FAILED;
 	}
+	app->listen_fd = listener.fd;
+	app->is_loopback = listener.is_loopback;
 	app->tls = !strcmp(tls, "on") || (!strcmp(tls, "auto") && !app->is_loopback);
 	if (!app->tls && !app->is_loopback && !app->is_demo) {
 		fprintf(stderr,
-			"sluice: --listen %s is not loopback and [Web] tls is off: passwords would "
-			"cross the network in clear. Set tls = auto, or listen on 127.0.0.1 behind "
-			"a "
-			"reverse proxy.\n",
+			"sluice: --listen %s is not loopback and [Web] tls is off, so passwords "
+			"would cross the network in clear. Set tls = auto, or listen on 127.0.0.1 "
+			"behind a reverse proxy.\n",
 			listen_text);
 		return CLI_BAD_CONFIG;
 	}
-	if (!app->tls)
-		return 0;
-	memcpy(plain, app->url, sizeof(plain));
-	(void)snprintf(app->url, sizeof(app->url), "https%.120s", plain + strlen("http"));
-	return load_certificate(app);
+	(void)snprintf(app->url, sizeof(app->url), "%s://%s", app->tls ? "https" : "http",
+		       listener.authority);
+	return app->tls ? load_certificate(app) : 0;
 }
 
 /* ---- the datapath ---------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/app/internal.h"
 #include "agent/capture/capture.h"
@@ -92,9 +93,15 @@ int role_front(struct app *app, int control, int core_link)
 		.version = SLUICE_VERSION,
 	};
 	const int keep[] = { control, core_link, app->listen_fd };
+	struct rlimit limit;
 	int error;
 
 	log_init("front", LOG_LEVEL_INFO);
+	/* a browser holds two connections or so: as many as this process may have at all */
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* then the old number is the limit */
+	}
 	if (app->kernel)
 		capture_kernel_forget(app->kernel);
 	if (rights_keep_descriptors(keep, sizeof(keep) / sizeof(keep[0]))) {

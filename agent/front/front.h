@@ -30,8 +30,16 @@ struct front_options {
  */
 int front_run(const struct front_options *options);
 
+/* An open listener: what front_listen leaves. */
+struct front_listener {
+	int fd;
+	bool is_loopback;
+	char authority[112]; /* "127.0.0.1:5000" or "[::1]:5000", with the real port */
+	char error[128];     /* one sentence when it failed */
+};
+
 /* front_listen - parse "ADDR:PORT" or "[ADDR]:PORT", bind and listen (any thread, before roles).
- * @url: at least 128 bytes, scheme by @tls, with the real port. -EADDRINUSE and others. */
-int front_listen(const char *listen, bool tls, int *fd, char *url, bool *is_loopback, char *error);
+ * Returns 0, -EINVAL for the text, or the socket's error (-EADDRINUSE). */
+int front_listen(const char *listen, struct front_listener *out);
 
 #endif

@@ -11,9 +11,6 @@
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
 
-#define ERROR_MAX 128 /* of @error, as the face says */
-#define URL_MAX	  128
-
 static int parse_port(const char *text, in_port_t *port)
 {
 	size_t len = strlen(text);
@@ -87,28 +84,28 @@ static int open_socket(const struct addr *addr, in_port_t *port)
 	return TAKE_FD(fd);
 }
 
-int front_listen(const char *listen, bool tls, int *fd, char *url, bool *is_loopback, char *error)
+int front_listen(const char *listen, struct front_listener *out)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr addr;
 	in_port_t port;
-	int opened;
 
+	*out = (struct front_listener){ .fd = -1 };
 	if (parse_listen(listen, &addr, &port)) {
-		(void)snprintf(error, ERROR_MAX, "%.60s is not ADDR:PORT or [ADDR]:PORT", listen);
+		(void)snprintf(out->error, sizeof(out->error),
+			       "%.60s is not ADDR:PORT or [ADDR]:PORT", listen);
 		return -EINVAL;
 	}
-	opened = open_socket(&addr, &port);
-	if (opened < 0) {
-		(void)snprintf(error, ERROR_MAX, "cannot listen on %.60s: %s", listen,
-			       strerror(-opened));
-		return opened;
+	out->fd = open_socket(&addr, &port);
+	if (out->fd < 0) {
+		(void)snprintf(out->error, sizeof(out->error), "cannot listen on %.60s: %s", listen,
+			       strerror(-out->fd));
+		return out->fd;
 	}
 	addr_format(&addr, text);
-	(void)snprintf(url, URL_MAX, "%s://%s%s%s:%u", tls ? "https" : "http",
-		       addr.family == ADDR_IPV6 ? "[" : "", text,
-		       addr.family == ADDR_IPV6 ? "]" : "", (unsigned int)ntohs(port));
-	*is_loopback = peers_is_loopback(&addr);
-	*fd = opened;
+	(void)snprintf(out->authority, sizeof(out->authority),
+		       addr.family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", text,
+		       (unsigned int)ntohs(port));
+	out->is_loopback = peers_is_loopback(&addr);
 	return 0;
 }

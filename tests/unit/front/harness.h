@@ -258,16 +258,16 @@ static inline void web_child(const struct web_options *options, int listen_fd, i
 static inline void web_start(struct web *web, const struct web_options *options)
 {
 	int core[2], control[2], listen_fd;
-	bool is_loopback;
-	char error[128];
+	struct front_listener listener;
 
 	memset(web, 0, sizeof(*web));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, core), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control), 0);
-	assert_int_equal(front_listen(options->listen ? options->listen : "127.0.0.1:0",
-				      options->cert_pem != NULL, &listen_fd, web->url, &is_loopback,
-				      error),
+	assert_int_equal(front_listen(options->listen ? options->listen : "127.0.0.1:0", &listener),
 			 0);
+	listen_fd = listener.fd;
+	(void)snprintf(web->url, sizeof(web->url), "%s://%s", options->cert_pem ? "https" : "http",
+		       listener.authority);
 	web->port = (uint16_t)atoi(strrchr(web->url, ':') + 1);
 	web->pid = fork();
 	assert_true(web->pid >= 0);

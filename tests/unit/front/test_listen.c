@@ -12,48 +12,45 @@
 
 #include "agent/front/front.h"
 
-static int try_listen(const char *text, bool tls, char *url, bool *is_loopback)
+static int try_listen(const char *text, struct front_listener *listener)
 {
-	char error[128] = "";
-	int fd = -1, result = front_listen(text, tls, &fd, url, is_loopback, error);
+	int result = front_listen(text, listener);
 
 	if (result) {
-		assert_true(*error);
+		assert_true(*listener->error);
 		return result;
 	}
-	assert_int_equal(close(fd), 0);
+	assert_int_equal(close(listener->fd), 0);
 	return 0;
 }
 
-static void url_has_the_scheme_and_the_real_port(void **state)
+static void authority_has_the_real_port(void **state)
 {
-	char url[128];
-	bool is_loopback = false;
+	struct front_listener listener;
 
 	(void)state;
-	assert_int_equal(try_listen("127.0.0.1:0", false, url, &is_loopback), 0);
-	assert_true(is_loopback);
-	assert_memory_equal(url, "http://127.0.0.1:", 17);
-	assert_true(url[17] >= '1' && url[17] <= '9');
-	assert_int_equal(try_listen("0.0.0.0:0", true, url, &is_loopback), 0);
-	assert_false(is_loopback);
-	assert_memory_equal(url, "https://0.0.0.0:", 16);
-	assert_int_equal(try_listen("localhost:0", false, url, &is_loopback), 0);
-	assert_true(is_loopback);
+	assert_int_equal(try_listen("127.0.0.1:0", &listener), 0);
+	assert_true(listener.is_loopback);
+	assert_memory_equal(listener.authority, "127.0.0.1:", 10);
+	assert_true(listener.authority[10] >= '1' && listener.authority[10] <= '9');
+	assert_int_equal(try_listen("0.0.0.0:0", &listener), 0);
+	assert_false(listener.is_loopback);
+	assert_memory_equal(listener.authority, "0.0.0.0:", 8);
+	assert_int_equal(try_listen("localhost:0", &listener), 0);
+	assert_true(listener.is_loopback);
 }
 
 static void ipv6_stands_in_brackets(void **state)
 {
-	char url[128];
-	bool is_loopback = false;
-	int result = try_listen("[::1]:0", false, url, &is_loopback);
+	struct front_listener listener;
+	int result = try_listen("[::1]:0", &listener);
 
 	(void)state;
 	if (result == -EADDRNOTAVAIL || result == -EAFNOSUPPORT)
 		skip(); /* this host has no IPv6 */
 	assert_int_equal(result, 0);
-	assert_true(is_loopback);
-	assert_memory_equal(url, "http://[::1]:", 13);
+	assert_true(listener.is_loopback);
+	assert_memory_equal(listener.authority, "[::1]:", 6);
 }
 
 static void what_is_no_address_and_port_is_refused(void **state)
@@ -74,31 +71,27 @@ static void what_is_no_address_and_port_is_refused(void **state)
 					   "[::1:5000",
 					   "1.2.3.4:1 ",
 					   "[]:1" };
-	char url[128];
-	bool is_loopback;
+	struct front_listener listener;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(try_listen(bad[i], false, url, &is_loopback), -EINVAL);
+		assert_int_equal(try_listen(bad[i], &listener), -EINVAL);
 }
 
 static void a_port_in_use_is_told(void **state)
 {
-	char url[128], other[128], error[128];
-	bool is_loopback;
-	int fd;
+	struct front_listener first, second;
 
 	(void)state;
-	assert_int_equal(front_listen("127.0.0.1:0", false, &fd, url, &is_loopback, error), 0);
-	assert_int_equal(try_listen(url + strlen("http://"), false, other, &is_loopback),
-			 -EADDRINUSE);
-	assert_int_equal(close(fd), 0);
+	assert_int_equal(front_listen("127.0.0.1:0", &first), 0);
+	assert_int_equal(try_listen(first.authority, &second), -EADDRINUSE);
+	assert_int_equal(close(first.fd), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(url_has_the_scheme_and_the_real_port),
+		cmocka_unit_test(authority_has_the_real_port),
 		cmocka_unit_test(ipv6_stands_in_brackets),
 		cmocka_unit_test(what_is_no_address_and_port_is_refused),
 		cmocka_unit_test(a_port_in_use_is_told),
