@@ -244,9 +244,10 @@ static void write_reason(const struct pair *pair, const struct verdict *verdict,
  */
 static double score(const struct verdict *verdict)
 {
-	double share = (double)verdict->failed / verdict->tried;
+	double exact = (double)verdict->failed / (verdict->tried + verdict->floor);
 
-	return share * verdict->tried / (verdict->tried + verdict->floor);
+	return (double)(unsigned int)(exact * 1000 + 0.5) /
+	       1000; /* more digits would say nothing */
 }
 
 static void say(const struct pairs *pairs, const struct pair *pair, const struct verdict *verdict,

@@ -17,6 +17,9 @@
 /* Both ways of a flow are read within one scan; a slot being rewritten comes with the next. */
 #define SETTLE_SCANS 2
 
+/* How far wall time minus monotonic time, each cut to ms, differs between readings: measured 1. */
+#define CLOCK_JITTER_MS 10
+
 #define SYN TCP_FLAG_SYN
 #define ACK TCP_FLAG_ACK
 #define FIN TCP_FLAG_FIN
@@ -74,6 +77,10 @@ static void merge_times(struct entry *entry, const struct flow_delta *delta, enu
 		flow->last_ns = delta->last_ns;
 		flow->end_unix_ms = (int64_t)(delta->last_ns / NS_PER_MS) + unix_minus_mono_ms;
 	}
+	/* Two readings of the clocks; a greater step back of wall time is left to be seen. */
+	if (flow->end_unix_ms < flow->start_unix_ms &&
+	    flow->start_unix_ms - flow->end_unix_ms <= CLOCK_JITTER_MS)
+		flow->end_unix_ms = flow->start_unix_ms;
 }
 
 /*

@@ -187,6 +187,19 @@ static void first_and_last_come_from_any_order(void **state)
 	end(seen);
 }
 
+static void end_is_never_before_start_by_a_reading_of_clocks(void **state)
+{
+	struct seen *seen = begin(8, 8);
+	struct flow_delta d = at(client(), 1 * S, 1 * S);
+
+	(void)state;
+	assert_int_equal(flow_table_add(seen->table, &d, OFFSET), 0);
+	d.first_ns = d.last_ns = 1 * S - 1;
+	assert_int_equal(flow_table_add(seen->table, &d, OFFSET + 2), 0);
+	assert_true(seen->last.start_unix_ms <= seen->last.end_unix_ms);
+	end(seen);
+}
+
 /* ---- who began it -----------------------------------------------------------------------------
  */
 
@@ -444,6 +457,7 @@ int main(void)
 		cmocka_unit_test(both_directions_become_one_flow),
 		cmocka_unit_test(vlan_does_not_part_a_flow_but_iface_and_family_do),
 		cmocka_unit_test(first_and_last_come_from_any_order),
+		cmocka_unit_test(end_is_never_before_start_by_a_reading_of_clocks),
 		cmocka_unit_test(earlier_side_is_the_initiator_whatever_comes_first),
 		cmocka_unit_test(higher_port_is_the_client_within_one_jiffy),
 		cmocka_unit_test(syn_without_ack_beats_time_and_port),
