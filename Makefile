@@ -142,7 +142,7 @@ run:
 	@tools/start.sh
 test:
 	@tests/packages.sh test
-	@tests/run.sh
+	@tests/run.sh $(if $(SAN),sanitized,$(if $(TSAN),threads))
 lint:
 	@tests/packages.sh lint
 	@$(MAKE) --no-print-directory -s -j2 all

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, stage by stage; the last line is "N passed, N failed[, N skipped]". Called by `make test`.
-# usage: run.sh [STAGE...]   stages: unit sanitized bpf lint fuzz kernel61 net web (default: all)
+# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf lint fuzz kernel61 net web (default: all but threads)
 # With CI=true a skipped kernel, namespace or browser test counts as failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -25,25 +25,25 @@ fail() {
 
 # unit OUT NAME [MAKE VARIABLE...]: every cmocka program of a build.
 unit() {
-	local out=$1 name=$2 program p=0 f=0 s=0 text
+	local out=$1 name=$2 p=0 f=0 s=0 text
 	shift 2
 	if ! make -s -j"$jobs" "$@" unit >"$log/$name-build" 2>&1; then
 		fail "$name" "the build failed" "$log/$name-build"
 		return
 	fi
-	while read -r program; do
-		text=$log/$name-$(basename "$program")
-		if ! timeout 300 "$program" >"$text" 2>&1 && ! grep -q '\[  FAILED  \]' "$text"; then
-			echo "[  FAILED  ] 1 test(s): $program ended without a verdict" >>"$text"
-		fi
+	rm -f "$log/$name"-test_*
+	# several at once: many of them mostly wait
+	find "$out/unit" -type f -name 'test_*' -perm -u+x | sort |
+		xargs -P $((jobs * 2)) -I{} tests/one.sh "$log/$name" {}
+	for text in "$log/$name"-test_*; do
 		if grep -q '\[  FAILED  \] [1-9]' "$text"; then
-			echo "--- $program"
+			echo "--- $text"
 			tail -n 40 "$text"
 		fi
 		p=$((p + $(sum '\[  PASSED  \] \([0-9]*\) test.*' "$text")))
 		f=$((f + $(sum '\[  FAILED  \] \([0-9]*\) test.*' "$text")))
 		s=$((s + $(sum '\[  SKIPPED \] \([0-9]*\) test.*' "$text")))
-	done < <(find "$out/unit" -type f -name 'test_*' -perm -u+x | sort)
+	done
 	note "$name" "$p" "$f" "$s"
 }
 
@@ -91,6 +91,7 @@ pytests() {
 
 stage_unit() { unit build unit; }
 stage_sanitized() { unit build/san sanitized SAN=1; }
+stage_threads() { unit build/tsan threads TSAN=1; }
 stage_bpf() {
 	if ! make -s -j"$jobs" bpf-tests >"$log/bpf-build" 2>&1; then
 		fail bpf "the build failed" "$log/bpf-build"

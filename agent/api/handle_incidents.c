@@ -204,7 +204,7 @@ static void answer_incident(struct call *call, int64_t id)
 	json_set(body, "related", related(call, &incident));
 	if (sees_details(call)) {
 		set_parsed(body, "evidence", details.evidence_json);
-		json_set_string(body, "notes", details.notes);
+		set_parsed(body, "notes", details.notes);
 	} else {
 		json_set_null(body, "evidence");
 		json_set_null(body, "notes");

@@ -53,6 +53,23 @@ static bool is_panicked(void *arg)
 	return pipeline_is_panicked(service->options.pipeline);
 }
 
+/* Names come with the snapshot; the text lives in the service for the length of one call. */
+static const char *iface_name(void *arg, uint8_t iface)
+{
+	struct service *service = arg;
+	struct snapshot *snapshot = cell_get(service->options.cell);
+	const char *found = NULL;
+
+	for (unsigned int i = 0; snapshot && i < snapshot->coverage.iface_count; i++)
+		if (snapshot->coverage.ifaces[i].index == iface) {
+			memcpy(service->iface_name, snapshot->coverage.ifaces[i].name,
+			       IFACE_NAME_MAX);
+			found = service->iface_name;
+		}
+	snapshot_release(snapshot);
+	return found;
+}
+
 /* ---- start ------------------------------------------------------------------------------------
  */
 
@@ -91,6 +108,7 @@ static int start_incident(struct service *service)
 {
 	const struct incident_options options = { .store = service->options.store,
 						  .on_change = service_on_incident,
+						  .iface_name = iface_name,
 						  .arg = service };
 
 	return incident_service_new(&options, &service->incident);

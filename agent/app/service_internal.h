@@ -7,6 +7,7 @@
 
 #include "agent/app/links.h"
 #include "agent/app/service.h"
+#include "include/coverage.h"
 
 struct api;
 struct auth;
@@ -46,6 +47,7 @@ struct service {
 	uint64_t last_beats;
 	bool is_stopping;
 	bool incidents_changed;
+	char iface_name[IFACE_NAME_MAX];
 };
 
 /* service_request.c */

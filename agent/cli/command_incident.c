@@ -71,6 +71,16 @@ static void print_lines(const struct json *list, const char *title)
 			printf("%s%s\n", i ? "         " : title, text);
 }
 
+static void print_notes(const struct json *notes)
+{
+	for (size_t i = 0; notes && i < json_array_len(notes); i++) {
+		const struct json *note = json_array_get(notes, i);
+
+		printf("note     %.19s %s: %s\n", text_of(note, "time"), text_of(note, "author"),
+		       text_of(note, "text"));
+	}
+}
+
 static int print_incident(const struct args *args, const struct json *body)
 {
 	static const struct column evidence[] = {
@@ -96,8 +106,7 @@ static int print_incident(const struct args *args, const struct json *body)
 	printf("why      %s\n", text_of(body, "reason"));
 	printf("ATT&CK   %s\n", text_of(body, "technique"));
 	print_lines(json_get(body, "actions"), "next     ");
-	if (*text_of(body, "notes"))
-		printf("notes    %s\n", text_of(body, "notes"));
+	print_notes(json_get(body, "notes"));
 	if (flows && json_is_array(flows) && json_array_len(flows)) {
 		printf("evidence\n");
 		table_print(flows, evidence, LENGTH(evidence), "");

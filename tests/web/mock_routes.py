@@ -144,7 +144,7 @@ def full_incident(state, incident):
     return {**for_role(state, incident),
             "evidence": [data.probe(9000 + p, now - 60, p, incident["src_ip"])
                          for p in (21, 22, 23, 25, 80, 110, 443, 3306)] if analyst else None,
-            "notes": state.notes.get(incident["id"], "") if analyst else None, "block": block,
+            "notes": state.notes.get(incident["id"], []) if analyst else None, "block": block,
             "actions": data.ACTIONS[incident["severity"]], "related": related}
 
 
@@ -164,9 +164,8 @@ def post_state(state, _query, body, row_id):
 def post_note(state, _query, body, row_id):
     """A note."""
     incident = find(state.incidents, row_id)
-    head = "%s %s" % (data.iso(time.time()), state.user["name"])
-    before = state.notes.get(incident["id"], "")
-    state.notes[incident["id"]] = "\n\n".join(filter(None, [before, head + "\n" + body["text"]]))
+    note = {"time": data.iso(time.time()), "author": state.user["name"], "text": body["text"]}
+    state.notes.setdefault(incident["id"], []).append(note)
     return 200, full_incident(state, incident)
 
 

@@ -268,7 +268,8 @@ def test_hostile_names_are_text(browser, mock):
     names = list(HOSTILE.values())
     for i, incident in enumerate(mock.state.incidents):
         incident["title"] = incident["reason"] = names[i % len(names)]
-        mock.state.notes[incident["id"]] = names[i % len(names)]
+        mock.state.notes[incident["id"]] = [
+            {"time": incident["last_seen"], "author": "kim", "text": names[i % len(names)]}]
     for i, flow in enumerate(mock.state.flows):
         flow["sni"] = names[i % len(names)]
     for i, block in enumerate(mock.state.blocks):

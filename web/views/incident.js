@@ -87,8 +87,11 @@ function notesPanel(incident, changed) {
 		maxlength: 4000, disabled: Boolean(why), wide: true });
 	const none = may("analyst") ? "No note yet."
 		: "Notes are sealed; they need the role analyst.";
-	return panel("Notes", {}, incident.notes
-		? h("p", { class: "note-text" }, h("bdi", {}, cleanLines(incident.notes)))
+	const notes = incident.notes ?? [];
+	return panel("Notes", {}, notes.length
+		? notes.map((note) => h("p", { class: "note-text" },
+			h("span", { class: "muted" }, `${absolute(note.time)} `, h("bdi", {}, clean(note.author))),
+			h("br"), h("bdi", {}, cleanLines(note.text))))
 		: h("p", { class: "muted" }, none),
 	form({
 		fields: { text }, submit: "Add note", kind: "quiet", why,
