@@ -44,6 +44,7 @@ struct response {
 struct event {
 	uint64_t id;	  /* grows by one; resumes by Last-Event-ID */
 	uint8_t min_role; /* enum role that may see it */
+	uint8_t max_role; /* the highest that gets it, where others get more; 0 = no bound */
 	bool is_sticky;	  /* the last of its name is sent to every new stream */
 	const char *name; /* analyzer_status, new_incident, ... */
 	const char *data; /* one JSON document, no line break */

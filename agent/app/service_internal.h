@@ -13,6 +13,7 @@ struct api;
 struct auth;
 struct block;
 struct block_service;
+struct event;
 struct incident;
 struct incident_service;
 struct jobs;
@@ -56,8 +57,8 @@ void service_accept(struct service *service);
 struct link *service_find_link(struct service *service, uint64_t id);
 
 /* service_publish.c */
-void service_publish(struct service *service, const char *name, enum role min_role, bool is_sticky,
-		     const char *data);
+/* @event without its id; no data, nothing sent */
+void service_publish(struct service *service, const struct event *event);
 void service_publish_second(struct service *service);
 void service_publish_status(struct service *service);
 /* callbacks of the services; @arg is the service */

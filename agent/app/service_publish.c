@@ -14,30 +14,36 @@
 /* One event of a snapshot with every list full is below 64 KiB; names cannot make it larger. */
 #define EVENT_BODY_MAX (256U << 10)
 
-void service_publish(struct service *service, const char *name, enum role min_role, bool is_sticky,
-		     const char *data)
+void service_publish(struct service *service, const struct event *event)
 {
-	const struct event event = { .id = service->next_event_id,
-				     .min_role = (uint8_t)min_role,
-				     .is_sticky = is_sticky,
-				     .name = name,
-				     .data = data };
 	CLEANUP(buffer_done) struct buffer body;
+	struct event numbered = *event;
 
-	if (!data || service->front.fd < 0)
+	if (!event->data || service->front.fd < 0)
 		return;
-	service->next_event_id++;
+	numbered.id = service->next_event_id++;
 	buffer_init(&body, EVENT_BODY_MAX);
-	message_encode_event(&body, &event);
+	message_encode_event(&body, &numbered);
 	if (!body.error)
-		(void)link_send(&service->front, service->epoll, FRAME_EVENT, event.id, &body);
+		(void)link_send(&service->front, service->epoll, FRAME_EVENT, numbered.id, &body);
+}
+
+/* To everyone; @is_sticky: new streams begin with it. */
+static void publish_to_all(struct service *service, const char *name, bool is_sticky,
+			   const char *data)
+{
+	const struct event event = {
+		.min_role = ROLE_VIEWER, .is_sticky = is_sticky, .name = name, .data = data
+	};
+
+	service_publish(service, &event);
 }
 
 void service_publish_status(struct service *service)
 {
 	CLEANUP(free) char *data = api_encode_status(service->api);
 
-	service_publish(service, "analyzer_status", ROLE_VIEWER, true, data);
+	publish_to_all(service, "analyzer_status", true, data);
 }
 
 void service_publish_second(struct service *service)
@@ -51,23 +57,46 @@ void service_publish_second(struct service *service)
 	live = api_encode_live(service->api, snapshot);
 	statistics = api_encode_statistics(service->api, snapshot);
 	snapshot_release(snapshot);
-	service_publish(service, "snapshot", ROLE_VIEWER, true, live);
-	service_publish(service, "statistics_update", ROLE_VIEWER, true, statistics);
+	publish_to_all(service, "snapshot", true, live);
+	publish_to_all(service, "statistics_update", true, statistics);
 	if (service->incidents_changed) {
 		CLEANUP(free) char *recent = api_encode_incidents(service->api);
 
-		service_publish(service, "incidents_update", ROLE_VIEWER, true, recent);
+		publish_to_all(service, "incidents_update", true, recent);
 		service->incidents_changed = false;
 	}
+}
+
+/* The reason is sealed: viewers get the incident without it, analysts and admins with it. */
+static void publish_new_incident(struct service *service, const struct incident *incident,
+				 const char *reason)
+{
+	CLEANUP(free) char *open = api_encode_incident(service->api, incident, NULL, true);
+	CLEANUP(free) char *full = api_encode_incident(service->api, incident, reason, true);
+	const struct event viewers = { .min_role = ROLE_VIEWER,
+				       .max_role = ROLE_VIEWER,
+				       .name = "new_incident",
+				       .data = open };
+	const struct event analysts = { .min_role = ROLE_ANALYST,
+					.name = "new_incident",
+					.data = full };
+
+	service_publish(service, &viewers);
+	service_publish(service, &analysts);
 }
 
 void service_on_incident(void *arg, const struct incident *incident, const char *reason,
 			 bool is_new)
 {
 	struct service *service = arg;
-	CLEANUP(free) char *data = api_encode_incident(service->api, incident, reason, is_new);
 
-	service_publish(service, is_new ? "new_incident" : "incident", ROLE_VIEWER, false, data);
+	if (is_new) {
+		publish_new_incident(service, incident, reason);
+	} else {
+		CLEANUP(free) char *data = api_encode_incident(service->api, incident, NULL, false);
+
+		publish_to_all(service, "incident", false, data);
+	}
 	service->incidents_changed = true;
 }
 
@@ -76,7 +105,7 @@ void service_on_block(void *arg, const struct block *block)
 	struct service *service = arg;
 	CLEANUP(free) char *data = api_encode_block(service->api, block);
 
-	service_publish(service, "block", ROLE_VIEWER, false, data);
+	publish_to_all(service, "block", false, data);
 }
 
 void service_on_session_end(void *arg, uint64_t session_tag)

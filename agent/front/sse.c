@@ -15,14 +15,13 @@
 struct blob {
 	unsigned int refs;
 	uint64_t id, seq;
-	uint8_t min_role;
+	uint8_t min_role, max_role;
 	size_t len;
 	char *text;
 };
 
 struct sticky {
 	char name[32];
-	uint8_t min_role;
 	struct blob *blob;
 };
 
@@ -127,6 +126,7 @@ static struct blob *blob_new(const struct event *event)
 	}
 	blob->id = event->id;
 	blob->min_role = event->min_role;
+	blob->max_role = event->max_role;
 	blob->text = buffer_take(&text, &blob->len);
 	return blob_ref(blob);
 }
@@ -137,17 +137,24 @@ static void keep_sticky(struct sse_hub *hub, const struct event *event, struct b
 
 	for (unsigned int i = 0; i < hub->sticky_count && !slot; i++)
 		if (strcmp(hub->sticky[i].name, event->name) == 0 &&
-		    hub->sticky[i].min_role == event->min_role)
+		    hub->sticky[i].blob->min_role == event->min_role &&
+		    hub->sticky[i].blob->max_role == event->max_role)
 			slot = &hub->sticky[i];
 	if (!slot) {
 		if (hub->sticky_count == SSE_STICKY_MAX)
 			return; /* core has four names; more are live events only */
 		slot = &hub->sticky[hub->sticky_count++];
 		(void)snprintf(slot->name, sizeof(slot->name), "%s", event->name);
-		slot->min_role = event->min_role;
 	}
 	blob_unref(slot->blob);
 	slot->blob = blob_ref(blob);
+}
+
+static bool may_see(const struct sse_stream *stream, const struct blob *blob)
+{
+	uint8_t role = stream->owner.role;
+
+	return role >= blob->min_role && (!blob->max_role || role <= blob->max_role);
 }
 
 static void wake(struct sse_stream *stream)
@@ -191,7 +198,7 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	if (event->is_sticky)
 		keep_sticky(hub, event, blob);
 	for (struct sse_stream *s = hub->streams; s; s = s->next)
-		if (s->owner.role >= blob->min_role)
+		if (may_see(s, blob))
 			wake(s);
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
@@ -232,7 +239,7 @@ static void begin_with_sticky(struct sse_stream *stream)
 		struct blob *blob = hub->sticky[i].blob;
 		unsigned int at = count;
 
-		if (stream->owner.role < blob->min_role)
+		if (!may_see(stream, blob))
 			continue;
 		/* insertion sort of at most 16: the last id sent must be the newest */
 		for (; at > 0 && list[at - 1]->seq > blob->seq; at--)
@@ -332,7 +339,7 @@ static struct blob *next_blob(struct sse_stream *stream)
 	while (stream->next_seq < hub->next_seq) {
 		struct blob *blob = hub->ring[stream->next_seq++ % SSE_RING_EVENTS];
 
-		if (stream->owner.role >= blob->min_role)
+		if (may_see(stream, blob))
 			return blob_ref(blob);
 	}
 	return NULL;

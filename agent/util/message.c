@@ -222,6 +222,7 @@ void message_encode_event(struct buffer *out, const struct event *event)
 {
 	put_number(out, event->id);
 	put_number(out, event->min_role);
+	put_number(out, event->max_role);
 	put_number(out, event->is_sticky);
 	put_text(out, event->name);
 	put_text(out, event->data);
@@ -235,6 +236,7 @@ int message_decode_event(const uint8_t *body, size_t len, struct event *event)
 
 	decoded.id = get_number(&in, UINT64_MAX);
 	decoded.min_role = (uint8_t)get_number(&in, UINT8_MAX);
+	decoded.max_role = (uint8_t)get_number(&in, UINT8_MAX);
 	decoded.is_sticky = get_number(&in, 1) != 0;
 	decoded.name = get_text(&in);
 	decoded.data = get_text(&in);

@@ -75,7 +75,11 @@ static inline void core_send(struct core *core, enum frame_type type, uint64_t i
 static inline void core_event(struct core *core, const char *name, const char *data,
 			      uint8_t min_role, bool is_sticky)
 {
-	const struct event event = { ++core->next_event_id, min_role, is_sticky, name, data };
+	const struct event event = { .id = ++core->next_event_id,
+				     .min_role = min_role,
+				     .is_sticky = is_sticky,
+				     .name = name,
+				     .data = data };
 	struct buffer body;
 
 	buffer_init(&body, FRAME_BODY_MAX);

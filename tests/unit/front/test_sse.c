@@ -57,7 +57,7 @@ static const char *read_all(struct listener *listener, size_t piece)
 static void publish(struct sse_hub *hub, uint64_t id, const char *name, enum role role,
 		    bool is_sticky)
 {
-	const struct event event = { id, (uint8_t)role, is_sticky, name, "{}" };
+	const struct event event = { id, (uint8_t)role, 0, is_sticky, name, "{}" };
 
 	sse_publish(hub, &event);
 }
@@ -128,6 +128,31 @@ static void events_above_a_role_are_not_seen_and_do_not_wake(void **state)
 	assert_string_equal(read_all(&viewer, 4096), RETRY);
 	sse_close(viewer.stream);
 	sse_close(analyst.stream);
+}
+
+/* Two events of one name, each for its roles, live and sticky. */
+static void an_event_up_to_a_role_is_not_seen_above_it(void **state)
+{
+	static struct listener viewer, analyst, late;
+	struct event event = { 1, ROLE_VIEWER, ROLE_VIEWER, true, "new_incident", "{}" };
+
+	assert_int_equal(open_as(*state, &viewer, ROLE_VIEWER, 1, NULL), 0);
+	assert_int_equal(open_as(*state, &analyst, ROLE_ANALYST, 2, NULL), 0);
+	(void)read_all(&viewer, 4096);
+	(void)read_all(&analyst, 4096);
+	sse_publish(*state, &event);
+	assert_int_equal(analyst.woken, 0);
+	event = (struct event){ 2, ROLE_ANALYST, 0, true, "new_incident", "{\"reason\":1}" };
+	sse_publish(*state, &event);
+	assert_string_equal(read_all(&viewer, 4096), "id: 1\nevent: new_incident\ndata: {}\n\n");
+	assert_string_equal(read_all(&analyst, 4096),
+			    "id: 2\nevent: new_incident\ndata: {\"reason\":1}\n\n");
+	assert_int_equal(open_as(*state, &late, ROLE_ADMIN, 3, NULL), 0);
+	assert_string_equal(read_all(&late, 4096),
+			    RETRY "id: 2\nevent: new_incident\ndata: {\"reason\":1}\n\n");
+	sse_close(viewer.stream);
+	sse_close(analyst.stream);
+	sse_close(late.stream);
 }
 
 static void a_new_stream_begins_with_the_newest_of_each_sticky_name(void **state)
@@ -223,7 +248,7 @@ static void the_ring_is_bounded_in_bytes(void **state)
 {
 	static char data[SSE_EVENT_BYTES_MAX + 2];
 	static struct listener one;
-	struct event event = { 1, ROLE_VIEWER, false, "big", data };
+	struct event event = { 1, ROLE_VIEWER, 0, false, "big", data };
 	struct sse_counts counts;
 
 	memset(data, 'x', sizeof(data) - 2);
@@ -241,7 +266,7 @@ static void the_ring_is_bounded_in_bytes(void **state)
 
 static void an_event_of_two_lines_is_refused(void **state)
 {
-	const struct event bad = { 1, ROLE_VIEWER, false, "a", "{}\n\ndata: forged" };
+	const struct event bad = { 1, ROLE_VIEWER, 0, false, "a", "{}\n\ndata: forged" };
 	struct sse_counts counts;
 
 	sse_publish(*state, &bad);
@@ -339,6 +364,7 @@ int main(void)
 		TEST(an_event_wakes_who_sleeps_once),
 		TEST(small_reads_give_the_same_bytes),
 		TEST(events_above_a_role_are_not_seen_and_do_not_wake),
+		TEST(an_event_up_to_a_role_is_not_seen_above_it),
 		TEST(a_new_stream_begins_with_the_newest_of_each_sticky_name),
 		TEST(last_event_id_resumes_without_loss),
 		TEST(an_id_the_ring_does_not_hold_begins_anew),

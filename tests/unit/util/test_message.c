@@ -85,7 +85,7 @@ static void response_comes_back_as_it_went(void **state)
 
 static void event_comes_back_as_it_went(void **state)
 {
-	struct event in = { 42, 2, true, "new_incident", "{\"id\":1}" };
+	struct event in = { 42, 2, 3, true, "new_incident", "{\"id\":1}" };
 	struct event out;
 	struct buffer buffer;
 
@@ -95,6 +95,7 @@ static void event_comes_back_as_it_went(void **state)
 	assert_int_equal(message_decode_event(buffer.data, buffer.len, &out), 0);
 	assert_true(out.id == 42);
 	assert_int_equal(out.min_role, 2);
+	assert_int_equal(out.max_role, 3);
 	assert_true(out.is_sticky);
 	assert_string_equal(out.name, "new_incident");
 	assert_string_equal(out.data, "{\"id\":1}");
@@ -133,10 +134,11 @@ static void bytes_left_over_are_refused(void **state)
 	buffer_done(&buffer);
 }
 
-/* An encoded event with one byte changed: id 8 behind 4, min_role, is_sticky, name, data. */
+/* An encoded event with one byte changed: id 8 behind 4, min_role, max_role, is_sticky, name, data.
+ */
 static int decode_changed(size_t at, uint8_t value)
 {
-	struct event in = { 1, 1, false, "ab", "cd" };
+	struct event in = { 1, 1, 2, false, "ab", "cd" };
 	struct event out;
 	struct buffer buffer;
 	int err;
@@ -155,10 +157,11 @@ static void wrong_fields_are_refused(void **state)
 	assert_int_equal(decode_changed(4, 1), 0);
 	assert_int_equal(decode_changed(0, 7), -EPROTO);	 /* a number of 7 bytes */
 	assert_int_equal(decode_changed(12 + 5, 1), -EPROTO);	 /* min_role 257 */
-	assert_int_equal(decode_changed(24 + 4, 2), -EPROTO);	 /* a bool of 2 */
-	assert_int_equal(decode_changed(36 + 3, 0xff), -EPROTO); /* a text of 4 GiB */
-	assert_int_equal(decode_changed(36 + 4, 0), -EPROTO);	 /* NUL inside a text */
-	assert_int_equal(decode_changed(36 + 6, 'x'), -EPROTO);	 /* no NUL behind it */
+	assert_int_equal(decode_changed(24 + 5, 1), -EPROTO);	 /* max_role 258 */
+	assert_int_equal(decode_changed(36 + 4, 2), -EPROTO);	 /* a bool of 2 */
+	assert_int_equal(decode_changed(48 + 3, 0xff), -EPROTO); /* a text of 4 GiB */
+	assert_int_equal(decode_changed(48 + 4, 0), -EPROTO);	 /* NUL inside a text */
+	assert_int_equal(decode_changed(48 + 6, 'x'), -EPROTO);	 /* no NUL behind it */
 }
 
 static void addresses_of_no_family_or_wrong_mapping_are_refused(void **state)
