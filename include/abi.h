@@ -23,7 +23,7 @@
 #define ABI_INGRESS 0
 #define ABI_EGRESS  1
 
-/* ---- the flow cache: one 64-byte line per IPv4 flow, two per IPv6 flow ---------------------- */
+/* ---- the flow cache: one 64-byte line per IPv4 flow, two per IPv6 flow ---- */
 
 struct flow4_key {
 	__be32 src, dst;
@@ -112,7 +112,7 @@ struct ledger {
 	__u64 bytes;
 };
 
-/* ---- per interface, direction and CPU: index (cpu * IFACES_MAX + iface) * 2 + direction ------ */
+/* ---- per interface, direction and CPU: index (cpu * IFACES_MAX + iface) * 2 + direction ---- */
 
 struct iface_counters {
 	__u64 seen;
@@ -131,8 +131,7 @@ struct iface_entry {
 	__u16 was_used; /* removed, not free from the start: probing goes on behind it */
 };
 
-/* ---- per CPU: clock cache, event budget -------------------------------------------------------
- */
+/* ---- per CPU: clock cache, event budget ---- */
 
 struct cpu_state {
 	__u64 jiffies; /* when boot_ns was read */
@@ -145,8 +144,7 @@ struct cpu_state {
 };
 _Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
 
-/* ---- blocking ---------------------------------------------------------------------------------
- */
+/* ---- blocking ---- */
 
 enum control_flag {
 	CONTROL_SHORT6 = 1 << 0, /* IPv6 prefixes shorter than /48 exist: no bitmap says where */
@@ -216,8 +214,7 @@ struct lpm6_key {
 /* How many shorter prefixes a lookup tries when the longest match's rule does not apply. */
 #define LPM_WALK_MAX 8
 
-/* ---- clock: what `sluice_clock` writes into its context (test run) -----------------------------
- */
+/* ---- clock: `sluice_clock` fills its context (ctx_in of a test run, written in place) ---- */
 
 struct clock_sample {
 	__u64 jiffies; /* bpf_jiffies64 */
@@ -225,8 +222,7 @@ struct clock_sample {
 	__u64 boot_ns; /* CLOCK_BOOTTIME */
 };
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 enum event_kind {
 	EVENT_BLOCK_HIT = 1,

@@ -1,0 +1,12 @@
+# The kernel half of the datapath's tests: one program that takes the object's path, linked against
+# the shared libbpf so that it also runs from an initrd under another kernel.
+BPF_TEST := $(OUT)/bpf/test_datapath
+$(BPF_TEST): $(OUT)/obj/tests/bpf/test_datapath.o $(OUT)/obj/tests/bpf/kernel.o \
+		$(call archive,capture) $(call archive,util)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lbpf -lelf -lz
+-include $(OUT)/obj/tests/bpf/test_datapath.d $(OUT)/obj/tests/bpf/kernel.d
+
+.PHONY: bpf-test
+bpf-test: $(BPF_TEST) $(BPF_OBJECT)
+	$(BPF_TEST) $(BPF_OBJECT)
