@@ -20,7 +20,7 @@ struct addr {
 };
 
 /* The longest text of an address with its end: 45 for IPv6 (RFC 4291 2.2), +1. */
-#define ADDR_TEXT_MAX	46
+#define ADDR_TEXT_MAX 46
 /* With "/128" added. */
 #define PREFIX_TEXT_MAX 50
 

@@ -40,16 +40,16 @@ enum block_source {
 struct block_rule {
 	uint32_t rule_id; /* 1 .. BLOCK_RULES_MAX - 1; 0 is never a rule */
 	struct prefix target;
-	uint8_t action;	   /* enum block_action */
-	uint8_t direction; /* enum block_direction */
-	uint8_t proto;	   /* 0 = any */
-	uint16_t port;	   /* destination port of the packet, host order; 0 = any */
+	uint8_t action;	      /* enum block_action */
+	uint8_t direction;    /* enum block_direction */
+	uint8_t proto;	      /* 0 = any */
+	uint16_t port;	      /* destination port of the packet, host order; 0 = any */
 	uint64_t end_boot_ns; /* CLOCK_BOOTTIME; 0 = no end */
 };
 
 struct block_hits {
 	uint64_t packets;
-	uint64_t bytes;	     /* IP bytes */
+	uint64_t bytes;	      /* IP bytes */
 	int64_t last_unix_ms; /* 0 = never */
 };
 
@@ -85,7 +85,7 @@ enum safe_kind {
 struct safe_entry {
 	int64_t id; /* row id for SAFE_MANUAL, else 0 */
 	struct prefix prefix;
-	uint8_t kind; /* enum safe_kind */
+	uint8_t kind;	/* enum safe_kind */
 	char note[128]; /* interface, resolver file, user name: where it came from */
 };
 

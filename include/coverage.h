@@ -1,6 +1,6 @@
 /*
  * The coverage meter: what was seen, and what of it was not counted as a flow, per interface and
- * direction. Four independent counts; when idle: seen = in_flows + dropped + not_flow + unattributed.
+ * direction. Independent counts; when idle: seen = in_flows + dropped + not_flow + unattributed.
  */
 #ifndef SLUICE_INCLUDE_COVERAGE_H
 #define SLUICE_INCLUDE_COVERAGE_H
@@ -21,9 +21,9 @@ enum not_flow_reason {
 
 enum attach_mode {
 	ATTACH_NONE,
-	ATTACH_XDP,   /* native XDP */
-	ATTACH_TC,    /* tc ingress (clsact) */
-	ATTACH_USER,  /* user-space datapath: demo and replay */
+	ATTACH_XDP,  /* native XDP */
+	ATTACH_TC,   /* tc ingress (clsact) */
+	ATTACH_USER, /* user-space datapath: demo and replay */
 };
 
 struct coverage_direction {

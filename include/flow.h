@@ -29,7 +29,7 @@ enum tcp_flag {
 struct five_tuple {
 	struct addr src;
 	struct addr dst;
-	uint16_t src_port; /* host order; 0 where the protocol has none; ICMP: 0 */
+	uint16_t src_port; /* host order; 0 where there is none */
 	uint16_t dst_port;
 	uint8_t proto;
 };
@@ -40,7 +40,7 @@ struct flow_delta {
 	uint8_t direction;	 /* enum direction */
 	uint8_t iface;		 /* one-byte interface index, see struct coverage_iface */
 	uint8_t tcp_flags;	 /* OR over the slot's life, enum tcp_flag */
-	uint16_t vlan;		 /* outermost tag seen, 0 = none; an attribute, never part of the key */
+	uint16_t vlan;		 /* outermost tag seen, 0 = none; never part of the key */
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t first_ns; /* monotonic; of the slot's life, grain one jiffy */
@@ -70,8 +70,8 @@ struct flow {
 	bool is_final; /* no more packets will be added (closed or expired) */
 	uint64_t packets_out, bytes_out;
 	uint64_t packets_in, bytes_in;
-	uint64_t first_ns, last_ns;	      /* monotonic */
-	int64_t start_unix_ms, end_unix_ms;   /* wall */
+	uint64_t first_ns, last_ns;		 /* monotonic */
+	int64_t start_unix_ms, end_unix_ms;	 /* wall */
 	uint64_t cut_packets_out, cut_bytes_out; /* already written to the history */
 	uint64_t cut_packets_in, cut_bytes_in;
 };

@@ -40,7 +40,7 @@ struct finding {
 	uint16_t dst_port; /* 0 = several */
 	uint8_t proto;
 	int64_t first_unix_ms, last_unix_ms;
-	uint64_t count; /* what the detector counts: ports, attempts, packets */
+	uint64_t count;			 /* what the detector counts: ports, attempts, packets */
 	char reason[FINDING_REASON_MAX]; /* one sentence with numbers and the normal range */
 	struct flow evidence[FINDING_EVIDENCE_MAX];
 	unsigned int evidence_count;

@@ -25,7 +25,7 @@ struct host_total {
 	struct addr addr;
 	uint64_t packets, bytes; /* both directions */
 	uint64_t flows;
-	uint32_t ports;	 /* distinct destination ports it used, at most 65535 */
+	uint32_t ports; /* distinct destination ports it used, at most 65535 */
 	int64_t last_unix_ms;
 };
 

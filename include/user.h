@@ -46,7 +46,7 @@ struct principal {
 	int64_t user_id; /* 0 for the control socket */
 	uint8_t role;
 	bool must_change;
-	bool is_local; /* came through the control socket */
+	bool is_local;		      /* came through the control socket */
 	char name[USER_NAME_MAX + 8]; /* "unix:USER" for the control socket */
 	struct addr peer;
 };

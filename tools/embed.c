@@ -13,7 +13,7 @@
 #define FILES_MAX 256
 
 struct file {
-	char path[512];	  /* below the folder, with a leading '/' */
+	char path[512]; /* below the folder, with a leading '/' */
 	unsigned char *data;
 	size_t len, plain_len;
 };
@@ -123,8 +123,8 @@ static void embed_assets(const char *dir, FILE *out)
 	}
 	fprintf(out, "const struct asset assets[] = {\n");
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, "{ \"%s\", file_%zu, sizeof(file_%zu), %zuU, %luU },\n", files[i].path, i,
-			i, files[i].plain_len,
+		fprintf(out, "{ \"%s\", file_%zu, sizeof(file_%zu), %zuU, %luU },\n", files[i].path,
+			i, i, files[i].plain_len,
 			crc32(0, files[i].data, (unsigned int)files[i].len));
 	fprintf(out, "};\nconst unsigned long asset_count = %zu;\n", count);
 }

@@ -90,7 +90,8 @@ function notesPanel(incident, changed) {
 	const notes = incident.notes ?? [];
 	return panel("Notes", {}, notes.length
 		? notes.map((note) => h("p", { class: "note-text" },
-			h("span", { class: "muted" }, `${absolute(note.time)} `, h("bdi", {}, clean(note.author))),
+			h("span", { class: "muted" }, `${absolute(note.time)} `,
+				h("bdi", {}, clean(note.author))),
 			h("br"), h("bdi", {}, cleanLines(note.text))))
 		: h("p", { class: "muted" }, none),
 	form({
