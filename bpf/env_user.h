@@ -6,6 +6,7 @@
 #define SLUICE_BPF_ENV_USER_H
 
 #include "agent/capture/usermaps.h"
+#include "bpf/env.h"
 
 #define CONTEXT	  const struct user_frame
 #define HOT	  static inline __attribute__((always_inline))

@@ -113,13 +113,21 @@ struct capture {
 int capture_user_new(unsigned int flow_slots, struct capture **out);
 /* capture_user_add_iface - returns the one-byte index, or -ENOSPC. */
 int capture_user_add_iface(struct capture *user, const char *name);
+/* One frame with its Ethernet header, borrowed for the call. */
+struct capture_frame {
+	const void *data;
+	size_t len;
+	uint64_t at_ns;	   /* monotonic, of the scenario or the file */
+	uint8_t iface;	   /* from capture_user_add_iface */
+	uint8_t direction; /* enum direction: which entry program */
+};
+
 /*
- * capture_user_feed - one frame with its Ethernet header through the entry program of @direction.
+ * capture_user_feed - one frame through the entry program of its direction.
  * Returns 1 when it passes, 0 when it is dropped, -EINVAL for an interface never added or a frame
  * beyond 64 KiB and its Ethernet header.
  */
-int capture_user_feed(struct capture *user, uint8_t iface, enum direction direction,
-		      const void *frame, size_t len, uint64_t at_ns);
+int capture_user_feed(struct capture *user, const struct capture_frame *frame);
 /* capture_user_set_boot_ns - "now" for rule ends and the lease; feed sets the monotonic clock. */
 void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns);
 /* capture_user_set_unix_ms - wall time of the latest frame, for the last hit of a rule; without it
@@ -131,11 +139,11 @@ void capture_user_set_unix_ms(struct capture *user, int64_t unix_ms);
 struct capture_kernel;
 
 struct capture_kernel_options {
-	unsigned int flow_slots;  /* per CPU, a power of two */
-	const char *mode;	  /* "auto", "xdp", "tc" */
-	const char *interfaces;	  /* "auto", or names, comma separated */
-	bool fix_offloads;	  /* [Capture] fix_offloads */
-	const char *pin_dir;	  /* folder in a bpffs, made if absent; NULL = unpinned */
+	unsigned int flow_slots; /* per CPU, a power of two */
+	const char *mode;	 /* "auto", "xdp", "tc" */
+	const char *interfaces;	 /* "auto", or names, comma separated */
+	bool fix_offloads;	 /* [Capture] fix_offloads */
+	const char *pin_dir;	 /* folder in a bpffs, made if absent; NULL = unpinned */
 };
 
 /*

@@ -291,9 +291,8 @@ static uint64_t word_read(const __u64 *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-void drain_coverage(const struct drain_tables *tables, const struct iface_counters *counters,
-		    uint32_t cpus, uint8_t iface, enum direction direction,
-		    struct coverage_direction *out)
+void drain_coverage(const struct drain_tables *tables, const struct drain_counters *counters,
+		    uint8_t iface, enum direction direction, struct coverage_direction *out)
 {
 	const struct ledger *ledger = &tables->ledger[iface * 2 + direction];
 
@@ -301,9 +300,9 @@ void drain_coverage(const struct drain_tables *tables, const struct iface_counte
 	out->in_flows = ledger->packets;
 	out->bytes = ledger->bytes;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	for (uint32_t cpu = 0; cpu < cpus; cpu++) {
+	for (uint32_t cpu = 0; cpu < counters->cpus; cpu++) {
 		const struct iface_counters *from =
-			&counters[(cpu * IFACES_MAX + iface) * 2 + direction];
+			&counters->at[(cpu * IFACES_MAX + iface) * 2 + direction];
 
 		for (int i = 0; i < NOT_FLOW_COUNT; i++)
 			out->not_flow[i] += word_read(&from->not_flow[i]);

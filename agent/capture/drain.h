@@ -71,15 +71,19 @@ int drain_scan(const struct drain_tables *tables, const struct drain_clock *cloc
 int drain_event(const struct drain_clock *clock, const void *record, size_t len,
 		const struct capture_sink *sink);
 
+/* The counters of all CPUs: [cpus * IFACES_MAX * 2], as in bpf/maps.h. */
+struct drain_counters {
+	const struct iface_counters *at;
+	uint32_t cpus;
+};
+
 /*
  * drain_coverage - one interface and direction: the ledger, then the counters of all CPUs summed.
- * @counters: [cpus * IFACES_MAX * 2] of struct iface_counters, as in bpf/maps.h
- * @iface:    < IFACES_MAX
+ * @iface: < IFACES_MAX
  * Read in that order flows never exceed seen.
  */
-void drain_coverage(const struct drain_tables *tables, const struct iface_counters *counters,
-		    uint32_t cpus, uint8_t iface, enum direction direction,
-		    struct coverage_direction *out);
+void drain_coverage(const struct drain_tables *tables, const struct drain_counters *counters,
+		    uint8_t iface, enum direction direction, struct coverage_direction *out);
 
 /* drain_events_lost - events the datapath could not hand over, all CPUs. */
 uint64_t drain_events_lost(const struct cpu_state *states, uint32_t cpus);

@@ -157,6 +157,7 @@ static void add_maps(const struct kernel_source *source, struct coverage *covera
 static void add_iface(const struct kernel_source *source, uint8_t index, struct coverage *coverage)
 {
 	struct coverage_iface *iface = &coverage->ifaces[coverage->iface_count];
+	const struct drain_counters counters = { source->counters, source->cpu_count };
 	struct kernel_row row;
 
 	if (!kernel_rows_copy(&source->rows[index], &row))
@@ -168,8 +169,8 @@ static void add_iface(const struct kernel_source *source, uint8_t index, struct 
 	iface->index = index;
 	iface->mode = row.mode;
 	for (int d = DIRECTION_INGRESS; d <= DIRECTION_EGRESS; d++) {
-		drain_coverage(&source->cache.tables, source->counters, source->cpu_count, index,
-			       (enum direction)d, &iface->dir[d]);
+		drain_coverage(&source->cache.tables, &counters, index, (enum direction)d,
+			       &iface->dir[d]);
 		coverage->complete = coverage->complete && !iface->dir[d].unattributed;
 	}
 	coverage->iface_count++;

@@ -92,7 +92,7 @@ ssize_t rules_keys(const struct rules *rules, enum rules_map map, union rules_ke
 	int err = tables->ops->next_key(tables->arg, map, NULL, &key);
 
 	/* bounded: a map that changes under the walk could have it begin again for ever */
-	while (!err && count < 2 * RULES_MAX) {
+	while (!err && count < (size_t)2 * RULES_MAX) {
 		if (count == room) {
 			union rules_key *more;
 

@@ -126,17 +126,25 @@ static void halves_fill(struct safe_half halves[2], const struct prefix *prefixe
 	half_sort(&halves[1]);
 }
 
+static bool prefixes_are_valid(const struct prefix *prefixes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!rules_target_is_valid(&prefixes[i]))
+			return false;
+	return true;
+}
+
 int rules_safe_set(struct rules *rules, const struct prefix *prefixes, size_t count)
 {
-	CLEANUP(free) union rules_key *keys = calloc(2 * count + 1, sizeof(*keys));
+	CLEANUP(free) union rules_key *keys = NULL;
 	struct safe_half halves[2] = { { .map = RULES_SAFE4 }, { .map = RULES_SAFE6 } };
 	int err;
 
+	if (!prefixes_are_valid(prefixes, count))
+		return -EINVAL;
+	keys = calloc(2 * count + 1, sizeof(*keys));
 	if (!keys)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (!rules_target_is_valid(&prefixes[i]))
-			return -EINVAL;
 	halves[0].keys = keys;
 	halves[1].keys = keys + count;
 	halves_fill(halves, prefixes, count);

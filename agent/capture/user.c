@@ -69,23 +69,22 @@ int capture_user_add_iface(struct capture *user, const char *name)
 	return (int)index;
 }
 
-int capture_user_feed(struct capture *user, uint8_t iface, enum direction direction,
-		      const void *frame, size_t len, uint64_t at_ns)
+int capture_user_feed(struct capture *user, const struct capture_frame *frame)
 {
 	struct user_source *source = source_of(user);
-	struct user_frame context = {
-		.data = frame,
-		.len = (uint32_t)len,
-		.ifindex = iface + 1U,
+	const struct user_frame context = {
+		.data = frame->data,
+		.len = (uint32_t)frame->len,
+		.ifindex = frame->iface + 1U,
 		.maps = source->maps,
 	};
 
-	if (iface >= source->iface_count || len > FRAME_MAX)
+	if (frame->iface >= source->iface_count || frame->len > FRAME_MAX ||
+	    frame->direction > DIRECTION_EGRESS)
 		return -EINVAL;
-	source->now_ns = at_ns;
-	source->maps->control.at->replay_jiffies = jiffies_of(at_ns);
-	return user_datapath_run(&context,
-				 direction == DIRECTION_INGRESS ? ABI_INGRESS : ABI_EGRESS);
+	source->now_ns = frame->at_ns;
+	source->maps->control.at->replay_jiffies = jiffies_of(frame->at_ns);
+	return user_datapath_run(&context, frame->direction);
 }
 
 void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns)
@@ -238,14 +237,15 @@ static void add_map(struct coverage *coverage, const char *name, uint64_t entrie
 static void add_iface(const struct user_source *source, uint8_t index, struct coverage *coverage)
 {
 	struct coverage_iface *iface = &coverage->ifaces[coverage->iface_count++];
+	const struct drain_counters counters = { source->maps->counters.at, 1 };
 
 	memcpy(iface->name, source->names[index], sizeof(iface->name));
 	iface->ifindex = index + 1U;
 	iface->index = index;
 	iface->mode = ATTACH_USER;
 	for (int d = DIRECTION_INGRESS; d <= DIRECTION_EGRESS; d++) {
-		drain_coverage(&source->tables, source->maps->counters.at, 1, index,
-			       (enum direction)d, &iface->dir[d]);
+		drain_coverage(&source->tables, &counters, index, (enum direction)d,
+			       &iface->dir[d]);
 		coverage->complete = coverage->complete && !iface->dir[d].unattributed;
 	}
 }

@@ -45,7 +45,7 @@ int usermap_init(struct usermap *map, size_t key_size, size_t value_size, uint32
 	memset(map, 0, sizeof(*map));
 	if (key_size > KEY_MAX)
 		return -EINVAL;
-	map->buckets = calloc(BUCKETS_MIN, sizeof(struct usermap_node *));
+	map->buckets = calloc(BUCKETS_MIN, sizeof(void *));
 	if (!map->buckets)
 		return -ENOMEM;
 	map->bucket_mask = BUCKETS_MIN - 1;
@@ -75,7 +75,7 @@ static struct usermap_node *node_find(const struct usermap *map, const void *key
 	uint64_t hash = key_hash(map, key);
 	struct usermap_node *node = map->buckets[hash & map->bucket_mask];
 
-	while (node && (node->hash != hash || memcmp(node->data, key, map->key_size)))
+	while (node && (node->hash != hash || memcmp(node->data, key, map->key_size) != 0))
 		node = node->chain;
 	return node;
 }
@@ -141,7 +141,7 @@ void *usermap_lookup(const struct usermap *map, const void *key)
 static void buckets_grow(struct usermap *map)
 {
 	uint32_t mask = map->bucket_mask * 2 + 1;
-	struct usermap_node **buckets = calloc((size_t)mask + 1, sizeof(*buckets));
+	struct usermap_node **buckets = calloc((size_t)mask + 1, sizeof(void *));
 
 	if (!buckets)
 		return;
@@ -287,11 +287,10 @@ static void *cache_new(size_t count, size_t size)
 
 static int arrays_init(struct usermaps *maps)
 {
-	uint32_t sets = maps->flow_sets;
+	const uint32_t sets = maps->flow_sets, slots = sets * FLOW_WAYS;
 
 	if (!CACHE_NEW(maps->flows4, sets) || !CACHE_NEW(maps->flows6, sets) ||
-	    !ARRAY_NEW(maps->shadow4, sets * FLOW_WAYS) ||
-	    !ARRAY_NEW(maps->shadow6, sets * FLOW_WAYS) ||
+	    !ARRAY_NEW(maps->shadow4, slots) || !ARRAY_NEW(maps->shadow6, slots) ||
 	    !ARRAY_NEW(maps->ledger, IFACES_MAX * 2) ||
 	    !ARRAY_NEW(maps->counters, IFACES_MAX * 2) || !ARRAY_NEW(maps->cpus, 1) ||
 	    !ARRAY_NEW(maps->ifaces, IFACE_TABLE_SIZE) || !ARRAY_NEW(maps->control, 1) ||

@@ -42,12 +42,16 @@ static struct demo *demo_of(struct capture *capture)
 static bool send_frame(void *arg, const struct segment *segment, bool is_egress, uint64_t at_ns)
 {
 	struct demo *demo = arg;
-	uint8_t frame[FRAME_MAX];
-	size_t len = frame_build(segment, frame);
+	uint8_t bytes[FRAME_MAX];
+	const struct capture_frame frame = {
+		.data = bytes,
+		.len = frame_build(segment, bytes),
+		.at_ns = at_ns,
+		.iface = demo->iface,
+		.direction = is_egress ? DIRECTION_EGRESS : DIRECTION_INGRESS,
+	};
 
-	return len && capture_user_feed(demo->user, demo->iface,
-					is_egress ? DIRECTION_EGRESS : DIRECTION_INGRESS, frame,
-					len, at_ns) == 1;
+	return frame.len && capture_user_feed(demo->user, &frame) == 1;
 }
 
 static int demo_drain(struct capture *capture, bool scan, const struct capture_sink *sink)

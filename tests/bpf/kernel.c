@@ -274,8 +274,16 @@ int kernel_run(struct kernel *kernel, const void *frame, size_t len, const struc
 							 : -EPROTO;
 }
 
+void kernel_iface_coverage(const struct kernel *kernel, uint8_t iface, enum direction direction,
+			   struct coverage_direction *out)
+{
+	const struct drain_counters counters = { kernel->counters, CPUS_DEFAULT };
+
+	drain_coverage(&kernel->tables, &counters, iface, direction, out);
+}
+
 void kernel_coverage(const struct kernel *kernel, enum direction direction,
 		     struct coverage_direction *out)
 {
-	drain_coverage(&kernel->tables, kernel->counters, CPUS_DEFAULT, 0, direction, out);
+	kernel_iface_coverage(kernel, 0, direction, out);
 }

@@ -64,6 +64,9 @@ void kernel_set_now(struct kernel *kernel, uint64_t at_ns);
  * passes, 0 dropped, -errno when the kernel did not run it. */
 int kernel_run(struct kernel *kernel, const void *frame, size_t len, const struct __sk_buff *skb);
 int kernel_drain(struct kernel *kernel, bool scan, const struct capture_sink *sink);
+void kernel_iface_coverage(const struct kernel *kernel, uint8_t iface, enum direction direction,
+			   struct coverage_direction *out);
+/* kernel_coverage - of interface 0. */
 void kernel_coverage(const struct kernel *kernel, enum direction direction,
 		     struct coverage_direction *out);
 

@@ -88,6 +88,14 @@ static void pair_close(struct pair *pair)
 	capture_close(pair->user);
 }
 
+static int user_feed(struct pair *pair, const struct frame *frame, uint64_t at_ns)
+{
+	const struct capture_frame fed = { frame->data, frame->len, at_ns, 0,
+					   (uint8_t)pair->direction };
+
+	return capture_user_feed(pair->user, &fed);
+}
+
 /* False: the kernel's test run refuses such a frame (too short for a socket buffer of its type). */
 static bool pair_feed(struct pair *pair, const struct frame *frame, uint64_t at_ns)
 {
@@ -97,7 +105,7 @@ static bool pair_feed(struct pair *pair, const struct frame *frame, uint64_t at_
 	in_kernel = kernel_run(&pair->kernel, frame->data, frame->len, NULL);
 	if (in_kernel == -EINVAL)
 		return false;
-	in_user = capture_user_feed(pair->user, 0, pair->direction, frame->data, frame->len, at_ns);
+	in_user = user_feed(pair, frame, at_ns);
 	if (in_user != in_kernel)
 		pair->same_verdicts = false;
 	return true;
@@ -378,7 +386,7 @@ static void test_forwarded(struct tester *t)
 	t->frame.len = 0;
 	udp4(&t->frame);
 	is_ok = is_ok && kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 1;
-	drain_coverage(&kernel.tables, kernel.counters, CPUS_DEFAULT, 5, DIRECTION_EGRESS, &counts);
+	kernel_iface_coverage(&kernel, 5, DIRECTION_EGRESS, &counts);
 	is_ok = is_ok && counts.seen == 1 && counts.not_flow[NOT_FLOW_FORWARDED] == 1;
 	report(t, is_ok, "a forwarded packet is a flow only where it entered");
 	is_ok = is_ok && !prefix_parse("192.0.2.1", false, &rule.target) &&

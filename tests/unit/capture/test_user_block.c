@@ -13,12 +13,12 @@ static struct kept kept;
 
 static int in(struct capture *user)
 {
-	return capture_user_feed(user, 0, DIRECTION_INGRESS, frame.data, frame.len, SECOND);
+	return feed_bytes(user, DIRECTION_INGRESS, frame.data, frame.len, SECOND);
 }
 
 static int out(struct capture *user)
 {
-	return capture_user_feed(user, 0, DIRECTION_EGRESS, frame.data, frame.len, SECOND);
+	return feed_bytes(user, DIRECTION_EGRESS, frame.data, frame.len, SECOND);
 }
 
 static struct block_rule rule_of(uint32_t id, const char *target)
@@ -110,8 +110,7 @@ static void events_have_a_budget_and_hits_do_not(void **state)
 	(void)drain(user, true, &kept);
 	assert_int_equal(kept.event_count, 64);
 	assert_int_equal(hits(user, 7), 1000);
-	(void)capture_user_feed(user, 0, DIRECTION_INGRESS, frame.data, frame.len,
-				SECOND + 1000000);
+	(void)feed_bytes(user, DIRECTION_INGRESS, frame.data, frame.len, SECOND + 1000000);
 	(void)drain(user, true, &kept);
 	assert_int_equal(kept.event_count, 1);
 	capture_close(user);

@@ -10,7 +10,7 @@ static struct kept kept;
 
 static int feed(struct capture *user, uint64_t at_ns)
 {
-	return capture_user_feed(user, 0, DIRECTION_INGRESS, frame.data, frame.len, at_ns);
+	return feed_bytes(user, DIRECTION_INGRESS, frame.data, frame.len, at_ns);
 }
 
 static void one_flow_grows_in_one_slot(void **state)
@@ -68,8 +68,7 @@ static void directions_are_flows_of_their_own(void **state)
 	(void)state;
 	frame_udp4(&frame, 0x0a000001, 7, 0x0a000002);
 	feed(user, SECOND);
-	assert_int_equal(
-		capture_user_feed(user, 0, DIRECTION_EGRESS, frame.data, frame.len, SECOND), 1);
+	assert_int_equal(feed_bytes(user, DIRECTION_EGRESS, frame.data, frame.len, SECOND), 1);
 	assert_int_equal(drain(user, true, &kept), 2);
 	assert_int_equal(counted(user, DIRECTION_INGRESS).in_flows, 1);
 	assert_int_equal(counted(user, DIRECTION_EGRESS).in_flows, 1);
@@ -206,14 +205,16 @@ static void sizes_that_are_no_power_of_two_are_refused(void **state)
 static void interfaces_have_room_for_64(void **state)
 {
 	struct capture *user = user_open(64);
+	struct capture_frame fed = { .iface = 63 };
 
 	(void)state;
 	for (int i = 1; i < COVERAGE_IFACES_MAX; i++)
 		assert_int_equal(capture_user_add_iface(user, "x"), i);
 	assert_int_equal(capture_user_add_iface(user, "x"), -ENOSPC);
 	frame_udp4(&frame, 0x0a000001, 7, 0x0a000002);
-	assert_int_equal(capture_user_feed(user, 63, DIRECTION_INGRESS, frame.data, frame.len, 1),
-			 1);
+	fed.data = frame.data;
+	fed.len = frame.len;
+	assert_int_equal(capture_user_feed(user, &fed), 1);
 	assert_int_equal(drain(user, true, &kept), 1);
 	assert_int_equal(kept.deltas[0].iface, 63);
 	capture_close(user);

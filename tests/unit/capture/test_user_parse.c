@@ -32,7 +32,7 @@ static void check_case(const struct frame_case *want, enum direction direction)
 	/* a buffer of the frame's own size: the sanitizer sees a read beyond its end */
 	exact = malloc(frame->len);
 	memcpy(exact, frame->data, frame->len);
-	if (capture_user_feed(user, 0, direction, exact, frame->len, SECOND) != 1)
+	if (feed_bytes(user, direction, exact, frame->len, SECOND) != 1)
 		fail_msg("%s: dropped", want->name);
 	assert_true(drain(user, true, kept) >= 0);
 	counts = counted(user, direction);
@@ -67,8 +67,7 @@ static void addresses_come_up_as_sent(void **state)
 
 	(void)state;
 	frame_udp4(frame, 0xc0000201, 5000, 0xc6336402);
-	assert_int_equal(capture_user_feed(user, 0, DIRECTION_INGRESS, frame->data, frame->len, 1),
-			 1);
+	assert_int_equal(feed_bytes(user, DIRECTION_INGRESS, frame->data, frame->len, 1), 1);
 	assert_int_equal(drain(user, true, kept), 1);
 	assert_string_equal(addr_format(&kept->deltas[0].tuple.src, text), "192.0.2.1");
 	assert_string_equal(addr_format(&kept->deltas[0].tuple.dst, text), "198.51.100.2");
@@ -86,9 +85,9 @@ static void mapped_address_is_another_flow(void **state)
 
 	(void)state;
 	udp4(frame);
-	(void)capture_user_feed(user, 0, DIRECTION_INGRESS, frame->data, frame->len, 1);
+	(void)feed_bytes(user, DIRECTION_INGRESS, frame->data, frame->len, 1);
 	mapped6(frame);
-	(void)capture_user_feed(user, 0, DIRECTION_INGRESS, frame->data, frame->len, 1);
+	(void)feed_bytes(user, DIRECTION_INGRESS, frame->data, frame->len, 1);
 	assert_int_equal(drain(user, true, kept), 2);
 	assert_int_not_equal(kept->deltas[0].tuple.src.family, kept->deltas[1].tuple.src.family);
 	capture_close(user);
@@ -112,9 +111,8 @@ static void a_cut_at_any_byte_is_counted_once(void **state)
 			uint8_t *exact = malloc(len + !len);
 
 			memcpy(exact, frame->data, len);
-			assert_int_equal(
-				capture_user_feed(user, 0, DIRECTION_INGRESS, exact, len, SECOND),
-				1);
+			assert_int_equal(feed_bytes(user, DIRECTION_INGRESS, exact, len, SECOND),
+					 1);
 			free(exact);
 			fed++;
 		}
@@ -133,11 +131,11 @@ static void unknown_interface_and_huge_frame_are_refused(void **state)
 {
 	struct capture *user = user_open(64);
 	static uint8_t huge[70000];
+	const struct capture_frame elsewhere = { .data = huge, .len = 60, .iface = 1 };
 
 	(void)state;
-	assert_int_equal(capture_user_feed(user, 1, DIRECTION_INGRESS, huge, 60, 1), -EINVAL);
-	assert_int_equal(capture_user_feed(user, 0, DIRECTION_INGRESS, huge, sizeof(huge), 1),
-			 -EINVAL);
+	assert_int_equal(capture_user_feed(user, &elsewhere), -EINVAL);
+	assert_int_equal(feed_bytes(user, DIRECTION_INGRESS, huge, sizeof(huge), 1), -EINVAL);
 	capture_close(user);
 }
 

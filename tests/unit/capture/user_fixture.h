@@ -67,6 +67,14 @@ static inline struct capture *user_open(unsigned int slots)
 	return user;
 }
 
+static inline int feed_bytes(struct capture *user, enum direction direction, const void *data,
+			     size_t len, uint64_t at_ns)
+{
+	const struct capture_frame fed = { data, len, at_ns, 0, (uint8_t)direction };
+
+	return capture_user_feed(user, &fed);
+}
+
 static inline struct coverage_direction counted(struct capture *user, enum direction direction)
 {
 	static struct coverage coverage;
