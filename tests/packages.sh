@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs with apt what is missing for a purpose, saying so first. usage: packages.sh run|test|lint
+# Installs with apt what is missing for a purpose, saying so first. usage: packages.sh run|test|lint|bench
 set -euo pipefail
 
 build="gcc libc6-dev clang llvm pkg-config libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libsodium-dev
@@ -14,8 +14,9 @@ case ${1:-} in
 run) wanted=$build ;;
 test) wanted="$build $tests clang-format shellcheck" ;;
 lint) wanted="$build libcmocka-dev $lint" ;;
+bench) wanted="$build python3 iproute2 procps util-linux xdp-tools" ;;
 *)
-	echo "usage: packages.sh run|test|lint" >&2
+	echo "usage: packages.sh run|test|lint|bench" >&2
 	exit 2
 	;;
 esac
