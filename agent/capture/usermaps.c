@@ -287,15 +287,15 @@ static void *cache_new(size_t count, size_t size)
 
 static int arrays_init(struct usermaps *maps)
 {
-	const uint32_t sets = maps->flow_sets, slots = sets * FLOW_WAYS;
+	const uint32_t sets = maps->flow_sets, slots = sets * FLOW_WAYS, rows = IFACES_MAX * 2U;
 
 	if (!CACHE_NEW(maps->flows4, sets) || !CACHE_NEW(maps->flows6, sets) ||
 	    !ARRAY_NEW(maps->shadow4, slots) || !ARRAY_NEW(maps->shadow6, slots) ||
-	    !ARRAY_NEW(maps->ledger, IFACES_MAX * 2) ||
-	    !ARRAY_NEW(maps->counters, IFACES_MAX * 2) || !ARRAY_NEW(maps->cpus, 1) ||
-	    !ARRAY_NEW(maps->ifaces, IFACE_TABLE_SIZE) || !ARRAY_NEW(maps->control, 1) ||
-	    !ARRAY_NEW(maps->rules, RULES_MAX) || !ARRAY_NEW(maps->bits16, BITS16_WORDS) ||
-	    !ARRAY_NEW(maps->bits24, BITS24_WORDS) || !ARRAY_NEW(maps->bits48, BITS48_WORDS))
+	    !ARRAY_NEW(maps->ledger, rows) || !ARRAY_NEW(maps->counters, rows) ||
+	    !ARRAY_NEW(maps->cpus, 1) || !ARRAY_NEW(maps->ifaces, IFACE_TABLE_SIZE) ||
+	    !ARRAY_NEW(maps->control, 1) || !ARRAY_NEW(maps->rules, RULES_MAX) ||
+	    !ARRAY_NEW(maps->bits16, BITS16_WORDS) || !ARRAY_NEW(maps->bits24, BITS24_WORDS) ||
+	    !ARRAY_NEW(maps->bits48, BITS48_WORDS))
 		return -ENOMEM;
 	return 0;
 }
