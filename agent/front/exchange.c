@@ -302,16 +302,27 @@ static bool is_logged_in(const struct ask_reply *reply)
 	       json_is_object(json_get(session, "user"));
 }
 
-/* The login page comes back to where the person wanted to go; the script checks it again. */
+/* A filter longer than this is typed again: a header has to fit beside the others (http.c). */
+#define LOCATION_MAX 2048
+
+/*
+ * The login page comes back to where the person wanted to go; the script checks it again. Paths of
+ * pages are plain words and digits, and a query is visible ASCII (guard_target): what a value may
+ * not hold are the three escaped here (RFC 3986 3.4, and + is a blank).
+ */
 static enum MHD_Result send_to_login(struct exchange *exchange, const struct reply_context *context)
 {
-	char location[GUARD_TARGET_MAX + 16];
+	CLEANUP(buffer_done) struct buffer location;
 
+	buffer_init(&location, LOCATION_MAX);
 	if (exchange->route.kind == ROUTE_ROOT || strcmp(exchange->path, "/dashboard") == 0)
 		return reply_redirect(context, "/login");
-	/* paths of pages are plain words and digits: nothing to escape */
-	(void)snprintf(location, sizeof(location), "/login?next=%s", exchange->path);
-	return reply_redirect(context, location);
+	buffer_append_format(&location, "/login?next=%s%s", exchange->path,
+			     *exchange->query ? "?" : "");
+	for (const char *c = exchange->query; *c; c++)
+		buffer_append_format(&location, strchr("%&+", *c) ? "%%%02X" : "%c",
+				     (unsigned char)*c);
+	return reply_redirect(context, location.error ? "/login" : (const char *)location.data);
 }
 
 static enum MHD_Result send_page(struct exchange *exchange, const struct reply_context *context,

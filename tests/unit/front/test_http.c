@@ -65,6 +65,8 @@ static void pages_inside_want_a_session(void **state)
 	ask_get(*state, &answer, "/incidents/17", COOKIE(*state, "an-old-session"));
 	assert_int_equal(answer.status, 303);
 	assert_field(&answer, "Location", "/login?next=/incidents/17");
+	ask_get(*state, &answer, "/flows?q=port%3A443+a&sort=end", "");
+	assert_field(&answer, "Location", "/login?next=/flows?q=port%253A443%2Ba%26sort=end");
 	ask_get(*state, &answer, "/incidents/17", COOKIE(*state, SESSION_ADMIN));
 	assert_int_equal(answer.status, 200);
 	assert_field(&answer, "Content-Type", "text/html; charset=utf-8");
