@@ -67,6 +67,21 @@ struct attack {
 	uint64_t begun_ns;
 };
 
+/*
+ * Who scanned comes back to guess passwords for a while: that is what a block of it then drops.
+ * No detector names this yet, so truth.c hears nothing of it.
+ */
+#define VISITORS_MAX  4
+#define VISIT_GAP_MS  900
+#define VISIT_SPAN_MS 600000
+
+struct visitor {
+	struct addr src;
+	struct random random;
+	uint64_t due_ns; /* UINT64_MAX: nobody */
+	uint64_t until_ns;
+};
+
 struct scenario {
 	uint64_t start_ns;
 	int64_t start_unix_s;
@@ -76,8 +91,10 @@ struct scenario {
 	struct random attack_random;
 	uint64_t attack_due_ns;
 	struct attack attack;
-	uint64_t started; /* talks so far */
-	uint64_t refused; /* talks that found no room */
+	struct visitor visitors[VISITORS_MAX];
+	unsigned int next_visitor; /* the longest there makes room */
+	uint64_t started;	   /* talks so far */
+	uint64_t refused;	   /* talks that found no room */
 	unsigned int count;
 	struct talk *heap[TALKS_MAX];
 	struct talk talks[TALKS_MAX];
@@ -209,6 +226,43 @@ static void begin_attack(struct scenario *s)
 	attack->begun_ns = s->attack_due_ns;
 }
 
+static void begin_visits(struct scenario *s)
+{
+	struct visitor *visitor = &s->visitors[s->next_visitor++ % VISITORS_MAX];
+
+	visitor->src = s->attack.src;
+	visitor->random.state = random_next(&s->attack_random);
+	visitor->due_ns = s->attack_due_ns;
+	visitor->until_ns = s->attack_due_ns + VISIT_SPAN_MS * NS_PER_MS;
+}
+
+static void run_visit(struct scenario *s, struct visitor *visitor)
+{
+	struct random *random = &visitor->random;
+	struct talk talk = { .due_ns = visitor->due_ns,
+			     .kind = TALK_SSH,
+			     .is_inbound = true,
+			     .answers = true,
+			     .left_out = 3,
+			     .left_in = 4,
+			     .gap_us = 90000 };
+
+	talk.random.state = random_next(random);
+	talk.seq_out = (uint32_t)random_next(&talk.random);
+	talk.seq_in = (uint32_t)random_next(&talk.random);
+	talk.tuple = (struct five_tuple){
+		.src = visitor->src,
+		.dst = world_own_addr(false),
+		.src_port = (uint16_t)(32768 + random_below(random, 28000)),
+		.dst_port = 22,
+		.proto = IPPROTO_TCP,
+	};
+	(void)add_talk(s, &talk); /* counted when there is no room */
+	visitor->due_ns += random_gap_ns(random, VISIT_GAP_MS * NS_PER_MS) + 1;
+	if (visitor->due_ns > visitor->until_ns)
+		visitor->due_ns = UINT64_MAX;
+}
+
 static void end_attack(struct scenario *s)
 {
 	const struct truth_attack record = {
@@ -220,6 +274,7 @@ static void end_attack(struct scenario *s)
 	};
 
 	truth_write(s->truth, &record);
+	begin_visits(s);
 	s->attack.plan = NULL;
 	s->attack_due_ns += (ATTACK_GAP_MIN_MS +
 			     (uint64_t)random_below(&s->attack_random, ATTACK_GAP_SPAN_MS)) *
@@ -258,25 +313,49 @@ static void run_attack(struct scenario *s)
 /* ---- the run of time ----------------------------------------------------------------------------
  */
 
+static size_t first_habit(const struct scenario *s)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i < HABIT_COUNT; i++)
+		if (s->habit_due_ns[i] < s->habit_due_ns[first])
+			first = i;
+	return first;
+}
+
+static struct visitor *first_visitor(struct scenario *s)
+{
+	struct visitor *first = &s->visitors[0];
+
+	for (size_t i = 1; i < VISITORS_MAX; i++)
+		if (s->visitors[i].due_ns < first->due_ns)
+			first = &s->visitors[i];
+	return first;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Start whatever is due before the first waiting packet. Returns the time of that packet. */
 static uint64_t start_due(struct scenario *s, uint64_t until_ns)
 {
 	for (;;) {
 		uint64_t first = s->count ? s->heap[0]->due_ns : UINT64_MAX;
-		uint64_t due = s->attack_due_ns;
-		size_t which = HABIT_COUNT;
+		struct visitor *visitor = first_visitor(s);
+		size_t habit = first_habit(s);
+		uint64_t due =
+			least(s->habit_due_ns[habit], least(s->attack_due_ns, visitor->due_ns));
 
-		for (size_t i = 0; i < HABIT_COUNT; i++)
-			if (s->habit_due_ns[i] < due) {
-				due = s->habit_due_ns[i];
-				which = i;
-			}
 		if (due > until_ns || due > first)
 			return first;
-		if (which == HABIT_COUNT)
+		if (due == s->attack_due_ns)
 			run_attack(s);
+		else if (due == visitor->due_ns)
+			run_visit(s, visitor);
 		else
-			run_habit(s, which);
+			run_habit(s, habit);
 	}
 }
 
@@ -308,6 +387,8 @@ int scenario_new(uint64_t seed, uint64_t start_ns, int64_t start_unix_s, struct 
 	s->start_ns = start_ns;
 	s->start_unix_s = start_unix_s;
 	s->truth = truth;
+	for (unsigned int i = 0; i < VISITORS_MAX; i++)
+		s->visitors[i].due_ns = UINT64_MAX;
 	for (unsigned int i = 0; i < TALKS_MAX; i++)
 		s->free_talks[s->free_count++] = &s->talks[TALKS_MAX - 1 - i];
 	s->attack_random.state = random_next(&random);
