@@ -6,7 +6,7 @@ import { bytes, capital, clean, count } from "../format.js";
 import { field, form, LIFETIMES } from "../forms.js";
 import { icon } from "../icons.js";
 import { subscribe } from "../live.js";
-import { may, whyNot } from "../session.js";
+import { may, session, whyNot } from "../session.js";
 import { createTable } from "../table.js";
 import { button, confirmDialog, empty, failure, fill, h, link, mono, name, panel, setText, time,
 	toast } from "../ui.js";
@@ -15,6 +15,13 @@ import { safePanel } from "./safe.js";
 const REFRESH_MS = 2000;
 const LOOK_MS = 300;
 const LIMIT = 500;
+
+const SCOPE = {
+	live: "Packets to and from these addresses are dropped in the kernel, or only counted "
+		+ "where a block says so; never those of the safe list.",
+	demo: "Simulated packets to and from these addresses are dropped, or only counted where "
+		+ "a block says so; never those of the safe list.",
+};
 
 const VERDICTS = {
 	pass: ["ok", "Not blocked, not on the safe list: it can be blocked."],
@@ -206,8 +213,7 @@ export function blocksView(context) {
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Blocks"),
 				h("p", { class: "muted summary" },
-					"Dropped before this host sees them; "
-					+ "never an address of the safe list.")),
+					SCOPE[session().mode] || SCOPE.live)),
 			addPanel(context.query.get("value") || "", () => {
 				context.setQuery({});
 				list.load();
