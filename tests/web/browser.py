@@ -83,6 +83,33 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")
                 if entry["level"] == "SEVERE"]
 
+    def forget_errors(self, part):
+        """Take what a test brought about on purpose out of the log; anything else is an error."""
+        others = [message for message in self.errors() if part not in message]
+        assert others == [], others
+
+    def settle(self):
+        """Until the page has been drawn twice, so that a change of size is on the screen."""
+        self.driver.execute_async_script(
+            "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+    def timed_load(self, url, ready):
+        """Milliseconds from the start of a load to the first paint, and to the expression."""
+        self.driver.get(url)
+        self.wait(ready)
+        drawn = self.js("return performance.now()")
+        paint = self.wait("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+        return paint, drawn
+
+    def wire_bytes(self):
+        """Bytes of all answers since open(), headers and compressed bodies."""
+        total = 0
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.loadingFinished":
+                total += int(message["params"]["encodedDataLength"])
+        return total
+
     def requested(self):
         """URLs the page asked for since open()."""
         urls = []
