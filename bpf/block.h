@@ -59,13 +59,13 @@ HOT bool safe_holds_exact(const struct suspect *s, const struct control *word,
 			  struct block_entry *entry, const __u32 family)
 {
 	/* read before the list is asked: an answer may be older than its epoch, never newer */
-	__u32 epoch = VOLATILE(word->safe_epoch), cached = VOLATILE(entry->safe_cache);
+	__u32 now = (VOLATILE(word->safe_epoch) + 1) << 1, cached = VOLATILE(entry->safe_cache);
 	bool safe;
 
-	if (cached && (cached ^ epoch << 1) <= 1)
+	if (LIKELY((cached ^ now) <= 1))
 		return cached & 1;
 	safe = safe_holds(s, family);
-	VOLATILE(entry->safe_cache) = epoch << 1 | safe;
+	VOLATILE(entry->safe_cache) = now | safe;
 	return safe;
 }
 
@@ -101,10 +101,12 @@ HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry
 
 HOT struct block_entry *exact_find(const struct suspect *s, const __u32 family)
 {
-	__be32 addr[4];
+	__be32 addr4 = s->addr[0], addr6[4];
 
-	__builtin_memcpy(addr, s->addr, sizeof(addr));
-	return family == 4 ? KEYED_ELEM(s->ctx, block4, addr) : KEYED_ELEM(s->ctx, block6, addr);
+	if (family == 4)
+		return KEYED_ELEM(s->ctx, block4, &addr4);
+	__builtin_memcpy(addr6, s->addr, sizeof(addr6));
+	return KEYED_ELEM(s->ctx, block6, addr6);
 }
 
 /* The longest prefix of at most @len bits that holds the address. */

@@ -185,7 +185,7 @@ _Static_assert(sizeof(struct rule) == 32, "two rules a line");
 
 struct block_entry {
 	__u32 rule;
-	__u32 safe_cache; /* exact entries: safe_epoch << 1 | is_safe, 0 = not asked yet */
+	__u32 safe_cache; /* exact entries: (safe_epoch + 1) << 1 | is_safe; 0: not asked yet */
 	__u64 packets;	  /* kernel adds; user space never rewrites a live value */
 	__u64 bytes;
 	__u64 last_jiffies;

@@ -107,10 +107,11 @@ static int half_replace(struct rules *rules, struct safe_half *half)
 
 static void epoch_move(struct control *control)
 {
-	/* 31 bits: entries keep it shifted, beside the answer (include/abi.h); 0 is "not asked" */
-	uint32_t next = (control->safe_epoch + 1) & 0x7fffffff;
+	/* 31 bits, and never the last: entries keep epoch + 1, shifted, beside the answer, where 0
+	 * is "not asked" (include/abi.h) */
+	uint32_t next = (control->safe_epoch + 1) % 0x7fffffff;
 
-	__atomic_store_n(&control->safe_epoch, next ? next : 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&control->safe_epoch, next, __ATOMIC_RELEASE);
 }
 
 static void halves_fill(struct safe_half halves[2], const struct prefix *prefixes, size_t count)
