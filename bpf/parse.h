@@ -32,11 +32,13 @@
 
 enum ip_protocol { /* IANA protocol numbers */
 	IP_HOP_OPTIONS = 0,
+	IP_ICMP = 1,
 	IP_TCP = 6,
 	IP_UDP = 17,
 	IP_ROUTING = 43,
 	IP_FRAGMENT = 44,
 	IP_AUTH = 51,
+	IP_ICMPV6 = 58,
 	IP_DEST_OPTIONS = 60,
 	IP_SCTP = 132,
 	IP_UDPLITE = 136,
@@ -283,6 +285,26 @@ struct tcp_tail {    /* RFC 9293 3.1, bytes 12 and 13 */
 
 #define TCP_TAIL_AT 12
 
+enum icmp_type { /* RFC 792, RFC 4443 4 */
+	ICMP4_REPLY = 0,
+	ICMP4_REQUEST = 8,
+	ICMP6_REQUEST = 128,
+	ICMP6_REPLY = 129,
+};
+
+/* Ping has no ports: the type alone says who began. */
+HOT void parse_icmp(struct packet *p)
+{
+	__u8 type;
+
+	if (p->l4_bytes < sizeof(type) || !header_read(p, p->l4, &type, sizeof(type)))
+		return;
+	if (type == (p->proto == IP_ICMP ? ICMP4_REQUEST : ICMP6_REQUEST))
+		p->tcp_flags = ECHO_REQUEST_SEEN;
+	else if (type == (p->proto == IP_ICMP ? ICMP4_REPLY : ICMP6_REPLY))
+		p->tcp_flags = ECHO_REPLY_SEEN;
+}
+
 /* Ports and TCP flags. A transport header that is cut leaves them 0: the packet is still a flow. */
 HOT void parse_transport(struct packet *p)
 {
@@ -294,6 +316,10 @@ HOT void parse_transport(struct packet *p)
 	p->l4 &= L4_MASK;
 	if (!p->has_ports)
 		return;
+	if (p->proto == IP_ICMP || p->proto == IP_ICMPV6) {
+		parse_icmp(p);
+		return;
+	}
 	if (p->proto != IP_TCP && p->proto != IP_UDP && p->proto != IP_SCTP &&
 	    p->proto != IP_UDPLITE)
 		return;

@@ -45,10 +45,17 @@ struct flow_value {
 	__u64 packets;
 	__u64 bytes; /* IP bytes */
 	__u32 last_jiffies;
-	__u16 vlan; /* outermost non-zero tag seen */
-	__u8 tcp_flags;
-	__u8 flags;  /* reserved */
-	__u64 owner; /* reserved for attribution */
+	__u16 vlan;	/* outermost non-zero tag seen */
+	__u8 tcp_flags; /* of ICMP: enum echo_flag */
+	__u8 flags;	/* reserved */
+	__u64 owner;	/* reserved for attribution */
+};
+
+/* What an ICMP flow keeps where TCP keeps its flags: who asks and who answers (RFC 792, RFC 4443).
+ */
+enum echo_flag {
+	ECHO_REQUEST_SEEN = 1 << 0,
+	ECHO_REPLY_SEEN = 1 << 1,
 };
 
 struct flow4_slot {

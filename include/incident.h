@@ -50,9 +50,9 @@ struct finding {
 struct incident {
 	int64_t id;
 	uint8_t detector, severity, state, proto;
-	double score;
 	struct addr src, dst;
 	uint16_t dst_port;
+	double score;
 	int64_t first_unix_ms, last_unix_ms;
 	uint64_t count;
 };

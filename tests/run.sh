@@ -98,7 +98,7 @@ stage_bpf() {
 		return
 	fi
 	if [ "$(id -u)" = 0 ]; then
-		counted bpf build/bpf/test_object build/bpf/sluice.bpf.o
+		counted bpf build/bpf/test_datapath build/bpf/sluice.bpf.o
 	elif [ "${CI:-}" = true ]; then
 		fail bpf "needs root" /dev/null
 	else

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -74,6 +75,11 @@ static void tuple_of_key(const struct slot_view *slot, struct flow_delta *delta)
 	delta->iface = tail.iface & (IFACES_MAX - 1);
 }
 
+static bool is_icmp(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
 /*
  * Books what @slot has beyond its shadow and hands it up. Shadow and ledger first: should core be
  * killed right here the packets are booked, and a restart does not count them again.
@@ -84,7 +90,6 @@ static int slot_hand_up(const struct drain_tables *tables, const struct drain_cl
 {
 	const struct flow_value *value = slot->value;
 	struct flow_delta delta = {
-		.tcp_flags = value->tcp_flags,
 		.vlan = value->vlan,
 		.packets = value->packets - shadow->packets,
 		.bytes = value->bytes - shadow->bytes,
@@ -95,6 +100,10 @@ static int slot_hand_up(const struct drain_tables *tables, const struct drain_cl
 	if (!delta.packets && !delta.bytes)
 		return 0;
 	tuple_of_key(slot, &delta);
+	if (delta.tuple.proto == IPPROTO_TCP)
+		delta.tcp_flags = value->tcp_flags;
+	else
+		delta.asks = is_icmp(delta.tuple.proto) && value->tcp_flags & ECHO_REQUEST_SEEN;
 	delta.first_ns = drain_clock_mono_ns(clock, value->first_jiffies);
 	delta.last_ns = drain_clock_mono_ns(clock, value->last_jiffies);
 	shadow->packets = value->packets;

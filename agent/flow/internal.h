@@ -35,7 +35,7 @@ struct entry {
 	uint64_t cut_ns;      /* last cut, or the beginning */
 	uint8_t stale[2];     /* flag bits such a slot may have from before */
 	bool has_stale[2];
-	bool has_syn[2]; /* a SYN without ACK was sent that way */
+	bool has_opening[2]; /* a SYN without ACK, or an echo request, was sent that way */
 	bool is_fixed;	 /* the initiator is decided */
 };
 

@@ -129,7 +129,7 @@ static void turn_round(struct entry *entry)
 	SWAP(entry->first_ns[WAY_OUT], entry->first_ns[WAY_IN]);
 	SWAP(entry->stale[WAY_OUT], entry->stale[WAY_IN]);
 	SWAP(entry->has_stale[WAY_OUT], entry->has_stale[WAY_IN]);
-	SWAP(entry->has_syn[WAY_OUT], entry->has_syn[WAY_IN]);
+	SWAP(entry->has_opening[WAY_OUT], entry->has_opening[WAY_IN]);
 	flow->ingress = !flow->ingress;
 }
 
@@ -150,8 +150,8 @@ static void find_initiator(struct entry *entry, uint32_t scan)
 
 	if (entry->is_fixed)
 		return;
-	if (entry->has_syn[WAY_OUT] != entry->has_syn[WAY_IN]) {
-		if (entry->has_syn[WAY_IN])
+	if (entry->has_opening[WAY_OUT] != entry->has_opening[WAY_IN]) {
+		if (entry->has_opening[WAY_IN])
 			turn_round(entry);
 		entry->is_fixed = true;
 		return;
@@ -227,8 +227,8 @@ void merge_delta(struct entry *entry, const struct flow_delta *delta, int64_t un
 		flow->bytes_in += delta->bytes;
 		flow->tcp_flags_in |= flags;
 	}
-	if ((flags & (SYN | ACK)) == SYN)
-		entry->has_syn[way] = true;
+	if ((flags & (SYN | ACK)) == SYN || delta->asks)
+		entry->has_opening[way] = true;
 	if (!flow->vlan)
 		flow->vlan = delta->vlan;
 	merge_times(entry, delta, way, unix_minus_mono_ms);

@@ -234,6 +234,23 @@ static void higher_port_is_the_client_within_one_jiffy(void **state)
 	end(seen);
 }
 
+static void who_asks_for_an_echo_began_within_one_jiffy(void **state)
+{
+	struct seen *seen = begin(8, 8);
+	struct flow_delta asks = at(client(), 1 * S, 2 * S), answers = at(server(), 1 * S, 2 * S);
+
+	(void)state;
+	asks.tuple.proto = answers.tuple.proto = IPPROTO_ICMP;
+	asks.asks = true;
+	/* ports would say the opposite, and ICMP has none */
+	asks.tuple.src_port = asks.tuple.dst_port = 0;
+	answers.tuple.src_port = answers.tuple.dst_port = 0;
+	add(seen, answers);
+	add(seen, asks);
+	assert_true(addr_is_equal(&seen->last.tuple.src, &asks.tuple.src));
+	end(seen);
+}
+
 static void syn_without_ack_beats_time_and_port(void **state)
 {
 	struct seen *seen = begin(8, 8);
@@ -460,6 +477,7 @@ int main(void)
 		cmocka_unit_test(end_is_never_before_start_by_a_reading_of_clocks),
 		cmocka_unit_test(earlier_side_is_the_initiator_whatever_comes_first),
 		cmocka_unit_test(higher_port_is_the_client_within_one_jiffy),
+		cmocka_unit_test(who_asks_for_an_echo_began_within_one_jiffy),
 		cmocka_unit_test(syn_without_ack_beats_time_and_port),
 		cmocka_unit_test(initiator_stays_once_settled),
 		cmocka_unit_test(initiator_stays_across_a_cut),
