@@ -122,11 +122,14 @@ static void drain(struct pipeline *p, bool scan)
 /* The lease keeps a dead agent from blocking for ever; `sluice panic` is not overruled. */
 static void renew_lease(struct pipeline *p)
 {
+	bool was_panicked = atomic_load(&p->is_panicked);
+	bool is_panicked = capture_is_panicked(p->options.capture);
 	uint64_t now = clock_boot_ns();
 	int error;
 
-	atomic_store(&p->is_panicked, capture_is_panicked(p->options.capture));
-	if (p->lease_ns && now - p->lease_ns < LEASE_RENEW_NS)
+	atomic_store(&p->is_panicked, is_panicked);
+	/* panic took the lease away: whoever ends it wants it back now, not in a minute */
+	if (p->lease_ns && now - p->lease_ns < LEASE_RENEW_NS && (is_panicked || !was_panicked))
 		return;
 	error = capture_lease(p->options.capture, p->options.is_dry_run ? 0 : now + LEASE_NS);
 	if (error)
