@@ -20,7 +20,7 @@
 
 /* Room for a burst of findings beside the jobs and one message a second. */
 #define SERVICE_QUEUE_MAX 1024
-#define DEMO_HISTORY_MIN  (24 * 60)
+#define DEMO_HISTORY_MIN  ((size_t)24 * 60)
 
 struct core {
 	struct app *app;
@@ -73,13 +73,27 @@ static int open_store(struct core *core)
 	return error;
 }
 
+static int add_history(struct core *core, int64_t now_s, struct totals *minutes)
+{
+	struct totals seconds[DEMO_SECONDS_MAX];
+	uint64_t seed = core->app->options->seed;
+	size_t count = demo_history_seconds(seed, now_s, seconds);
+	int error;
+
+	demo_history(seed, now_s, minutes, DEMO_HISTORY_MIN);
+	error = store_totals_add_many(core->store, minutes, DEMO_HISTORY_MIN);
+	for (size_t i = 0; i < count && !error; i++)
+		error = store_totals_add(core->store, &seconds[i]);
+	return error;
+}
+
 /* The demo begins with a day behind it, so that charts have something to show. */
 static int fill_history(struct core *core)
 {
 	struct totals *minutes;
 	uint64_t packets = 0;
 	int64_t now_s = clock_unix_ms() / 1000;
-	const struct totals_range day = { .from_unix_s = now_s - 24 * 3600,
+	const struct totals_range day = { .from_unix_s = now_s - 86400,
 					  .to_unix_s = now_s,
 					  .step_s = 60 };
 	int error;
@@ -93,10 +107,8 @@ static int fill_history(struct core *core)
 	error = store_totals_sum(core->store, &day, minutes, DEMO_HISTORY_MIN);
 	for (int i = 0; i < error; i++)
 		packets += minutes[i].packets_in;
-	if (error >= 0 && !packets) {
-		demo_history(core->app->options->seed, now_s, minutes, DEMO_HISTORY_MIN);
-		error = store_totals_add_many(core->store, minutes, DEMO_HISTORY_MIN);
-	}
+	if (error >= 0 && !packets)
+		error = add_history(core, now_s, minutes);
 	free(minutes);
 	return error < 0 ? error : 0;
 }
@@ -132,13 +144,14 @@ static int start(struct core *core, int control, int front_link)
 static void say_summary(struct core *core, int control)
 {
 	struct snapshot *snapshot = cell_get(&core->cell);
-	uint64_t severities[3] = { 0 }, protos[256];
+	uint64_t severities[3] = { 0 }, protos[256], open;
 	char text[256];
 
 	(void)store_incident_counts(core->store, severities, protos); /* zero when it cannot tell */
+	open = severities[0] + severities[1] + severities[2];
 	(void)snprintf(text, sizeof(text), "stopped: %llu packets counted, %llu incidents open",
 		       snapshot ? (unsigned long long)snapshot->processed_packets : 0ULL,
-		       (unsigned long long)(severities[0] + severities[1] + severities[2]));
+		       (unsigned long long)open);
 	snapshot_release(snapshot);
 	(void)supervise_send(control, SUPERVISE_SUMMARY, text, -1);
 }

@@ -28,5 +28,9 @@ int demo_open(const struct demo_options *options, struct capture **out);
 
 /* demo_history - totals per minute (unix_s at the minute) of the @count minutes before @until. */
 void demo_history(uint64_t seed, int64_t until_unix_s, struct totals *out, size_t count);
+#define DEMO_SECONDS_MAX 60
+/* demo_history_seconds - totals per second from there up to @until. Returns how many, below 60. */
+size_t demo_history_seconds(uint64_t seed, int64_t until_unix_s,
+			    struct totals out[static DEMO_SECONDS_MAX]);
 
 #endif

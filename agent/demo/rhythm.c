@@ -11,12 +11,13 @@
 #define PEAK_HOUR 15.0
 
 /* Means of the live scenario over a day, so that history and present join without a step:
- * measured: `sluice demo --seed 1 --for 10m`, 2026-11-24. */
-#define MEAN_PACKETS_IN_S  95.0
-#define MEAN_PACKETS_OUT_S 120.0
-#define MEAN_BYTES_IN	   240.0 /* per packet */
-#define MEAN_BYTES_OUT	   820.0
-#define MEAN_FLOWS_S	   6.0
+ * measured: GET /series of `sluice demo --seed 1 --speed 20` over 18 min of scenario, divided by
+ * rhythm_factor (1.52), 2026-11-24. */
+#define MEAN_PACKETS_IN_S  93.0
+#define MEAN_PACKETS_OUT_S 88.0
+#define MEAN_BYTES_IN	   343.0 /* per packet */
+#define MEAN_BYTES_OUT	   530.0
+#define MEAN_FLOWS_S	   8.9
 
 double rhythm_factor(int64_t unix_s)
 {
@@ -28,6 +29,26 @@ double rhythm_factor(int64_t unix_s)
 	return weekend * (1.0 + 0.65 * day + 0.1 * cos(hour / 6.0 * TWO_PI));
 }
 
+/* Totals of @factor seconds of the daily mean. */
+static struct totals totals_of(int64_t unix_s, double factor)
+{
+	return (struct totals){
+		.unix_s = unix_s,
+		.packets_in = (uint64_t)(factor * MEAN_PACKETS_IN_S),
+		.bytes_in = (uint64_t)(factor * MEAN_PACKETS_IN_S * MEAN_BYTES_IN),
+		.packets_out = (uint64_t)(factor * MEAN_PACKETS_OUT_S),
+		.bytes_out = (uint64_t)(factor * MEAN_PACKETS_OUT_S * MEAN_BYTES_OUT),
+		.new_flows = (uint64_t)(factor * MEAN_FLOWS_S),
+	};
+}
+
+/* Noise with a memory: neighbours are alike. */
+static double noise(struct random *random, double *drift)
+{
+	*drift = 0.9 * *drift + 0.1 * (0.5 + random_unit(random));
+	return *drift * (0.9 + 0.2 * random_unit(random));
+}
+
 void demo_history(uint64_t seed, int64_t until_unix_s, struct totals *out, size_t count)
 {
 	struct random random = { seed ^ 0x686973746f7279ULL };
@@ -36,18 +57,22 @@ void demo_history(uint64_t seed, int64_t until_unix_s, struct totals *out, size_
 
 	for (size_t i = 0; i < count; i++) {
 		int64_t at = first + (int64_t)i * 60;
-		double factor;
 
-		/* noise with a memory: neighbouring minutes are alike */
-		drift = 0.9 * drift + 0.1 * (0.5 + random_unit(&random));
-		factor = rhythm_factor(at) * drift * (0.9 + 0.2 * random_unit(&random)) * 60.0;
-		out[i] = (struct totals){
-			.unix_s = at,
-			.packets_in = (uint64_t)(factor * MEAN_PACKETS_IN_S),
-			.bytes_in = (uint64_t)(factor * MEAN_PACKETS_IN_S * MEAN_BYTES_IN),
-			.packets_out = (uint64_t)(factor * MEAN_PACKETS_OUT_S),
-			.bytes_out = (uint64_t)(factor * MEAN_PACKETS_OUT_S * MEAN_BYTES_OUT),
-			.new_flows = (uint64_t)(factor * MEAN_FLOWS_S),
-		};
+		out[i] = totals_of(at, rhythm_factor(at) * noise(&random, &drift) * 60.0);
 	}
+}
+
+size_t demo_history_seconds(uint64_t seed, int64_t until_unix_s,
+			    struct totals out[static DEMO_SECONDS_MAX])
+{
+	struct random random = { seed ^ 0x7365636f6e6473ULL };
+	size_t count = (size_t)(until_unix_s % 60);
+	double drift = 1.0;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t at = until_unix_s - (int64_t)(count - i);
+
+		out[i] = totals_of(at, rhythm_factor(at) * noise(&random, &drift));
+	}
+	return count;
 }
