@@ -32,7 +32,7 @@ def shoot(browser, url, out, name):
             browser.wait("document.querySelector('h1') !== null")
             time.sleep(1.6)  # let the second's snapshot and the chart arrive
             browser.driver.save_screenshot(str(out / ("%s-%s-%s.png" % (name, label, scheme))))
-            extra = browser.js("return document.documentElement.scrollWidth - innerWidth")
+            extra = browser.js("return document.documentElement.scrollWidth") - width
             if extra > 0:
                 print(name, label, "scrolls sideways by", extra)
             for error in browser.errors():

@@ -58,11 +58,13 @@ def go(browser, demo, path, ready):
 def shoot(browser, name):
     """The page as it stands, in both sizes and themes."""
     SHOTS.mkdir(parents=True, exist_ok=True)
+    browser.js("document.querySelectorAll('.toasts > *').forEach((e) => e.remove())")
     for (label, size), scheme in itertools.product(VIEWS.items(), ("light", "dark")):
         browser.size(*size, scheme)
+        browser.js("window.scrollTo(0, 0); document.activeElement.blur()")
         browser.settle()
         browser.driver.save_screenshot(str(SHOTS / ("%s-%s-%s.png" % (name, label, scheme))))
-        assert browser.js("return document.documentElement.scrollWidth - innerWidth") <= 0
+        assert browser.js("return document.documentElement.scrollWidth") <= size[0], name
     browser.size(1280, 900)
 
 

@@ -28,8 +28,9 @@ function address(ip, port, side, add) {
 		filterLink(`${side}:${port}`, String(port), add)) : null];
 }
 
+const label = (row) => row.sni || row.host || row.process || "";
+
 function columns(add) {
-	const label = (row) => row.sni || row.host || row.process || "";
 	return [
 		{ key: "end", label: "Last seen", class: "when", first: "desc", value: (r) => r.end
 			|| "",
@@ -199,6 +200,8 @@ function flowList(context) {
 			fill(problem);
 			setText(box.error, "");
 			table.update(answer.items);
+			table.element.firstElementChild.classList.toggle("no-names",
+				!answer.items.some(label));
 			setText(summary, note(answer.items, answer.next, pause.state.paused));
 		} catch (error) {
 			failed(error);
