@@ -136,20 +136,27 @@ def test_flows_equal_what_tshark_counted_on_the_wire(lab, tmp_path):
         service.close()
 
 
+def still(lab, service):
+    """Coverage and the interface's counters of one moment in which nothing moved."""
+    def moment():
+        before = lab.statistics(lab.a, lab.va), lab.statistics(lab.b, lab.vb)
+        rows = service.idle_coverage(20)
+        after = lab.statistics(lab.a, lab.va), lab.statistics(lab.b, lab.vb)
+        return (rows, *after[0], after[1][1]) if before == after else None
+    return wait_for(moment, 30, "a moment without packets")
+
+
 @pytest.mark.parametrize("mode", ["xdp", "tc"])
 def test_a_million_packets_add_up_to_the_interface_counters(lab, sender, mode):
     service = Service(lab, config=f"[Capture]\nmode = {mode}\n")
     try:
         service.start()
-        first = service.idle_coverage()
+        first, rx, tx, peer = still(lab, service)
         base_in, base_out = first[lab.va, "ingress"], first[lab.va, "egress"]
-        rx, tx = lab.statistics(lab.a, lab.va)
-        _, peer = lab.statistics(lab.b, lab.vb)
         # veth's ring of 256 may refuse some of a burst; the peer's counter knows what went over
         assert lab.run(lab.b, sender, lab.ip_a, "9", "1200000", "64").stdout == "1200000\n"
-        last = service.idle_coverage(30)
-        rx2, tx2 = lab.statistics(lab.a, lab.va)
-        sent = lab.statistics(lab.b, lab.vb)[1] - peer
+        last, rx2, tx2, peer2 = still(lab, service)
+        sent = peer2 - peer
         assert sent >= 1000000
         for direction, base, moved in (("ingress", base_in, rx2 - rx), ("egress", base_out, tx2 - tx)):
             row = last[lab.va, direction]
