@@ -1,0 +1,97 @@
+"""What goes on when a part dies, an interface goes, or somebody else holds the hook."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab import Service, sh, wait_for
+
+
+def serving(service):
+    """The web side answers and core is behind it."""
+    return service.http("GET", "/healthz")[0] == 200 and \
+        service.http("GET", "/api/v1/session")[0] == 200
+
+
+@pytest.mark.parametrize("role", ["core", "front"])
+def test_a_killed_role_is_back_within_2_s_and_blocks_never_stop(lab, service, role):
+    blocked = lab.ip6_b
+    assert service.cli("block", "add", blocked)[0] == 0
+    watch = lab.start(lab.b, "ping", "-n", "-i", "0.01", "-c", "300", "-W", "1", lab.ip6_a)
+    allowed = lab.start(lab.b, "ping", "-n", "-i", "0.01", "-c", "300", "-W", "1", lab.ip_a)
+    before = service.pids()
+    os.kill(before[role], signal.SIGKILL)
+    began = time.monotonic()
+    wait_for(lambda: serving(service) and service.cli("status")[0] == 0, 2, f"{role} is back")
+    print(f"{role}: serving again after {time.monotonic() - began:.2f} s")
+    assert service.pids()[role] != before[role]
+    assert service.pids()["loader"] == before["loader"]
+    assert " 0 received" in watch.communicate(timeout=30)[0], "a blocked packet got through"
+    assert " 300 received" in allowed.communicate(timeout=30)[0], "an allowed packet was lost"
+    for row in service.idle_coverage(20).values():
+        assert row["seen"] == row["in_flows"] + row["dropped"] + row["not_flow_sum"], row
+        assert row["unattributed"] == 0
+
+
+def test_everything_goes_on_when_the_interface_was_made_anew(lab, service):
+    assert service.cli("block", "add", lab.ip_b)[0] == 0
+    assert lab.pings(lab.b, lab.ip_a) == 0
+    sh("ip", "-n", lab.a, "link", "del", lab.va)
+    sh("ip", "link", "add", lab.va, "netns", lab.a, "type", "veth", "peer", "name", lab.vb,
+       "netns", lab.b)
+    lab.address()
+    wait_for(lambda: any(row["name"] == lab.va and row["mode"] == "xdp"
+                         for row in service.json("status")["ifaces"]), 3, "it is watched again")
+    wait_for(lambda: lab.pings(lab.b, lab.ip6_a, count=1) == 1, 10, "the new pair works")
+    assert lab.pings(lab.b, lab.ip_a) == 0
+    assert service.cli("block", "del", lab.ip_b)[0] == 0
+    assert lab.pings(lab.b, lab.ip_a) == 3
+
+
+FOREIGN = """
+#include <linux/bpf.h>
+__attribute__((section("xdp"), used)) int foreign(struct xdp_md *ctx) { (void)ctx; return XDP_PASS; }
+char _license[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
+def test_a_busy_xdp_hook_is_named_and_tc_gives_the_same_verdicts(lab, tmp_path):
+    source, program = tmp_path / "foreign.c", tmp_path / "foreign.o"
+    source.write_text(FOREIGN, encoding="utf-8")
+    machine = sh("gcc", "-dumpmachine").strip()
+    subprocess.run(["clang", "-O2", "-g", "-target", "bpf", f"-I/usr/include/{machine}", "-c",
+                    source, "-o", program], check=True)
+    done = lab.run(lab.a, "ip", "link", "set", "dev", lab.va, "xdp", "obj", str(program), "sec",
+                   "xdp")
+    assert done.returncode == 0, done.stderr
+    service = Service(lab)
+    try:
+        service.start()
+        row = service.json("status")["ifaces"][0]
+        assert row["mode"] == "tc" and re.search(r"XDP", row["note"]), row
+        assert lab.pings(lab.b, lab.ip_a) == 3
+        assert service.cli("block", "add", lab.ip_b)[0] == 0
+        assert lab.pings(lab.b, lab.ip_a) == 0
+        rows = service.idle_coverage()
+        for row in rows.values():
+            assert row["seen"] == row["in_flows"] + row["dropped"] + row["not_flow_sum"], row
+    finally:
+        service.close()
+
+
+def test_a_core_that_stands_still_is_started_again(lab, service):
+    before = service.pids()["core"]
+    os.kill(before, signal.SIGSTOP)
+    wait_for(lambda: service.pids()["core"] not in (None, before), 20, "a new core")
+    wait_for(lambda: service.cli("status")[0] == 0, 5, "it answers")
+
+
+def test_a_clean_stop_leaves_blocks_for_a_restart_and_a_lease_of_a_minute(lab, service):
+    assert service.cli("block", "add", lab.ip_b)[0] == 0
+    assert service.stop() == 0
+    assert lab.pings(lab.b, lab.ip_a) == 0
+    service.start()
+    assert lab.pings(lab.b, lab.ip_a) == 0
