@@ -41,7 +41,7 @@ static int open_demo(struct app *app)
 		.truth_path = truth,
 	};
 
-	(void)snprintf(truth, sizeof(truth), "%s/truth.ndjson", app->state_dir);
+	(void)snprintf(truth, sizeof(truth), "%s/truth.ndjson", app->work_dir);
 	return demo_open(&options, &app->capture);
 }
 
@@ -58,7 +58,7 @@ static int open_store(struct core *core)
 {
 	const struct app *app = core->app;
 	const struct store_options options = {
-		.dir = app->state_dir,
+		.dir = app->work_dir,
 		.key_file = app->key_file,
 		.flows_max_bytes = (uint64_t)config_int(app->config, CONFIG_STORE_FLOWS_MAX_BYTES),
 		.flows_max_age_s = config_int(app->config, CONFIG_STORE_FLOWS_MAX_AGE),

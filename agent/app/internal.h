@@ -32,6 +32,7 @@ struct app {
 	bool is_dry_run;
 	bool is_state_temporary; /* demo without a place of its own: named on stdout */
 	char state_dir[PATH_MAX];
+	char work_dir[PATH_MAX]; /* the same folder by a path that the roles' user can walk */
 	char key_file[PATH_MAX];
 	char control_path[PATH_MAX];
 	char pin_dir[PATH_MAX]; /* empty: unpinned */
@@ -53,6 +54,13 @@ struct app {
 /* prepare - the privileged part. Prints its own error. Returns 0 or an exit status of cli.h. */
 int app_prepare(struct app *app);
 void app_done(struct app *app);
+
+/*
+ * app_reach_state - set work_dir. Below a folder that only root may enter (/root, a private
+ * temporary one) the state directory is bound to a reachable place in a mount namespace of our
+ * own, which ends with us. Returns 0 or -errno.
+ */
+int app_reach_state(struct app *app);
 
 /* The supervisor and its children: one SOCK_SEQPACKET pair each, messages of one fixed size. */
 enum supervise_kind {

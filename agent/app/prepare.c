@@ -76,28 +76,14 @@ static int choose_state_dir(struct app *app)
 	return 0;
 }
 
-/* An earlier run as another user may have left its files: root hands them over. */
+/* An earlier run as another user, or root's `sluice user add`, may have left files of root's. */
 static int own_state_dir(const struct app *app)
 {
-	static const char *const files[] = {
-		"main.db",	    "main.db-wal",   "main.db-shm",	  "flows.db",
-		"flows.db-wal",	    "flows.db-shm",  "demo-main.db",	  "demo-main.db-wal",
-		"demo-main.db-shm", "demo-flows.db", "demo-flows.db-wal", "demo-flows.db-shm",
-		"secret.key",	    "setup.token",   "truth.ndjson"
-	};
-	CLEANUP(close) int dir = open(app->state_dir, O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return -errno;
 	if (geteuid() != 0)
 		return 0;
-	if (fchown(dir, app->uid, app->gid))
+	if (chown(app->state_dir, app->uid, app->gid))
 		return -errno;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (fchownat(dir, files[i], app->uid, app->gid, AT_SYMLINK_NOFOLLOW) &&
-		    errno != ENOENT)
-			return -errno;
-	return 0;
+	return file_give_to_owner(app->state_dir);
 }
 
 static int open_state_dir(struct app *app)
@@ -124,7 +110,11 @@ static int open_state_dir(struct app *app)
 		return fail(app->lock_fd == -EACCES ? CLI_NO_PERMISSION : CLI_FAILED,
 			    "cannot lock the state directory", app->state_dir, app->lock_fd);
 	error = own_state_dir(app);
-	return error ? fail(CLI_FAILED, "cannot take over", app->state_dir, error) : 0;
+	if (error)
+		return fail(CLI_FAILED, "cannot take over", app->state_dir, error);
+	error = app_reach_state(app);
+	return error ? fail(CLI_FAILED, "the service's user cannot reach", app->state_dir, error)
+		     : 0;
 }
 
 static bool has_default_state(const struct app *app)
@@ -148,11 +138,11 @@ static int place_key_file(struct app *app)
 		length = snprintf(app->key_file, sizeof(app->key_file), KEY_FILE_DEFAULT);
 	else
 		length = snprintf(app->key_file, sizeof(app->key_file), "%s/secret.key",
-				  app->state_dir);
+				  app->work_dir);
 	if (length >= (int)sizeof(app->key_file))
 		return fail(CLI_BAD_CONFIG, "the path is too long:", "Store.key_file",
 			    -ENAMETOOLONG);
-	if (geteuid() != 0 || !strncmp(app->key_file, app->state_dir, strlen(app->state_dir)))
+	if (geteuid() != 0 || !strncmp(app->key_file, app->work_dir, strlen(app->work_dir)))
 		return 0;
 	if (has_default_state(app) && file_make_dir("/etc/sluice", 0755))
 		return fail(CLI_FAILED, "cannot make", "/etc/sluice", -errno);

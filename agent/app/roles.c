@@ -47,7 +47,7 @@ int role_core(struct app *app, int control, int front_link)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	const struct rights_path paths[] = {
-		{ app->state_dir, true },
+		{ app->work_dir, true },
 		{ app->key_file, true },
 		{ "/etc/resolv.conf", false }, /* and where it is a link to */
 		{ "/run/systemd/resolve", false },
@@ -55,7 +55,7 @@ int role_core(struct app *app, int control, int front_link)
 		{ "/run/resolvconf", false },
 		{ "/etc/passwd", false }, /* names of who uses the control socket */
 		{ "/proc", false },	  /* SSH peers; other roles are not dumpable */
-		{ credentials ? credentials : app->state_dir, !credentials },
+		{ credentials ? credentials : app->work_dir, !credentials },
 	};
 	int keep[KEEP_MAX] = { control, front_link, app->control_fd };
 	size_t count = 3;

@@ -81,7 +81,7 @@ static int start_auth(struct service *service)
 					      .run_arg = service,
 					      .on_session_end = service_on_session_end,
 					      .arg = service,
-					      .state_dir = app->state_dir,
+					      .state_dir = app->work_dir,
 					      .is_demo = app->is_demo,
 					      .is_loopback = app->is_loopback };
 

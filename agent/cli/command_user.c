@@ -77,12 +77,16 @@ static int read_password(const struct args *args, char out[static PASSWORD_MAX])
 
 struct offline {
 	struct store *store;
+	const char *dir;
 	int lock;
 };
 
 static void offline_done(struct offline *offline)
 {
 	store_close(offline->store);
+	/* what root made here is the service's */
+	if (geteuid() == 0 && offline->dir && file_give_to_owner(offline->dir))
+		fprintf(stderr, "sluice: %s keeps files of root's\n", offline->dir);
 	if (offline->lock >= 0)
 		(void)close(offline->lock); /* the lock goes with it */
 }
@@ -107,6 +111,7 @@ static int offline_open(const struct args *args, struct offline *offline)
 		(void)snprintf(key_file, sizeof(key_file), "%.*s/secret.key", PATH_MAX - 16, dir);
 	else
 		(void)snprintf(key_file, sizeof(key_file), KEY_FILE_DEFAULT);
+	offline->dir = options.dir;
 	offline->lock = file_lock_dir(options.dir);
 	if (offline->lock < 0) {
 		fprintf(stderr, "sluice: %s: %s\n", options.dir, strerror(-offline->lock));

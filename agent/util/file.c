@@ -4,6 +4,7 @@
  */
 #include "agent/util/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -177,4 +178,27 @@ int file_lock_dir(const char *dir)
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+int file_give_to_owner(const char *dir)
+{
+	DIR *stream = opendir(dir);
+	const struct dirent *entry;
+	struct stat owner, file;
+	int error = 0;
+
+	if (!stream)
+		return -errno;
+	if (fstat(dirfd(stream), &owner))
+		owner.st_uid = 0;
+	while (owner.st_uid != 0 && (entry = readdir(stream))) {
+		if (fstatat(dirfd(stream), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) ||
+		    !S_ISREG(file.st_mode) || file.st_nlink != 1 || file.st_uid != 0)
+			continue;
+		if (fchownat(dirfd(stream), entry->d_name, owner.st_uid, owner.st_gid,
+			     AT_SYMLINK_NOFOLLOW))
+			error = -errno;
+	}
+	(void)closedir(stream); /* read only */
+	return error;
 }

@@ -40,4 +40,11 @@ int file_make_dir(const char *path, mode_t mode);
  */
 int file_lock_dir(const char *dir);
 
+/*
+ * file_give_to_owner - after root worked in @dir: regular files that root owns there go to the
+ * directory's own owner. Links and files with several names are left alone.
+ * Returns 0 or -errno of the last one that could not be given.
+ */
+int file_give_to_owner(const char *dir);
+
 #endif
