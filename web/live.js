@@ -9,6 +9,7 @@ const NAMES = ["analyzer_status", "new_incident", "incident", "incidents_update"
 const STICKY = new Set(["analyzer_status", "incidents_update", "statistics_update", "snapshot"]);
 const SILENCE_MS = 5000; // a snapshot comes every second: five missed in a row
 const POLL_MS = 5000;
+const LOST_MS = 10000; // neither stream nor poll: a server that hangs, before requests time out
 const RETRY_MAX_MS = 15000;
 const CHANNEL = "sluice-live";
 
@@ -17,6 +18,7 @@ const last = new Map();
 const own = { // what this tab holds
 	running: false, state: "connecting", source: null, channel: null, campaign: null,
 	release: null, retryTimer: 0, retryMs: 1000, watchTimer: 0, heardAt: 0, polledAt: 0,
+	answeredAt: 0,
 };
 
 function emit(name, data) {
@@ -153,6 +155,7 @@ async function poll() {
 	own.polledAt = Date.now();
 	try {
 		const snapshot = await pollSnapshot();
+		own.answeredAt = Date.now();
 		if (Date.now() - own.heardAt > SILENCE_MS) {
 			setState("polling");
 			last.set("snapshot", snapshot);
@@ -169,6 +172,9 @@ function watch() {
 	const now = Date.now();
 	if (document.hidden || now - own.heardAt <= SILENCE_MS) {
 		return;
+	}
+	if (now - Math.max(own.heardAt, own.answeredAt) > LOST_MS) {
+		setState("lost");
 	}
 	if (now - own.polledAt >= POLL_MS) {
 		poll();

@@ -170,7 +170,7 @@ class Server(ThreadingHTTPServer):
 
     def start(self):
         """Serve in the background."""
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         threading.Thread(target=self.tick, daemon=True).start()
         return self
 
