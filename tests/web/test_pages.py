@@ -1,13 +1,11 @@
 """The pages in a real Chromium against the mock: what a person sees, and what a click sends."""
 
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
 FIRST_PAGE_BYTES = 200_000  # on the wire; README's promise
-FIRST_PAGE_S = 1.0
 HOSTILE = {
     "html": "<img src=x onerror=\"document.title='owned'\"><script>owned=1</script>",
     "rtl": "safe\u202eexe.gpj\u2066\u200f",
@@ -94,13 +92,11 @@ def test_logout_is_confirmed_and_ends_the_session(browser, mock):
 
 # ---- overview -----------------------------------------------------------------------------------
 
-def test_overview_draws_everything_in_time_and_within_its_weight(browser, mock):
+def test_overview_draws_everything_within_its_weight(browser, mock):
     mock.state.wire_bytes = 0
-    started = time.monotonic()
     browser.open(mock.url + "/dashboard")
     browser.wait("document.querySelector('.plot canvas') && "
                  "document.querySelector('.tile-value').innerText !== '–'")
-    took = time.monotonic() - started
     for text in ("1 incident of high severity", "Traffic, last hour"):
         browser.wait_text("h1, h2", text)
     browser.wait("document.querySelectorAll('.panel-talkers tbody tr').length === 10")
@@ -110,7 +106,6 @@ def test_overview_draws_everything_in_time_and_within_its_weight(browser, mock):
     assert browser.js("return [...document.querySelectorAll('.count-value')]"
                       ".map((e) => e.innerText)") == ["1", "1", "0"]
     assert mock.state.wire_bytes <= FIRST_PAGE_BYTES
-    assert took <= FIRST_PAGE_S
     assert browser.errors() == []
 
 

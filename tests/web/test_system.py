@@ -14,6 +14,7 @@ from program import BINARY, PASSWORD, ROOT, Program
 ALIVE_S, INCIDENT_S = 5, 30       # issue 2: the demo's two promises
 FIRST_PAGE_BYTES = 200 * 1024     # issue 2: on the wire
 FIRST_PAGE_MS = 1000              # issue 2: drawn
+LOADS = 6                         # others use the machine too: the fastest load tells
 RESTART_S = 6                     # 2 s until front is back, then one round of the page's polling
 SHOTS = ROOT / "build" / "shots"
 VIEWS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -134,12 +135,14 @@ def test_overview_lives(browser, demo):
 def test_first_page_is_light_and_soon_drawn(browser, demo):
     enter(browser, demo)
     loads = []
-    for _ in range(3):  # other tests use the machine too: the fastest load tells what it takes
+    for _ in range(LOADS):
         browser.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
         browser.open("about:blank")
         loads.append((*browser.timed_load(
             demo.url + "/dashboard", "document.querySelector('.plot canvas')"),
             browser.wire_bytes()))
+        if loads[-1][1] <= FIRST_PAGE_MS / 2:
+            break
     paint_ms, chart_ms, wire = min(loads, key=lambda load: load[1])
     print("first page: painted %d ms, chart %d ms, %d bytes" % (paint_ms, chart_ms, wire))
     assert wire <= FIRST_PAGE_BYTES
