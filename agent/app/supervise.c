@@ -25,7 +25,7 @@
 
 #define STOP_GRACE_NS	 (10 * NS_PER_S) /* a child that does not end by itself is killed */
 #define BEAT_LIMIT_NS	 (10 * NS_PER_S) /* a core whose threads stand still is killed */
-#define QUICK_DEATH_NS	 (5 * NS_PER_S)	 /* one that died sooner is started again more slowly */
+#define QUICK_DEATH_NS	 (5 * NS_PER_S)	 /* the second that died sooner in a row has to wait */
 #define RESTART_DELAY_NS (1 * NS_PER_S)
 
 enum child_kind {
@@ -38,7 +38,8 @@ struct child {
 	pid_t pid; /* 0 = not running */
 	int control;
 	uint64_t started_ns;
-	uint64_t restart_ns; /* when to start again; 0 = now */
+	uint64_t restart_ns;	   /* when to start again; 0 = now */
+	unsigned int quick_deaths; /* in a row */
 };
 
 struct supervisor {
@@ -107,7 +108,8 @@ static int start_child(struct supervisor *s, enum child_kind kind, int link)
 	close(pair[1]);
 	*child = (struct child){ .pid = pid,
 				 .control = pair[0],
-				 .started_ns = clock_monotonic_ns() };
+				 .started_ns = clock_monotonic_ns(),
+				 .quick_deaths = child->quick_deaths };
 	watch(s, child->control);
 	s->beat_ns = child->started_ns;
 	return 0;
@@ -164,10 +166,11 @@ static void child_ended(struct supervisor *s, enum child_kind kind, int wait_sta
 	struct child *child = &s->children[kind];
 	uint64_t now = clock_monotonic_ns();
 	bool was_quick = now - child->started_ns < QUICK_DEATH_NS;
+	unsigned int quick_deaths = was_quick ? child->quick_deaths + 1 : 0;
 	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 
 	close(child->control);
-	*child = (struct child){ .control = -1 };
+	*child = (struct child){ .control = -1, .quick_deaths = quick_deaths };
 	if (s->is_stopping) {
 		if (kind == CHILD_CORE && s->children[CHILD_FRONT].pid)
 			(void)kill(s->children[CHILD_FRONT].pid, SIGTERM);
@@ -183,7 +186,8 @@ static void child_ended(struct supervisor *s, enum child_kind kind, int wait_sta
 	else
 		log_error("%s was killed, starting it again signal=%d", child_names[kind],
 			  WTERMSIG(wait_status));
-	child->restart_ns = was_quick ? now + RESTART_DELAY_NS : now;
+	/* one death is an accident and costs nobody a second; two in a row have a cause */
+	child->restart_ns = quick_deaths > 1 ? now + RESTART_DELAY_NS : now;
 }
 
 static void reap(struct supervisor *s)
