@@ -1,268 +1,197 @@
-"""Two hosts in network namespaces joined by a veth pair, and a running sluice on the first.
+"""Two network namespaces joined by veth: where the whole program is tested on real packets.
 
-Names carry the test process's id, so that runs side by side do not meet. Everything made here is
-taken away again by close(), also after a failure.
+One end, SIDE, is the machine that sluice watches; the other, PEER, is the world. Names are unique to
+this process, neighbours are fixed and nothing chatters by itself, so that every packet is a test's.
 """
+
+import ctypes
+import itertools
 import json
 import os
 import pathlib
-import re
 import shutil
-import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SLUICE = os.environ.get("SLUICE", str(ROOT / "build" / "sluice"))
-PINS = pathlib.Path("/run/sluice-bpf")
-PASSWORD = "correct horse battery"
+BINARY = pathlib.Path(os.environ.get("SLUICE_BINARY", ROOT / "build" / "sluice"))
+
+# RFC 2544 and RFC 3849: networks nobody owns
+SIDE4, PEER4, OTHER4 = "198.18.0.1", "198.18.0.2", "198.18.0.3"
+SIDE6, PEER6 = "2001:db8:1::1", "2001:db8:1::2"
+SIDE_MAC, PEER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+SIDE_IF, PEER_IF = "side0", "peer0"
+
+_numbers = itertools.count()
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
-def wait_for(predicate, seconds, what):
-    """The first true value of predicate(), polled; fails the test after so many seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        value = predicate()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-
-
-class Lab:
-    """Namespaces a and b; va in a has .1, vb in b has .2."""
-    count = 0
-
-    def __init__(self):
-        Lab.count += 1
-        tag = f"{os.getpid() % 100000}{Lab.count}"
-        self.a, self.b = f"sa{tag}", f"sb{tag}"
-        self.va, self.vb = f"va{tag}", f"vb{tag}"
-        net = Lab.count % 250
-        self.ip_a, self.ip_b = f"198.18.{net}.1", f"198.18.{net}.2"
-        self.ip6_a, self.ip6_b = f"2001:db8:{net:x}::1", f"2001:db8:{net:x}::2"
-        self.children = []
-        for name in (self.a, self.b):
-            sh("ip", "netns", "add", name)
-            sh("ip", "-n", name, "link", "set", "lo", "up")
-        sh("ip", "link", "add", self.va, "netns", self.a, "type", "veth", "peer", "name", self.vb,
-           "netns", self.b)
-        self.address()
-
-    def address(self):
-        """Addresses on both ends, up; again after the pair was made anew."""
-        for name, dev, ip, ip6 in ((self.a, self.va, self.ip_a, self.ip6_a),
-                                   (self.b, self.vb, self.ip_b, self.ip6_b)):
-            sh("ip", "-n", name, "addr", "add", f"{ip}/24", "dev", dev)
-            sh("ip", "-n", name, "addr", "add", f"{ip6}/64", "dev", dev, "nodad")
-            sh("ip", "-n", name, "link", "set", dev, "up")
-
-    def run(self, where, *command, **options):
-        """A command inside a namespace; its completed process."""
-        options.setdefault("capture_output", True)
-        options.setdefault("text", True)
-        options.setdefault("timeout", 60)
-        return subprocess.run(inside(where, command), check=False, **options)
-
-    def start(self, where, *command, **options):
-        """A command inside a namespace that goes on; ended by close()."""
-        options.setdefault("stdout", subprocess.PIPE)
-        options.setdefault("stderr", subprocess.STDOUT)
-        child = subprocess.Popen(inside(where, command), text=True, **options)
-        self.children.append(child)
-        return child
-
-    def pings(self, where, address, count=3, interval=0.2):
-        """How many of count echo requests were answered."""
-        done = self.run(where, "ping", "-n", "-c", str(count), "-i", str(interval), "-W", "1",
-                        address)
-        found = re.search(r"(\d+) received", done.stdout)
-        return int(found[1]) if found else 0
-
-    def statistics(self, where, dev):
-        """The interface's own counters."""
-        text = self.run(where, "cat", f"/sys/class/net/{dev}/statistics/rx_packets",
-                        f"/sys/class/net/{dev}/statistics/tx_packets").stdout
-        if len(text.split()) != 2:  # sysfs of another namespace: ask netlink
-            text = self.run(where, "ip", "-j", "-s", "link", "show", dev).stdout
-            stats = json.loads(text)[0]["stats64"]
-            return stats["rx"]["packets"], stats["tx"]["packets"]
-        rx, tx = text.split()
-        return int(rx), int(tx)
-
-    def close(self):
-        """Children first, then the namespaces and with them the pair."""
-        for child in self.children:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
-            if child.stdout:
-                child.stdout.close()
-        for name in (self.a, self.b):
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
-
-def sh(*command):
-    """A command that must succeed."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+def sh(*command, check=True, **options):
+    """Run a command to its end; its standard output."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=options.pop("timeout", 30), check=False, **options)
+    assert not check or done.returncode == 0, "%s: %d: %s%s" % (
+        " ".join(map(str, command)), done.returncode, done.stdout, done.stderr)
     return done.stdout
 
 
-def inside(where, command):
-    """argv that runs command in a namespace (mounts and pins stay the host's)."""
-    return ["nsenter", f"--net=/run/netns/{where}", *command]
+def wait_for(what, look, seconds=5.0, every=0.02):
+    """What @look returns as soon as that is true; fails with @what after @seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "no %s within %.1f s" % (
+            what() if callable(what) else what, seconds)
+        time.sleep(every)
 
 
-class Service:
-    """One `sluice run` in a namespace with a state directory of its own."""
-
-    def __init__(self, lab, where=None, arguments=(), config=""):
-        self.lab = lab
-        self.where = where or lab.a
-        self.arguments = list(arguments) or ["-i", lab.va]
-        self.state = tempfile.mkdtemp(prefix="sluice-net-")
-        self.log_path = os.path.join(self.state, "..", os.path.basename(self.state) + ".log")
-        self.config = None
-        if config:
-            self.config = self.state + ".conf"
-            pathlib.Path(self.config).write_text(config, encoding="utf-8")
-        self.pins_before = set(os.listdir(PINS)) if PINS.is_dir() else set()
-        self.process = None
-        self.url = self.token = ""
-        self.cookie = self.csrf = ""
-
-    def start(self, seconds=10):
-        """Until it serves; the url and the set-up token come from its stdout."""
-        # the same port after a restart: the cookie's name holds it
-        port = self.url.rpartition(":")[2] or "0"
-        command = [SLUICE, "run", *self.arguments, "--listen", f"127.0.0.1:{port}", "--state",
-                   self.state]
-        if self.config:
-            command += ["-c", self.config]
-        with open(self.log_path, "ab") as log:
-            offset = log.tell()
-            self.process = subprocess.Popen(inside(self.where, command), stdout=log, stderr=log)
-        def serving():
-            text = pathlib.Path(self.log_path).read_bytes()[offset:].decode()
-            assert self.process.poll() is None, text
-            return re.search(r"listening on (\S+)", text)
-        self.url = wait_for(serving, seconds, "listening on URL")[1]
-        token = re.search(r"/setup#(\S+)", self.log())
-        self.token = token[1] if token else self.token
-        wait_for(lambda: self.cli("coverage")[0] == 0, seconds, "the first second is counted")
-        return self
-
-    def log(self):
-        """All it said so far."""
-        return pathlib.Path(self.log_path).read_text(encoding="utf-8")
-
-    def pids(self):
-        """role -> process id; the loader is the parent."""
-        loader = self.process.pid
-        children = sh("ps", "-o", "pid=", "--ppid", str(loader)).split()
-        children = sorted(int(pid) for pid in children)
-        holds_db = [pid for pid in children if "main.db" in open_files(pid)]
-        core = holds_db[0] if holds_db else None
-        front = next((pid for pid in children if pid != core), None)
-        return {"loader": loader, "core": core, "front": front}
-
-    def stop(self):
-        """A clean stop; the exit status."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=20)
-        return self.process.returncode
-
-    def kill_all(self):
-        """kill -9 of every process of it, children first as a crash would not spare any."""
-        pids = self.pids()
-        for role in ("core", "front", "loader"):
-            if pids[role]:
-                os.kill(pids[role], signal.SIGSTOP)
-        for role in ("core", "front", "loader"):
-            if pids[role]:
-                os.kill(pids[role], signal.SIGKILL)
-        self.process.wait(timeout=10)
-
-    def cli(self, *words, stdin=None):
-        """Exit status, output and errors of one command against this service."""
-        done = subprocess.run([SLUICE, *words, "--state", self.state], check=False, text=True,
-                              capture_output=True, timeout=30, input=stdin)
-        return done.returncode, done.stdout, done.stderr
-
-    def json(self, *words):
-        """The JSON document a command prints; the command must succeed."""
-        status, out, err = self.cli(*words, "-o", "json")
-        assert status == 0, err
-        return json.loads(out)
-
-    def coverage(self):
-        """(interface, direction) -> its row, with the reasons summed as not_flow_sum."""
-        rows = {}
-        for row in self.json("coverage")["ifaces"]:
-            row["not_flow_sum"] = sum(row["not_flow"].values())
-            rows[row["name"], row["direction"]] = row
-        return rows
-
-    def idle_coverage(self, seconds=10):
-        """Coverage once nothing moves any more and every packet is accounted for."""
-        def settled():
-            first = self.coverage()
-            time.sleep(1.1)
-            second = self.coverage()
-            return second if first == second else None
-        return wait_for(settled, seconds, "coverage settles")
-
-    def http(self, method, path, body=None, headers=()):
-        """(status, decoded body) of one request from the service's own namespace."""
-        command = ["curl", "-s", "-k", "-o", "-", "-w", "\n%{http_code}", "-X", method,
-                   self.url + path]
-        for header in headers:
-            command += ["-H", header]
-        if self.cookie:
-            command += ["-H", f"Cookie: {self.cookie}", "-H", f"X-CSRF-Token: {self.csrf}"]
-        if body is not None:
-            command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        text, _, status = self.lab.run(self.where, *command).stdout.rpartition("\n")
-        return int(status), (json.loads(text) if text.startswith(("{", "[")) else text)
-
-    def set_up(self, name="admin"):
-        """Spend the set-up token and keep the session."""
-        command = ["curl", "-s", "-i", "-X", "POST", self.url + "/api/v1/setup", "-H",
-                   "Content-Type: application/json", "-d",
-                   json.dumps({"token": self.token, "username": name, "password": PASSWORD})]
-        text = self.lab.run(self.where, *command).stdout
-        assert " 200 " in text.splitlines()[0], text
-        self.cookie = re.search(r"(?i)^set-cookie: ([^;]+)", text, re.M)[1]
-        self.csrf = json.loads(text[text.index("{"):])["csrf"]
-
-    def close(self):
-        """Stop it, take its pins and its files away."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        now = set(os.listdir(PINS)) if PINS.is_dir() else set()
-        for name in now - self.pins_before:
-            shutil.rmtree(PINS / name, ignore_errors=True)
-        shutil.rmtree(self.state, ignore_errors=True)
-        for path in (self.log_path, self.config):
-            if path and os.path.exists(path):
-                os.unlink(path)
+def why_not_here():
+    """Why these tests cannot run here, or an empty text."""
+    if os.getuid() != 0:
+        return "needs root for network namespaces and BPF"
+    missing = [tool for tool in ("ip", "nsenter", "ethtool", "tcpdump", "tshark", "nmap", "iperf3",
+                                 "ping", "curl", "setpriv", "gcc") if not shutil.which(tool)]
+    if missing:
+        return "not installed: " + " ".join(missing)
+    name = "sluice-probe-%d" % os.getpid()
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
+        return "may not make network namespaces here"
+    subprocess.run(["ip", "netns", "del", name], check=False)
+    if not pathlib.Path("/sys/kernel/btf/vmlinux").exists():
+        return "the kernel has no BTF, so no BPF programs"
+    return ""
 
 
-def open_files(pid):
-    """Targets of a process's descriptors, joined; empty when it is gone."""
-    folder = f"/proc/{pid}/fd"
-    found = []
-    try:
-        for name in os.listdir(folder):
+class Namespace:
+    """One network namespace."""
+
+    def __init__(self, name):
+        self.name = name
+        sh("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+
+    def command(self, *words):
+        """@words as a command line inside; the mount namespace stays (bpffs lives there)."""
+        return ["nsenter", "--net=/run/netns/" + self.name, *map(str, words)]
+
+    def sh(self, *words, **options):
+        """Run a command inside to its end."""
+        return sh(*self.command(*words), **options)
+
+    def start(self, *words, **options):
+        """Start a command inside."""
+        options.setdefault("stdout", subprocess.DEVNULL)
+        options.setdefault("stderr", subprocess.DEVNULL)
+        return subprocess.Popen(self.command(*words), **options)  # the caller ends it
+
+    def ip(self, *words, **options):
+        """ip(8) inside."""
+        return sh("ip", "-n", self.name, *words, **options)
+
+    def counters(self, interface):
+        """The interface's own counters, as in /sys/class/net/*/statistics."""
+        return json.loads(self.ip("-s", "-j", "link", "show", "dev", interface))[0]["stats64"]
+
+    def inside(self, call):
+        """Run @call in a thread that has entered the namespace; sockets made there stay there."""
+        result = {}
+
+        def enter():
             try:
-                found.append(os.readlink(os.path.join(folder, name)))
-            except OSError:
-                continue
-    except OSError:
-        return ""
-    return " ".join(found)
+                with open("/run/netns/" + self.name, "rb") as file:
+                    if _libc.setns(file.fileno(), 0x40000000):  # CLONE_NEWNET
+                        raise OSError(ctypes.get_errno(), "setns")
+                result["value"] = call()
+            except BaseException as error:  # handed to the caller below
+                result["error"] = error
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        if "error" in result:
+            raise result["error"]
+        return result["value"]
+
+    def remove(self):
+        """End what still runs inside and remove it."""
+        for pid in sh("ip", "netns", "pids", self.name, check=False).split():
+            try:
+                os.kill(int(pid), 9)
+            except ProcessLookupError:
+                pass
+        sh("ip", "netns", "del", self.name, check=False)
+
+
+class Lab:
+    """SIDE and PEER joined by a veth pair, and a folder for what the tests write."""
+
+    def __init__(self):
+        tag = "sl%d-%d" % (os.getpid(), next(_numbers))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-net-"))
+        self.folder.chmod(0o755)  # the service drops root and must still reach its state
+        self.side = self.peer = None
+        self.programs = []
+        try:
+            self.side, self.peer = Namespace(tag + "a"), Namespace(tag + "b")
+            self.join()
+        except BaseException:
+            self.remove()
+            raise
+
+    def join(self):
+        """The veth pair, addresses and neighbours of both ends."""
+        sh("ip", "link", "add", SIDE_IF, "address", SIDE_MAC, "netns", self.side.name, "type",
+           "veth", "peer", PEER_IF, "address", PEER_MAC, "netns", self.peer.name)
+        for space, name, own, other, mac in (
+                (self.side, SIDE_IF, (SIDE4, SIDE6), (PEER4, PEER6, OTHER4), PEER_MAC),
+                (self.peer, PEER_IF, (PEER4, PEER6, OTHER4), (SIDE4, SIDE6), SIDE_MAC)):
+            space.ip("link", "set", name, "addrgenmode", "none", "multicast", "off")
+            space.ip("link", "set", name, "up")
+            for address in own:
+                flags = ["nodad"] if ":" in address else []
+                space.ip("addr", "add", address + ("/64" if ":" in address else "/24"), "dev",
+                         name, *flags)
+            for address in other:
+                space.ip("neigh", "replace", address, "lladdr", mac, "nud", "permanent", "dev",
+                         name)
+
+    def offloads(self, word):
+        """Merged packets on or off at both ends: off, a capture sees what a wire would carry."""
+        for space, name in ((self.side, SIDE_IF), (self.peer, PEER_IF)):
+            space.sh("ethtool", "-K", name, "tso", word, "gso", word, "gro", word,
+                     "tx-udp-segmentation", word)
+
+    def start(self, space, *words, **options):
+        """A program inside @space that ends with the lab at the latest."""
+        program = space.start(*words, **options)
+        self.programs.append(program)
+        return program
+
+    def listening(self, space, port, kind="t"):
+        """Whether somebody listens on @port there."""
+        return str(port) in space.sh("ss", "-Hln" + kind, "sport = :%d" % port)
+
+    def ping(self, address=SIDE4, count=1, space=None, every=0.002):
+        """How many of @count pings from the peer were answered."""
+        text = (space or self.peer).sh("ping", "-n", "-c", count, "-i", every, "-W", "0.3",
+                                       "-w", str(max(2, int(count * every) + 2)), address,
+                                       check=False)
+        return int(text.split(" received")[0].rsplit(" ", 1)[1])
+
+    def remove(self):
+        """Programs, namespaces and folder go, whatever the test left."""
+        for program in self.programs:
+            if program.poll() is None:
+                program.kill()
+            program.wait()
+            for stream in (program.stdin, program.stdout, program.stderr):
+                if stream:
+                    stream.close()
+        for space in (self.side, self.peer):
+            if space:
+                space.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
