@@ -215,8 +215,8 @@ HOT bool address_drops(const struct packet *p, const __be32 *addr, __u32 side)
 }
 
 /*
- * The source of what enters; the destination of what leaves, and for a packet forwarded through
- * this host also its source, for it may have entered where nobody checked.
+ * The source of what enters; the destination of what leaves, and the source of a packet forwarded
+ * through this host when it entered where nobody checked.
  */
 HOT bool packet_is_blocked(const struct packet *p)
 {
@@ -224,7 +224,8 @@ HOT bool packet_is_blocked(const struct packet *p)
 		return address_drops(p, p->src, SIDE_IN);
 	if (address_drops(p, p->dst, SIDE_OUT))
 		return true;
-	return frame_origin(p->ctx, p->hook) && address_drops(p, p->src, SIDE_IN);
+	return frame_origin(p->ctx, p->hook) && !packet_was_counted(p) &&
+	       address_drops(p, p->src, SIDE_IN);
 }
 
 #endif

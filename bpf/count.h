@@ -29,6 +29,14 @@ HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
 	return NULL;
 }
 
+/* Leaving, and already counted where it entered. */
+HOT bool packet_was_counted(const struct packet *p)
+{
+	__u32 origin = frame_origin(p->ctx, p->hook);
+
+	return p->direction == ABI_EGRESS && origin && iface_find(p->ctx, origin);
+}
+
 /* Which interface. */
 HOT void packet_begin(struct packet *p)
 {

@@ -8,14 +8,6 @@
 #include "bpf/count.h"
 #include "bpf/parse.h"
 
-/* Leaving, and already counted where it entered. */
-HOT bool packet_was_counted(const struct packet *p)
-{
-	__u32 origin = frame_origin(p->ctx, p->hook);
-
-	return p->direction == ABI_EGRESS && origin && iface_find(p->ctx, origin);
-}
-
 /* No IP header that could be read: nothing to check, nothing to flow. */
 HOT void packet_skip(struct packet *p, enum skip_reason reason)
 {

@@ -85,8 +85,9 @@ static const struct route *find_route(const struct request *request, char *part,
 			memcpy(part, other, PATH_PART_MAX);
 			return &routes[i];
 		}
-		(void)snprintf(allow + used, allow_size - used, "%s%s", used ? ", " : "",
-			       routes[i].method);
+		if (!strstr(allow, routes[i].method))
+			(void)snprintf(allow + used, allow_size - used, "%s%s", used ? ", " : "",
+				       routes[i].method);
 	}
 	return NULL;
 }

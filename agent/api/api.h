@@ -31,7 +31,8 @@ struct api_options {
 	const struct config *config;
 	/* the newest snapshot with a reference for the caller, or NULL before the first */
 	struct snapshot *(*snapshot)(void *arg);
-	bool (*is_panicked)(void *arg); /* `sluice panic` is in force */
+	bool (*is_panicked)(void *arg);	  /* `sluice panic` is in force */
+	int (*panic)(void *arg, bool on); /* end all drops, or allow them again */
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

@@ -8,6 +8,7 @@
 
 #include "agent/api/internal.h"
 #include "agent/block/block.h"
+#include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
@@ -123,6 +124,7 @@ void handle_block_add(struct call *call)
 	CLEANUP(json_free) struct json *body = NULL;
 	struct block_request request = { 0 };
 	struct block_outcome outcome;
+	struct incident incident;
 
 	if (body_json(call, &body) || body_text(call, body, "value", &request.value) ||
 	    body_text(call, body, "action", &request.action) ||
@@ -133,6 +135,11 @@ void handle_block_add(struct call *call)
 	    read_number(call, body, "incident_id", &request.incident_id) ||
 	    read_ttl(call, body, &request.ttl_s))
 		return;
+	if (request.incident_id &&
+	    store_incident_get(call->api->options.store, request.incident_id, &incident, NULL)) {
+		answer_error(call, 422, "invalid", "incident_id", "There is no such incident.");
+		return;
+	}
 	(void)block_add(call->api->options.block, &call->who, &request, &outcome);
 	answer_outcome(call, 201, &outcome);
 }
@@ -175,7 +182,36 @@ void handle_block_test(struct call *call)
 	answer_json(call, 200, body);
 }
 
-/* The original's form: back to the list, with the reason in the address when it was refused. */
+/* The emergency stop of a service without pins; with pins `sluice panic` needs no service. */
+void handle_panic(struct call *call)
+{
+	const struct api_options *options = &call->api->options;
+	CLEANUP(json_free) struct json *body = NULL;
+	struct audit_entry entry = { .who = call->who.name, .peer = &call->who.peer };
+	struct json *answer;
+	bool on;
+	int error;
+
+	if (body_json(call, &body))
+		return;
+	if (json_get_bool(body, "on", &on)) {
+		answer_error(call, 422, "invalid", "on", "on is true or false.");
+		return;
+	}
+	entry.action = on ? "panic.on" : "panic.off";
+	error = options->panic(options->arg, on);
+	if (!error)
+		error = store_audit_write(options->store, &entry);
+	if (error) {
+		answer_failure(call, error);
+		return;
+	}
+	answer = json_new_object();
+	json_set_bool(answer, "panic", on);
+	answer_json(call, 200, answer);
+}
+
+/* The original's form: back to the list, which says that it was refused. */
 void handle_form_block(struct call *call)
 {
 	char value[PARAM_MAX], reason[PARAM_MAX];

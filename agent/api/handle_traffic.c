@@ -216,7 +216,7 @@ void handle_series(struct call *call)
 	struct json *body, *items;
 	int count;
 
-	if (param_int(call, "seconds", 1, 2 * 365 * 86400LL, &seconds) ||
+	if (param_int(call, "seconds", 1, 730 * 86400LL, &seconds) ||
 	    param_int(call, "step", 1, 86400, &step))
 		return;
 	if (seconds / step > SERIES_ITEMS_MAX) {

@@ -47,8 +47,8 @@ static int parse_value(struct flow_query_word *word, enum word_type type)
 		word->number = proto;
 		return 0;
 	case WORD_STATE:
-		for (uint8_t state = FLOW_NEW; state <= FLOW_EXPIRED; state++)
-			if (!strcasecmp(word->text, flow_state_name(state))) {
+		for (enum flow_state state = FLOW_NEW; state <= FLOW_EXPIRED; state++)
+			if (!strcasecmp(word->text, flow_state_name((uint8_t)state))) {
 				word->number = state;
 				return 0;
 			}

@@ -15,6 +15,7 @@ enum order_kind {
 	ORDER_UNBLOCK,
 	ORDER_HITS,
 	ORDER_SYNC,
+	ORDER_PANIC,
 	ORDER_SAFE
 };
 
@@ -26,6 +27,7 @@ struct order {
 	const struct prefix *prefixes;
 	size_t count;
 	struct block_hits *hits;
+	bool panic;
 	int result;
 	sem_t done;
 };
@@ -83,6 +85,13 @@ static int order_safe(void *arg, const struct prefix *prefixes, size_t count)
 	return post(arg, &order);
 }
 
+int orders_panic(struct queue *orders, bool on)
+{
+	struct order order = { .kind = ORDER_PANIC, .panic = on };
+
+	return post(orders, &order);
+}
+
 struct block_datapath orders_datapath(struct queue *orders)
 {
 	return (struct block_datapath){ .arg = orders,
@@ -106,16 +115,23 @@ static int carry_out(struct capture *capture, const struct order *order)
 		return capture_block_sync(capture, order->rules, order->count);
 	case ORDER_SAFE:
 		return capture_safe_set(capture, order->prefixes, order->count);
+	case ORDER_PANIC:
+		break; /* the pipeline's own */
 	}
 	return -EINVAL;
 }
 
-void orders_serve(struct queue *orders, struct capture *capture)
+void orders_serve(struct queue *orders, struct capture *capture, bool *panic)
 {
 	struct order *order;
 
 	while ((order = queue_pop(orders))) {
-		order->result = carry_out(capture, order);
+		if (order->kind == ORDER_PANIC) {
+			*panic = order->panic;
+			order->result = capture_lease(capture, order->panic ? 0 : UINT64_MAX);
+		} else {
+			order->result = carry_out(capture, order);
+		}
 		(void)sem_post(&order->done); /* cannot overflow: one post per wait */
 	}
 }

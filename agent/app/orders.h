@@ -11,7 +11,9 @@ struct queue;
 
 /* orders_datapath - callbacks that post to @orders and wait. */
 struct block_datapath orders_datapath(struct queue *orders);
-/* orders_serve - do every waiting order; on the pipeline thread. */
-void orders_serve(struct queue *orders, struct capture *capture);
+/* orders_panic - post and wait, as the callbacks do. */
+int orders_panic(struct queue *orders, bool on);
+/* orders_serve - do every waiting order; on the pipeline thread. @panic: set by such an order. */
+void orders_serve(struct queue *orders, struct capture *capture, bool *panic);
 
 #endif

@@ -47,7 +47,8 @@ struct pipeline {
 	/* below: the thread's own */
 	struct coverage coverage;
 	int64_t last_unix_s;
-	uint64_t seq, lease_ns, processed;
+	uint64_t seq, processed;
+	bool is_panic_ordered; /* where no pin holds the flag: the demo, an unpinned run */
 	uint64_t dropped, dropped_bytes; /* sums of the last coverage */
 	bool has_coverage;
 	unsigned int drains;
@@ -119,23 +120,22 @@ static void drain(struct pipeline *p, bool scan)
 				  strerror(-error));
 }
 
-/* The lease keeps a dead agent from blocking for ever; `sluice panic` is not overruled. */
+/*
+ * The lease keeps a dead agent from blocking for ever. Renewed every second, so that whatever took
+ * it away (`sluice panic off` included) is made good at once; `sluice panic` is not overruled.
+ */
 static void renew_lease(struct pipeline *p)
 {
-	bool was_panicked = atomic_load(&p->is_panicked);
-	bool is_panicked = capture_is_panicked(p->options.capture);
-	uint64_t now = clock_boot_ns();
+	bool is_panicked = p->is_panic_ordered || capture_is_panicked(p->options.capture);
+	bool may_drop = !p->options.is_dry_run && !p->is_panic_ordered;
 	int error;
 
 	atomic_store(&p->is_panicked, is_panicked);
-	/* panic took the lease away: whoever ends it wants it back now, not in a minute */
-	if (p->lease_ns && now - p->lease_ns < LEASE_RENEW_NS && (is_panicked || !was_panicked))
-		return;
-	error = capture_lease(p->options.capture, p->options.is_dry_run ? 0 : now + LEASE_NS);
+	error = capture_lease(p->options.capture, may_drop ? clock_boot_ns() + LEASE_NS : 0);
 	if (error)
-		log_error("cannot renew the lease, blocks end by themselves error=%s",
-			  strerror(-error));
-	p->lease_ns = now;
+		log_write_limited(&p->limit, LOG_LEVEL_ERROR,
+				  "cannot renew the lease, blocks end by themselves error=%s",
+				  strerror(-error));
 }
 
 static void add_dropped(struct pipeline *p, struct totals *totals)
@@ -205,6 +205,15 @@ static void close_second(struct pipeline *p)
 
 /* ---- the thread --------------------------------------------------------------------------- */
 
+static void serve_orders(struct pipeline *p)
+{
+	bool was = p->is_panic_ordered;
+
+	orders_serve(p->orders, p->options.capture, &p->is_panic_ordered);
+	if (was != p->is_panic_ordered)
+		renew_lease(p);
+}
+
 static void *pipeline_main(void *arg)
 {
 	struct pipeline *p = arg;
@@ -215,7 +224,7 @@ static void *pipeline_main(void *arg)
 		int count = epoll_wait(p->epoll, &event, 1, 1000);
 
 		atomic_fetch_add(&p->beats, 1);
-		orders_serve(p->orders, p->options.capture);
+		serve_orders(p);
 		if (count <= 0 || event.data.fd != p->timer)
 			continue;
 		if (read(p->timer, &ticks, sizeof(ticks)) != (ssize_t)sizeof(ticks))
@@ -314,7 +323,7 @@ void pipeline_stop(struct pipeline *pipeline)
 		return;
 	atomic_store(&pipeline->is_stopping, true);
 	(void)pthread_join(pipeline->thread, NULL); /* it wakes at least once a second */
-	orders_serve(pipeline->orders, pipeline->options.capture);
+	serve_orders(pipeline);
 	drain(pipeline, true);
 	flow_table_flush(pipeline->flows);
 	if (!pipeline->options.keeps_on_stop && !pipeline->options.is_dry_run &&
@@ -326,6 +335,11 @@ void pipeline_stop(struct pipeline *pipeline)
 struct block_datapath pipeline_datapath(struct pipeline *pipeline)
 {
 	return orders_datapath(pipeline->orders);
+}
+
+int pipeline_panic(struct pipeline *pipeline, bool on)
+{
+	return orders_panic(pipeline->orders, on);
 }
 
 uint64_t pipeline_beats(const struct pipeline *pipeline)

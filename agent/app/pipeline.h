@@ -32,6 +32,9 @@ void pipeline_stop(struct pipeline *pipeline);
 /* The way of block orders to the datapath: each call waits until the pipeline did it. */
 struct block_datapath pipeline_datapath(struct pipeline *pipeline);
 
+/* pipeline_panic - end all drops, or allow them again, by order; waits until it is so. */
+int pipeline_panic(struct pipeline *pipeline, bool on);
+
 /* pipeline_beats - grows while the thread moves. */
 uint64_t pipeline_beats(const struct pipeline *pipeline);
 /* pipeline_is_panicked - as of the last second; any thread. */

@@ -2,6 +2,7 @@
  * What needs rights or decides for every role: state directory, lock, listener, certificate,
  * control socket, datapath. Runs in the supervisor before it drops to the loader's rights.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -86,6 +87,26 @@ static int own_state_dir(const struct app *app)
 	return file_give_to_owner(app->state_dir);
 }
 
+/* Root would hand over any folder it is told: only a new one, an empty one, or one of ours. */
+static bool may_own_state_dir(const struct app *app)
+{
+	DIR *stream = geteuid() == 0 ? opendir(app->state_dir) : NULL;
+	const struct dirent *entry;
+	struct stat info;
+	bool is_empty = true, is_ours = false;
+
+	if (!stream)
+		return true;
+	if (!fstat(dirfd(stream), &info) && info.st_uid == app->uid)
+		is_ours = true;
+	while (!is_ours && (entry = readdir(stream))) {
+		is_ours = strstr(entry->d_name, "main.db") != NULL;
+		is_empty = is_empty && (entry->d_name[0] == '.' || !strcmp(entry->d_name, "lock"));
+	}
+	(void)closedir(stream); /* read only */
+	return is_ours || is_empty;
+}
+
 static int open_state_dir(struct app *app)
 {
 	char resolved[PATH_MAX];
@@ -109,6 +130,14 @@ static int open_state_dir(struct app *app)
 	if (app->lock_fd < 0)
 		return fail(app->lock_fd == -EACCES ? CLI_NO_PERMISSION : CLI_FAILED,
 			    "cannot lock the state directory", app->state_dir, app->lock_fd);
+	if (!may_own_state_dir(app)) {
+		fprintf(stderr,
+			"sluice: %s holds other files, so it is not made the service's own. Name "
+			"an "
+			"empty or a new folder with --state.\n",
+			app->state_dir);
+		return CLI_FAILED;
+	}
 	error = own_state_dir(app);
 	if (error)
 		return fail(CLI_FAILED, "cannot take over", app->state_dir, error);
@@ -122,6 +151,13 @@ static bool has_default_state(const struct app *app)
 	return !app->is_demo && !app->options->state_dir;
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && path[len] == '/';
+}
+
 /*
  * The vault's key ring lives outside the database. Core makes it, but may not make files in /etc:
  * an empty file of its own waits for it there.
@@ -130,7 +166,7 @@ static int place_key_file(struct app *app)
 {
 	const char *configured = config_text(app->config, CONFIG_STORE_KEY_FILE);
 	CLEANUP(close) int fd = -1;
-	int length;
+	int error, length;
 
 	if (*configured)
 		length = snprintf(app->key_file, sizeof(app->key_file), "%s", configured);
@@ -142,10 +178,11 @@ static int place_key_file(struct app *app)
 	if (length >= (int)sizeof(app->key_file))
 		return fail(CLI_BAD_CONFIG, "the path is too long:", "Store.key_file",
 			    -ENAMETOOLONG);
-	if (geteuid() != 0 || !strncmp(app->key_file, app->work_dir, strlen(app->work_dir)))
+	if (geteuid() != 0 || is_below(app->key_file, app->work_dir))
 		return 0;
-	if (has_default_state(app) && file_make_dir("/etc/sluice", 0755))
-		return fail(CLI_FAILED, "cannot make", "/etc/sluice", -errno);
+	error = has_default_state(app) && !*configured ? file_make_dir("/etc/sluice", 0755) : 0;
+	if (error)
+		return fail(CLI_FAILED, "cannot make", "/etc/sluice", error);
 	fd = open(app->key_file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || fchown(fd, app->uid, app->gid))
 		return fail(CLI_FAILED, "cannot prepare the key file", app->key_file, -errno);
@@ -158,13 +195,14 @@ static int bind_control(struct app *app)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	bool is_root = geteuid() == 0;
-	int length;
+	int error, length;
 
 	if (has_default_state(app)) {
 		(void)snprintf(app->control_path, sizeof(app->control_path),
 			       RUN_DIR "/" CONTROL_SOCKET);
-		if (file_make_dir(RUN_DIR, 0755))
-			return fail(CLI_NO_PERMISSION, "cannot make", RUN_DIR, -errno);
+		error = file_make_dir(RUN_DIR, 0755);
+		if (error)
+			return fail(CLI_NO_PERMISSION, "cannot make", RUN_DIR, error);
 	} else {
 		(void)snprintf(app->control_path, sizeof(app->control_path), "%.*s/" CONTROL_SOCKET,
 			       PATH_MAX - 32, app->state_dir);

@@ -49,12 +49,13 @@ int role_core(struct app *app, int control, int front_link)
 	const struct rights_path paths[] = {
 		{ app->work_dir, true },
 		{ app->key_file, true },
-		{ "/etc/resolv.conf", false }, /* and where it is a link to */
+		/* resolvers, names of users, ports of sshd: files that are replaced, so the folder;
+		 * what only root may read stays unreadable */
+		{ "/etc", false },
 		{ "/run/systemd/resolve", false },
 		{ "/run/NetworkManager", false },
 		{ "/run/resolvconf", false },
-		{ "/etc/passwd", false }, /* names of who uses the control socket */
-		{ "/proc", false },	  /* SSH peers; other roles are not dumpable */
+		{ "/proc", false }, /* SSH peers; other roles are not dumpable */
 		{ credentials ? credentials : app->work_dir, !credentials },
 	};
 	int keep[KEEP_MAX] = { control, front_link, app->control_fd };

@@ -53,6 +53,13 @@ static bool is_panicked(void *arg)
 	return pipeline_is_panicked(service->options.pipeline);
 }
 
+static int order_panic(void *arg, bool on)
+{
+	const struct service *service = arg;
+
+	return pipeline_panic(service->options.pipeline, on);
+}
+
 /* Names come with the snapshot; the text lives in the service for the length of one call. */
 static const char *iface_name(void *arg, uint8_t iface)
 {
@@ -124,6 +131,7 @@ static int start_api(struct service *service)
 					     .config = app->config,
 					     .snapshot = newest_snapshot,
 					     .is_panicked = is_panicked,
+					     .panic = order_panic,
 					     .arg = service,
 					     .version = SLUICE_VERSION,
 					     .mode = app->is_demo ? "demo" : "live",

@@ -111,7 +111,8 @@ static int start_child(struct supervisor *s, enum child_kind kind, int link)
 				 .started_ns = clock_monotonic_ns(),
 				 .quick_deaths = child->quick_deaths };
 	watch(s, child->control);
-	s->beat_ns = child->started_ns;
+	if (kind == CHILD_CORE)
+		s->beat_ns = 0; /* opening a large store may take its time: from READY on */
 	return 0;
 }
 
@@ -237,6 +238,7 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		if (!s->is_ready)
 			greet_print(s->app, message.text);
 		s->is_ready = true;
+		s->beat_ns = clock_monotonic_ns();
 		(void)notify_send("READY=1\nSTATUS=counting and enforcing");
 		break;
 	case SUPERVISE_BEAT:
@@ -266,7 +268,7 @@ static void check_time(struct supervisor *s)
 			if (s->children[i].pid)
 				(void)kill(s->children[i].pid, SIGKILL);
 		s->status = s->status ? s->status : CLI_FAILED;
-	} else if (s->is_ready && core->pid && now - s->beat_ns > BEAT_LIMIT_NS) {
+	} else if (s->beat_ns && core->pid && now - s->beat_ns > BEAT_LIMIT_NS) {
 		log_error("core stands still, killing it to start it again");
 		(void)kill(core->pid, SIGKILL);
 		s->beat_ns = now;

@@ -78,7 +78,7 @@ static bool parse_hex(const char *text, size_t digits, uint32_t *value)
 static bool parse_endpoint(const char *text, struct addr *addr, uint32_t *port)
 {
 	size_t digits = strspn(text, "0123456789ABCDEFabcdef");
-	uint32_t words[4];
+	uint32_t words[4] = { 0 };
 
 	if ((digits != 8 && digits != 32) || text[digits] != ':')
 		return false;

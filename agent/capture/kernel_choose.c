@@ -39,8 +39,8 @@ static const struct kernel_device *find_device(const struct kernel_devices *devi
 	return NULL;
 }
 
-/* @device carries what @upper shows: it is a port of it, or @upper is a VLAN on it, at any depth.
- */
+/* @device carries what @upper shows: a port of it, or what a VLAN is on; to STACK_DEPTH_MAX. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as that, and rare enough to stay readable */
 static bool is_below(const struct kernel_devices *devices, const struct kernel_device *device,
 		     const struct kernel_device *upper, int depth)
 {

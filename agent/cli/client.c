@@ -142,7 +142,7 @@ static int exchange(int fd, const char *method, const char *path, struct json *b
 		    struct json **out)
 {
 	struct frame_reader reader;
-	struct response response;
+	struct response response = { 0 };
 	char reason[128];
 	int status = CLI_FAILED;
 	int error = send_request(fd, method, path, body);

@@ -150,6 +150,28 @@ int command_check(const struct args *args)
 /* ---- panic --------------------------------------------------------------------------------------
  */
 
+static void say_panic(const struct args *args, bool on)
+{
+	if (args->is_json)
+		printf("{\"panic\":%s}\n", on ? "true" : "false");
+	else
+		printf("%s\n", on ? "all blocking has ended; `sluice panic off` brings it back"
+				  : "blocking is allowed again");
+}
+
+static int panic_online(const struct args *args, bool on)
+{
+	CLEANUP(json_free) struct json *body = json_new_object();
+	CLEANUP(json_free) struct json *answer = NULL;
+	int status;
+
+	json_set_bool(body, "on", on);
+	status = client_call(args, "POST", "/api/v1/panic", body, &answer);
+	if (!status)
+		say_panic(args, on);
+	return status;
+}
+
 int command_panic(const struct args *args)
 {
 	const char *dir = args_state_dir(args);
@@ -166,18 +188,17 @@ int command_panic(const struct args *args)
 	error = capture_pin_path(state, pins, sizeof(pins));
 	if (!error)
 		error = capture_panic(pins, on);
-	if (error == -ENOENT) {
+	/* without pins (the demo, no bpffs) only the service itself can do it */
+	if (error && error != -EACCES && error != -EPERM && client_is_running(args))
+		return panic_online(args, on);
+	if (error == -EACCES || error == -EPERM) {
+		fprintf(stderr, "sluice: ending enforcement needs root\n");
+		return CLI_NO_PERMISSION;
+	}
+	if (error) {
 		fprintf(stderr, "sluice: nothing is enforced from %s\n", state);
 		return CLI_FAILED;
 	}
-	if (error) {
-		fprintf(stderr, "sluice: cannot end enforcement: %s\n", strerror(-error));
-		return error == -EACCES || error == -EPERM ? CLI_NO_PERMISSION : CLI_FAILED;
-	}
-	if (args->is_json)
-		printf("{\"panic\":%s}\n", on ? "true" : "false");
-	else
-		printf("%s\n", on ? "all blocking has ended; `sluice panic off` brings it back"
-				  : "blocking is allowed again");
+	say_panic(args, on);
 	return CLI_OK;
 }

@@ -105,8 +105,8 @@ static int parse_enum(const struct input *in)
 		}
 	}
 	(void)snprintf(wanted, sizeof(wanted), "is not one of %s", in->option->words);
-	for (char *c = wanted; *c != '\0'; c++)
-		*c = *c == '|' ? ' ' : *c;
+	for (char *c = strchr(wanted, '|'); c; c = strchr(c, '|'))
+		*c = ' ';
 	return refuse(in, wanted);
 }
 

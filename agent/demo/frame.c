@@ -13,7 +13,6 @@
 #define IPV6_LEN  40
 #define TCP_LEN	  20
 #define UDP_LEN	  8
-#define ICMP_LEN  8
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -80,14 +79,7 @@ static void put_ipv6(uint8_t *out, const struct five_tuple *tuple, size_t len)
 
 static size_t transport_len(const struct segment *segment)
 {
-	switch (segment->tuple.proto) {
-	case IPPROTO_TCP:
-		return TCP_LEN;
-	case IPPROTO_UDP:
-		return UDP_LEN;
-	default:
-		return ICMP_LEN;
-	}
+	return segment->tuple.proto == IPPROTO_TCP ? TCP_LEN : UDP_LEN; /* ICMP's is as long */
 }
 
 /* Header of the transport; returns the place of its checksum. */

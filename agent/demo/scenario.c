@@ -102,8 +102,7 @@ struct scenario {
 	unsigned int free_count;
 };
 
-/* ---- the heap: earliest packet first ----------------------------------------------------------
- */
+/* ---- the heap: earliest packet first -------------------------------------------------------- */
 
 static bool is_before(const struct talk *a, const struct talk *b)
 {
@@ -112,13 +111,11 @@ static bool is_before(const struct talk *a, const struct talk *b)
 
 static void sift_up(struct scenario *s, unsigned int i)
 {
-	while (i && is_before(s->heap[i], s->heap[(i - 1) / 2])) {
-		struct talk *parent = s->heap[(i - 1) / 2];
+	struct talk *talk = s->heap[i];
 
-		s->heap[(i - 1) / 2] = s->heap[i];
-		s->heap[i] = parent;
-		i = (i - 1) / 2;
-	}
+	for (; i > 0 && is_before(talk, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		s->heap[i] = s->heap[(i - 1) / 2];
+	s->heap[i] = talk;
 }
 
 static void sift_down(struct scenario *s, unsigned int i)

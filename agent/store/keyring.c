@@ -182,9 +182,19 @@ static int keyring_write(int fd, const struct keyring_key *key)
 	return fsync(fd) ? -errno : 0;
 }
 
+bool keyring_is_empty(const char *path)
+{
+	struct stat info;
+
+	return !stat(path, &info) && S_ISREG(info.st_mode) && info.st_size == 0;
+}
+
 int keyring_create(const char *path, struct keyring *ring, char *error)
 {
-	CLEANUP(close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* below /etc the service may not make files: an empty one of its own waits there */
+	bool is_waiting = keyring_is_empty(path);
+	CLEANUP(close)
+	int fd = open(path, O_WRONLY | O_CLOEXEC | (is_waiting ? 0 : O_CREAT | O_EXCL), 0600);
 	int result = fd < 0 ? -errno : 0;
 
 	memset(ring, 0, sizeof(*ring));
@@ -194,10 +204,11 @@ int keyring_create(const char *path, struct keyring *ring, char *error)
 		ring->keys[0].created_unix_ms = clock_unix_ms();
 		crypto_random(ring->keys[0].key, CRYPTO_KEY_BYTES);
 		result = keyring_write(fd, &ring->keys[0]);
-		if (!result)
+		if (!result && !is_waiting)
 			result = keyring_sync_dir(path);
-		if (result)
-			(void)unlink(path); /* half a key ring would only refuse the next start */
+		/* half a key ring would only refuse the next start */
+		if (result && (is_waiting ? ftruncate(fd, 0) : unlink(path)))
+			result = -errno;
 	}
 	if (!result)
 		return 0;

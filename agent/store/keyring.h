@@ -6,6 +6,7 @@
 #ifndef SLUICE_STORE_KEYRING_H
 #define SLUICE_STORE_KEYRING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/util/crypto.h"
@@ -30,7 +31,10 @@ struct keyring {
  * Returns 0, -ENOENT, -EPERM (owner or mode), -EINVAL (a line is wrong), or of open(2).
  */
 int keyring_load(const char *path, struct keyring *ring, char *error);
-/* keyring_create - a new file with one new key, on disk when it returns. -EEXIST: there is one. */
+/* keyring_is_empty - a file that waits for its first key ring. */
+bool keyring_is_empty(const char *path);
+/* keyring_create - one new key in a new file, or in an empty one; on disk when it returns.
+ * -EEXIST: there is a ring. */
 int keyring_create(const char *path, struct keyring *ring, char *error);
 void keyring_wipe(struct keyring *ring);
 

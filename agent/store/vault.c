@@ -50,7 +50,7 @@ int vault_open(const char *key_file, bool may_create, struct vault **out, char *
 	int result = vault_find_file(key_file, path);
 	if (result)
 		return result;
-	result = keyring_load(path, &vault->ring, error);
+	result = keyring_is_empty(path) ? -ENOENT : keyring_load(path, &vault->ring, error);
 	if (result == -ENOENT && may_create) {
 		result = keyring_create(path, &vault->ring, error);
 	} else if (result == -ENOENT) {

@@ -36,7 +36,7 @@ struct scan {
 
 static char peek(const struct scan *scan, size_t ahead)
 {
-	return scan->at + ahead < scan->len ? scan->text[scan->at + ahead] : '\0';
+	return (char)(scan->at + ahead < scan->len ? scan->text[scan->at + ahead] : '\0');
 }
 
 /* To the last byte of one character; json-c's own check lets overlong forms pass. */

@@ -4,9 +4,12 @@
  * whoever may open or update a link could detach enforcement (DESIGN: roles).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +33,6 @@ static const int common_calls[] = {
 	SCMP_SYS(close),
 	SCMP_SYS(fstat),
 	SCMP_SYS(lseek),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(dup),
 	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),
@@ -109,8 +111,18 @@ static const int core_calls[] = {
 	SCMP_SYS(fdatasync),  SCMP_SYS(fchmod),	   SCMP_SYS(fchmodat),	 SCMP_SYS(flock),
 	SCMP_SYS(getcwd),     SCMP_SYS(readlink),  SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
 	SCMP_SYS(statfs),     SCMP_SYS(fstatfs),   SCMP_SYS(umask),	 SCMP_SYS(utimensat),
-	SCMP_SYS(bind),	      SCMP_SYS(ioctl),	   SCMP_SYS(recvmmsg),	 SCMP_SYS(sendmmsg),
+	SCMP_SYS(bind),	      SCMP_SYS(recvmmsg),  SCMP_SYS(sendmmsg),
 };
+
+/* Of fcntl(2) only what cannot point a signal at another role (F_SETOWN and F_SETSIG can). */
+static const int fcntl_commands[] = {
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,  F_SETFD,	 F_GETFL,     F_SETFL,
+	F_GETLK, F_SETLK,	  F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
+};
+
+/* Of ioctl(2): is it a terminal, how much is there, what is the interface called. */
+static const unsigned int ioctl_commands[] = { TCGETS, FIONREAD, FIONBIO, SIOCGIFNAME,
+					       SIOCGIFINDEX };
 
 /* Elements of maps whose descriptors core inherited, and the clock program's run. */
 static const int core_bpf_commands[] = {
@@ -190,6 +202,16 @@ static int allow_threads(scmp_filter_ctx filter)
 	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+static int allow_fcntl(scmp_filter_ctx filter)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < LENGTH(fcntl_commands); i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+					 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
+	return error;
+}
+
 /* A signal to itself (abort, raise) and to nobody else. */
 static int allow_own_signals(scmp_filter_ctx filter)
 {
@@ -201,6 +223,9 @@ static int allow_core(scmp_filter_ctx filter)
 {
 	int error = add_all(filter, SCMP_ACT_ALLOW, core_calls, LENGTH(core_calls));
 
+	for (size_t i = 0; !error && i < LENGTH(ioctl_commands); i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)ioctl_commands[i]));
 	for (size_t i = 0; !error && i < LENGTH(core_bpf_commands); i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
 					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)core_bpf_commands[i]));
@@ -225,6 +250,8 @@ static int load_allow_list(enum rights_role role)
 	error = add_all(filter, SCMP_ACT_ALLOW, common_calls, LENGTH(common_calls));
 	if (!error)
 		error = allow_threads(filter);
+	if (!error)
+		error = allow_fcntl(filter);
 	if (!error)
 		error = allow_own_signals(filter);
 	if (!error && role == RIGHTS_CORE)

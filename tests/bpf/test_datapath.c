@@ -391,8 +391,12 @@ static void test_forwarded(struct tester *t)
 	report(t, is_ok, "a forwarded packet is a flow only where it entered");
 	is_ok = is_ok && !prefix_parse("192.0.2.1", false, &rule.target) &&
 		!rules_block(kernel.rules, &rule) &&
+		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 1;
+	lo = (struct iface_entry){ .was_used = 1 };
+	is_ok = is_ok &&
+		!bpf_map_update_elem(kernel_map_fd(&kernel, "ifaces"), &slot, &lo, BPF_ANY) &&
 		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 0;
-	report(t, is_ok, "a forwarded packet is checked by its source too");
+	report(t, is_ok, "a forwarded packet's source is checked once, where it is first seen");
 	kernel_close(&kernel);
 }
 

@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from lab import SLUICE, Service, inside, wait_for
+from hosts import SLUICE, Service, inside, lab, service, wait_for
 
 ORIGINAL = """[General]
 demo_mode = true

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from lab import SLUICE, wait_for
+from hosts import SLUICE, wait_for
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
 

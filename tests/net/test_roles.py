@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from lab import wait_for
+from hosts import lab, service, wait_for
 
 # CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF by number: linux/capability.h
 LOADER_CAPS = 1 << 12 | 1 << 38 | 1 << 39

@@ -451,7 +451,7 @@ static void more_scans_at_once_than_cases_are_still_found(void **state)
 	for (uint16_t source = 0; source < 400; source++) {
 		char src[32];
 
-		(void)snprintf(src, sizeof(src), "10.0.%u.%u", source >> 8, source & 255);
+		(void)snprintf(src, sizeof(src), "10.0.%d.%d", source >> 8, source & 255);
 		for (uint16_t i = 0; i < 100; i++)
 			feed(seen, probe(src, VICTIM, (uint16_t)(1 + i), T0 + i * MS));
 	}

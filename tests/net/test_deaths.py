@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import Service, sh, wait_for
+from hosts import Service, lab, service, sh, wait_for
 
 
 def serving(service):

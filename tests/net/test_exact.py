@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lab import ROOT, Service, sh, wait_for
+from hosts import ROOT, Service, lab, service, sh, wait_for
 
 PROTOCOLS = {6: "TCP", 17: "UDP", 1: "ICMP", 58: "IPv6-ICMP"}
 
@@ -15,7 +15,7 @@ def sender():
     """The bounded packet source, built once."""
     program = ROOT / "build" / "net" / "sender"
     program.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", program, ROOT / "tests/net/sender.c"],
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", program, ROOT / "tests/net/packets.c"],
                    check=True)
     return str(program)
 

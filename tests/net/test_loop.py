@@ -3,7 +3,7 @@ import json
 import re
 import time
 
-from lab import SLUICE, Service, sh, wait_for
+from hosts import SLUICE, Service, lab, service, sh, wait_for
 
 
 def block_of(service, number):
