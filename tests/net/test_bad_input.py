@@ -9,6 +9,8 @@ import pytest
 
 from hosts import SLUICE, Service, inside, lab, service, wait_for
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and setpriv need root")
+
 ORIGINAL = """[General]
 demo_mode = true
 log_level = INFO

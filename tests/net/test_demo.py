@@ -12,6 +12,8 @@ import pytest
 
 from hosts import SLUICE, wait_for
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and setpriv need root")
+
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
 
 
