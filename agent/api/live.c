@@ -48,6 +48,16 @@ static uint64_t sum_unattributed(const struct coverage *coverage)
 	return sum;
 }
 
+/* Lately ended flows stand in the snapshot, too. */
+static uint64_t count_active(const struct snapshot *snapshot)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < snapshot->flow_count; i++)
+		count += !snapshot->flows[i].is_final;
+	return count;
+}
+
 char *api_encode_live(struct api *api, const struct snapshot *snapshot)
 {
 	struct json *body = json_new_object();
@@ -61,7 +71,7 @@ char *api_encode_live(struct api *api, const struct snapshot *snapshot)
 	json_set_time(body, "time", snapshot->unix_ms);
 	json_set_uint(body, "seq", snapshot->seq);
 	json_set(body, "rates", encode_rates(&snapshot->last));
-	json_set_uint(body, "flow_count", snapshot->flow_count);
+	json_set_uint(body, "flow_count", count_active(snapshot));
 	json_set_uint(body, "flow_capacity", snapshot->flow_capacity);
 	json_set_uint(body, "processed_packets", snapshot->processed_packets);
 	json_set_bool(body, "complete", snapshot->coverage.complete);

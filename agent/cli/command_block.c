@@ -26,8 +26,8 @@ static int print_block(const struct args *args, const struct json *block, const 
 {
 	if (args->is_json)
 		return answer_print(block);
-	printf("%s %s (number %lld)\n", done, text_of(block, "value"),
-	       (long long)number_of(block, "id"));
+	say("%s %s (number %lld)\n", done, text_of(block, "value"),
+	    (long long)number_of(block, "id"));
 	return CLI_OK;
 }
 
@@ -162,8 +162,8 @@ int command_block_test(const struct args *args)
 		return status;
 	if (args->is_json)
 		return answer_print(body);
-	printf("%s: %s%s%s\n", text_of(body, "value"), text_of(body, "verdict"),
-	       *text_of(body, "reason") ? ": " : "", text_of(body, "reason"));
+	say("%s: %s%s%s\n", text_of(body, "value"), text_of(body, "verdict"),
+	    *text_of(body, "reason") ? ": " : "", text_of(body, "reason"));
 	return CLI_OK;
 }
 
@@ -182,7 +182,7 @@ int command_safe_add(const struct args *args)
 		return status;
 	if (args->is_json)
 		return answer_print(answer);
-	printf("safe: %s\n", text_of(answer, "prefix"));
+	say("safe: %s\n", text_of(answer, "prefix"));
 	return CLI_OK;
 }
 
@@ -198,7 +198,7 @@ int command_safe_del(const struct args *args)
 	(void)snprintf(path, sizeof(path), "/api/v1/safe/%lld", (long long)id);
 	status = client_call(args, "DELETE", path, NULL, &answer);
 	if (!status && !args->is_json)
-		printf("no longer on the safe list: %s\n", args->words[0]);
+		say("no longer on the safe list: %s\n", args->words[0]);
 	return status;
 }
 

@@ -68,7 +68,7 @@ static void print_lines(const struct json *list, const char *title)
 
 	for (size_t i = 0; i < count; i++)
 		if (!json_string(json_array_get(list, i), &text))
-			printf("%s%s\n", i ? "         " : title, text);
+			say("%s%s\n", i ? "         " : title, text);
 }
 
 static void print_notes(const struct json *notes)
@@ -76,8 +76,8 @@ static void print_notes(const struct json *notes)
 	for (size_t i = 0; notes && i < json_array_len(notes); i++) {
 		const struct json *note = json_array_get(notes, i);
 
-		printf("note     %.19s %s: %s\n", text_of(note, "time"), text_of(note, "author"),
-		       text_of(note, "text"));
+		say("note     %.19s %s: %s\n", text_of(note, "time"), text_of(note, "author"),
+		    text_of(note, "text"));
 	}
 }
 
@@ -97,18 +97,18 @@ static int print_incident(const struct args *args, const struct json *body)
 
 	if (args->is_json)
 		return answer_print(body);
-	printf("%s (%s, %s), number %lld\n", text_of(body, "title"), text_of(body, "severity"),
-	       text_of(body, "state"), (long long)number_of(body, "id"));
-	printf("from     %s to %s, %lld ports or attempts\n", text_of(body, "src_ip"),
-	       text_of(body, "dst_ip"), (long long)number_of(body, "count"));
-	printf("seen     %.19s to %.19s UTC\n", text_of(body, "first_seen"),
-	       text_of(body, "last_seen"));
-	printf("why      %s\n", text_of(body, "reason"));
-	printf("ATT&CK   %s\n", text_of(body, "technique"));
+	say("%s (%s, %s), number %lld\n", text_of(body, "title"), text_of(body, "severity"),
+	    text_of(body, "state"), (long long)number_of(body, "id"));
+	say("from     %s to %s, %lld ports or attempts\n", text_of(body, "src_ip"),
+	    text_of(body, "dst_ip"), (long long)number_of(body, "count"));
+	say("seen     %.19s to %.19s UTC\n", text_of(body, "first_seen"),
+	    text_of(body, "last_seen"));
+	say("why      %s\n", text_of(body, "reason"));
+	say("ATT&CK   %s\n", text_of(body, "technique"));
 	print_lines(json_get(body, "actions"), "next     ");
 	print_notes(json_get(body, "notes"));
 	if (flows && json_is_array(flows) && json_array_len(flows)) {
-		printf("evidence\n");
+		say("evidence\n");
 		table_print(flows, evidence, LENGTH(evidence), "");
 	}
 	return CLI_OK;

@@ -35,8 +35,8 @@ static void print_ifaces(const struct json *body)
 		const struct json *iface = json_array_get(ifaces, i);
 		const char *note = text_of(iface, "note");
 
-		printf("interface %-12s %s%s%s\n", text_of(iface, "name"), text_of(iface, "mode"),
-		       *note ? ": " : "", note);
+		say("interface %-12s %s%s%s\n", text_of(iface, "name"), text_of(iface, "mode"),
+		    *note ? ": " : "", note);
 	}
 }
 
@@ -53,11 +53,11 @@ int command_status(const struct args *args)
 		return answer_print(body);
 	up = number_of(body, "uptime_s");
 	format_bytes((uint64_t)number_of(body, "db_bytes"), bytes, sizeof(bytes));
-	printf("sluice %s is %s (%s), up %lld h %lld min %lld s\n", text_of(body, "version"),
-	       text_of(body, "status"), text_of(body, "mode"), (long long)(up / 3600),
-	       (long long)(up / 60 % 60), (long long)(up % 60));
-	printf("enforcement %s, %lld packets counted, history %s\n", text_of(body, "enforcement"),
-	       (long long)number_of(body, "processed_packets"), bytes);
+	say("sluice %s is %s (%s), up %lld h %lld min %lld s\n", text_of(body, "version"),
+	    text_of(body, "status"), text_of(body, "mode"), (long long)(up / 3600),
+	    (long long)(up / 60 % 60), (long long)(up % 60));
+	say("enforcement %s, %lld packets counted, history %s\n", text_of(body, "enforcement"),
+	    (long long)number_of(body, "processed_packets"), bytes);
 	print_ifaces(body);
 	return CLI_OK;
 }
@@ -194,10 +194,10 @@ static int64_t print_new(const struct args *args, const struct json *items, int6
 		if (args->is_json)
 			(void)answer_print(flow);
 		else
-			printf("%.19s %-9s %s:%lld > %s:%lld\n", text_of(flow, "start"),
-			       text_of(flow, "proto"), text_of(flow, "src_ip"),
-			       (long long)number_of(flow, "src_port"), text_of(flow, "dst_ip"),
-			       (long long)number_of(flow, "dst_port"));
+			say("%.19s %-9s %s:%lld > %s:%lld\n", text_of(flow, "start"),
+			    text_of(flow, "proto"), text_of(flow, "src_ip"),
+			    (long long)number_of(flow, "src_port"), text_of(flow, "dst_ip"),
+			    (long long)number_of(flow, "dst_port"));
 	}
 	(void)fflush(stdout);
 	return newest;

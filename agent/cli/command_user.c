@@ -11,6 +11,7 @@
 
 #include "agent/auth/auth.h"
 #include "agent/cli/internal.h"
+#include "agent/config/config.h"
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/crypto.h"
@@ -27,8 +28,12 @@
 
 static int read_line(FILE *in, char *out, size_t size)
 {
-	if (!fgets(out, (int)size, in))
+	if (!fgets(out, (int)size, in)) {
+		fprintf(stderr,
+			"sluice: no password was given, on a terminal, standard input or with "
+			"--password-file\n");
 		return -EIO;
+	}
 	out[strcspn(out, "\r\n")] = '\0';
 	return 0;
 }
@@ -91,6 +96,23 @@ static void offline_done(struct offline *offline)
 		(void)close(offline->lock); /* the lock goes with it */
 }
 
+/* As the service finds it: configured, below --state DIR, or the packaged place. */
+static void find_key_file(const struct args *args, char out[static PATH_MAX])
+{
+	CLEANUP(config_free) struct config *config = config_new();
+	const char *dir = args_state_dir(args);
+	const char *configured = "";
+
+	if (config && !config_load(config, NULL))
+		configured = config_text(config, CONFIG_STORE_KEY_FILE);
+	if (*configured)
+		(void)snprintf(out, PATH_MAX, "%s", configured);
+	else if (dir)
+		(void)snprintf(out, PATH_MAX, "%.*s/secret.key", PATH_MAX - 16, dir);
+	else
+		(void)snprintf(out, PATH_MAX, KEY_FILE_DEFAULT);
+}
+
 /* The store opened here and now; says what is wrong. */
 static int offline_open(const struct args *args, struct offline *offline)
 {
@@ -107,10 +129,7 @@ static int offline_open(const struct args *args, struct offline *offline)
 		fprintf(stderr, "sluice: no source of random numbers\n");
 		return CLI_FAILED;
 	}
-	if (dir)
-		(void)snprintf(key_file, sizeof(key_file), "%.*s/secret.key", PATH_MAX - 16, dir);
-	else
-		(void)snprintf(key_file, sizeof(key_file), KEY_FILE_DEFAULT);
+	find_key_file(args, key_file);
 	offline->dir = options.dir;
 	offline->lock = file_lock_dir(options.dir);
 	if (offline->lock < 0) {
@@ -123,14 +142,22 @@ static int offline_open(const struct args *args, struct offline *offline)
 	return error ? CLI_FAILED : CLI_OK;
 }
 
-static int finish(int error, const char *message, const char *done, const char *name)
+static int finish(const struct args *args, int error, const char *message, const char *done)
 {
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *name = args->words[0];
+
 	if (error) {
 		fprintf(stderr, "sluice: %s\n", message && *message ? message : strerror(-error));
 		return CLI_FAILED;
 	}
-	printf("%s %s\n", done, name);
-	return CLI_OK;
+	if (!args->is_json) {
+		say("%s %s\n", done, name);
+		return CLI_OK;
+	}
+	body = json_new_object();
+	json_set_string(body, "name", name);
+	return answer_print(body);
 }
 
 /* ---- commands -----------------------------------------------------------------------------------
@@ -150,7 +177,7 @@ static int add_online(const struct args *args, const char *role, const char *pas
 	status = client_call(args, "POST", "/api/v1/users", body, &answer);
 	if (status)
 		return status;
-	return args->is_json ? answer_print(answer) : finish(0, NULL, "added", args->words[0]);
+	return args->is_json ? answer_print(answer) : finish(args, 0, NULL, "added");
 }
 
 static int add_offline(const struct args *args, enum role role, const char *password)
@@ -166,7 +193,7 @@ static int add_offline(const struct args *args, enum role role, const char *pass
 
 	if (!status) {
 		error = auth_user_add(offline.store, &order, &message);
-		status = finish(error, message, "added", args->words[0]);
+		status = finish(args, error, message, "added");
 	}
 	offline_done(&offline);
 	return status;
@@ -201,7 +228,7 @@ static int set_password_online(const struct args *args, const char *password)
 	(void)strncat(path, "/password", sizeof(path) - strlen(path) - 1);
 	json_set_string(body, "password", password);
 	status = client_call(args, "POST", path, body, &answer);
-	return status ? status : finish(0, NULL, "password set for", args->words[0]);
+	return status ? status : finish(args, 0, NULL, "password set for");
 }
 
 static int set_password_offline(const struct args *args, const char *password)
@@ -212,8 +239,9 @@ static int set_password_offline(const struct args *args, const char *password)
 
 	if (!status)
 		status = finish(
+			args,
 			auth_user_set_password(offline.store, args->words[0], password, &message),
-			message, "password set for", args->words[0]);
+			message, "password set for");
 	offline_done(&offline);
 	return status;
 }
@@ -247,13 +275,14 @@ static int set_disabled(const struct args *args, bool disabled)
 		(void)strncat(path, "/disabled", sizeof(path) - strlen(path) - 1);
 		json_set_bool(body, "disabled", disabled);
 		status = client_call(args, "POST", path, body, &answer);
-		return status ? status : finish(0, NULL, done, args->words[0]);
+		return status ? status : finish(args, 0, NULL, done);
 	}
 	status = offline_open(args, &offline);
 	if (!status)
 		status = finish(
+			args,
 			auth_user_set_disabled(offline.store, args->words[0], disabled, &message),
-			message, done, args->words[0]);
+			message, done);
 	offline_done(&offline);
 	return status;
 }
@@ -268,6 +297,35 @@ int command_user_enable(const struct args *args)
 	return set_disabled(args, false);
 }
 
+static int list_offline(const struct args *args, struct json **out)
+{
+	CLEANUP(free) struct user *users = calloc(USERS_MAX, sizeof(*users));
+	struct json *items = json_new_array();
+	struct offline offline;
+	int status = users ? offline_open(args, &offline) : CLI_FAILED;
+	int count = users && !status ? store_user_list(offline.store, users, USERS_MAX) : 0;
+
+	for (int i = 0; i < count; i++) {
+		struct json *item = json_new_object();
+
+		json_set_int(item, "id", users[i].id);
+		json_set_string(item, "name", users[i].name);
+		json_set_string(item, "email", users[i].email);
+		json_set_string(item, "role", auth_role_name((enum role)users[i].role));
+		json_set_bool(item, "disabled", users[i].disabled);
+		json_set_bool(item, "must_change", users[i].must_change);
+		json_set_time(item, "created", users[i].created_unix_ms);
+		json_set_time(item, "last_login", users[i].last_login_unix_ms);
+		json_add(items, item);
+	}
+	if (users)
+		offline_done(&offline);
+	*out = json_new_object();
+	json_set(*out, "items", items);
+	json_set_null(*out, "next");
+	return count < 0 ? CLI_FAILED : status;
+}
+
 int command_user_list(const struct args *args)
 {
 	static const struct column columns[] = {
@@ -278,7 +336,9 @@ int command_user_list(const struct args *args)
 		{ "E-MAIL", "email", COLUMN_TEXT },
 	};
 	CLEANUP(json_free) struct json *body = NULL;
-	int status = client_call(args, "GET", "/api/v1/users", NULL, &body);
+	int status = client_is_running(args)
+			     ? client_call(args, "GET", "/api/v1/users", NULL, &body)
+			     : list_offline(args, &body);
 
 	if (status)
 		return status;

@@ -74,6 +74,14 @@ int path_append(char *path, size_t size, const char *text);
 /* ---- table.c -----------------------------------------------------------------------------------
  */
 
+/* ---- say.c --------------------------------------------------------------------------------------
+ */
+
+/* say - printf for people: what would steer a terminal becomes '?'. JSON goes through answer_print.
+ */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void make_printable(char *text);
+
 enum column_kind {
 	COLUMN_TEXT,
 	COLUMN_COUNT,

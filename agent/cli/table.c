@@ -38,14 +38,6 @@ void format_bytes(uint64_t bytes, char *text, size_t size)
 	(void)snprintf(text, size, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
-/* A terminal must not be steered by what a packet said. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 static void format_cell(const struct json *item, const struct column *column,
 			char text[static CELL_MAX])
 {
@@ -80,10 +72,10 @@ static bool is_right(const struct column *column)
 static void print_cell(const char *text, int width, bool right, bool last)
 {
 	if (right)
-		printf("%*s", width, text);
+		say("%*s", width, text);
 	else
-		printf("%-*s", last ? 0 : width, text);
-	printf("%s", last ? "\n" : "  ");
+		say("%-*s", last ? 0 : width, text);
+	say("%s", last ? "\n" : "  ");
 }
 
 void table_print(const struct json *list, const struct column *columns, size_t count,
