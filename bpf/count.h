@@ -244,8 +244,7 @@ HOT bool flow6_insert(const struct packet *p, struct flow6_set *set, __u32 index
 
 HOT bool count_flow6(const struct packet *p)
 {
-	__u64 a = p->src[0] | (__u64)p->src[1] << 32, b = p->src[2] | (__u64)p->src[3] << 32;
-	__u64 c = p->dst[0] | (__u64)p->dst[1] << 32, d = p->dst[2] | (__u64)p->dst[3] << 32;
+	__u64 a = p->src_words[0], b = p->src_words[1], c = p->dst_words[0], d = p->dst_words[1];
 	__u64 tail = key_tail(p);
 	__u64 half = b * HASH_MUL2 ^ d * HASH_MUL1;
 	__u64 hash = a * HASH_MUL1 ^ (c ^ tail) * HASH_MUL2 ^ (half ^ half >> 32) * HASH_MUL2;
