@@ -20,6 +20,7 @@
 #include "agent/app/service_internal.h"
 #include "agent/auth/auth.h"
 #include "agent/block/block.h"
+#include "agent/demo/demo.h"
 #include "agent/incident/incident.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
@@ -97,6 +98,7 @@ static int start_auth(struct service *service)
 
 static int start_block(struct service *service)
 {
+	struct safe_entry own[DEMO_SAFE_COUNT]; /* only read while the service starts */
 	const struct app *app = service->options.app;
 	const struct block_options options = {
 		.store = service->options.store,
@@ -105,9 +107,14 @@ static int start_block(struct service *service)
 		.on_change = service_on_block,
 		.arg = service,
 		.reads_host = !app->is_demo,
+		.fixed = own,
+		.fixed_count = app->is_demo ? DEMO_SAFE_COUNT : 0,
 	};
-	int error = block_service_new(&options, &service->block);
+	int error;
 
+	if (app->is_demo)
+		demo_safe_entries(own);
+	error = block_service_new(&options, &service->block);
 	return error ? error : block_start(service->block);
 }
 

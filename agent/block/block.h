@@ -37,6 +37,9 @@ struct block_options {
 	void *arg;
 	bool reads_host; /* fill own, gateway, resolver, SSH entries from this host; not in the demo
 			  */
+	/* further entries that never change: the demo's own host; borrowed */
+	const struct safe_entry *fixed;
+	size_t fixed_count;
 };
 
 /*

@@ -82,6 +82,12 @@ int safe_init(struct block_service *service)
 	int error = add_specials(&service->safe[SAFE_FROM_SPECIAL]);
 
 	service->is_safe_changed = true;
+	for (size_t i = 0; !error && i < service->options.fixed_count; i++) {
+		const struct safe_entry *entry = &service->options.fixed[i];
+
+		error = safe_list_add(&service->safe[SAFE_FROM_SPECIAL], &entry->prefix,
+				      (enum safe_kind)entry->kind, entry->note);
+	}
 	if (error)
 		return error;
 	return add_configured(service->options.config, &service->safe[SAFE_FROM_CONFIG]);

@@ -14,8 +14,11 @@
 #include "agent/util/clock.h"
 #include "agent/util/json.h"
 #include "agent/util/log.h"
+#include "agent/util/proto.h"
 
 /* Each tick (1 s) saves the hits of one 60th of the blocks, so each is saved once a minute. */
+#define SCOPE_TEXT_MAX 80
+
 #define SAVE_ROUND_TICKS 60
 
 int block_service_new(const struct block_options *options, struct block_service **out)
@@ -324,11 +327,29 @@ int block_get(struct block_service *service, int64_t id, struct block *out)
 	return block_read_row(service, id, out);
 }
 
+/* "", or ", only TCP to port 80, only what enters". */
+static const char *format_scope(const struct block *block, char scope[static SCOPE_TEXT_MAX])
+{
+	char proto[PROTO_TEXT_MAX] = "", port[24] = "";
+
+	if (block->proto)
+		proto_format(block->proto, proto);
+	if (block->port)
+		(void)snprintf(port, sizeof(port), "%sto port %u", block->proto ? " " : "",
+			       block->port);
+	(void)snprintf(scope, SCOPE_TEXT_MAX, "%s%s%s%s", *proto || *port ? ", only " : "", proto,
+		       port,
+		       block->direction == BLOCK_IN    ? ", only what enters"
+		       : block->direction == BLOCK_OUT ? ", only what leaves"
+						       : "");
+	return scope;
+}
+
 int block_test(struct block_service *service, const char *addr, struct block_outcome *outcome)
 {
 	struct principal nobody = { .name = "" };
 	struct active_block *active;
-	char target[PREFIX_TEXT_MAX], holder[PREFIX_TEXT_MAX];
+	char target[PREFIX_TEXT_MAX], holder[PREFIX_TEXT_MAX], scope[SCOPE_TEXT_MAX];
 	struct prefix prefix;
 
 	*outcome = (struct block_outcome){ .field = "" };
@@ -341,8 +362,9 @@ int block_test(struct block_service *service, const char *addr, struct block_out
 	if (!active)
 		return 0;
 	(void)block_read_row(service, active->id, &outcome->block); /* only to be shown */
-	return outcome_fail(outcome, -EEXIST, "value", "%s is %s by block %lld of %s",
+	return outcome_fail(outcome, -EEXIST, "value", "%s is %s by block %lld of %s%s",
 			    prefix_format(&prefix, target),
 			    active->action == BLOCK_DROP ? "dropped" : "counted",
-			    (long long)active->id, prefix_format(&active->target, holder));
+			    (long long)active->id, prefix_format(&active->target, holder),
+			    format_scope(&outcome->block, scope));
 }

@@ -9,9 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "include/block.h"
 #include "include/snapshot.h"
 
 struct capture;
+
+#define DEMO_SAFE_COUNT 4
+
+/* demo_safe_entries - the simulated host's own addresses, its gateway and its resolver. */
+void demo_safe_entries(struct safe_entry out[static DEMO_SAFE_COUNT]);
 
 struct demo_options {
 	uint64_t seed;

@@ -4,9 +4,11 @@
 #include "agent/demo/world.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/util/addr.h"
+#include "include/block.h"
 
 struct place {
 	const char *name;
@@ -56,6 +58,22 @@ uint32_t random_below(struct random *random, uint32_t bound)
 double random_unit(struct random *random)
 {
 	return (double)(random_next(random) >> 11) / 9007199254740992.0; /* 2^53 */
+}
+
+void demo_safe_entries(struct safe_entry out[static DEMO_SAFE_COUNT])
+{
+	static const uint8_t gateway[4] = { 192, 0, 2, 1 };
+	const struct addr addrs[DEMO_SAFE_COUNT] = { world_own_addr(false), world_own_addr(true),
+						     addr_from_ipv4(gateway),
+						     addr_from_ipv4(resolver) };
+	const enum safe_kind kinds[DEMO_SAFE_COUNT] = { SAFE_OWN, SAFE_OWN, SAFE_GATEWAY,
+							SAFE_RESOLVER };
+
+	for (int i = 0; i < DEMO_SAFE_COUNT; i++) {
+		out[i] = (struct safe_entry){ .prefix = prefix_from_addr(&addrs[i]),
+					      .kind = (uint8_t)kinds[i] };
+		(void)snprintf(out[i].note, sizeof(out[i].note), "demo0"); /* fits */
+	}
 }
 
 struct addr world_own_addr(bool is_ipv6)

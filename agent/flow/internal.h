@@ -36,7 +36,7 @@ struct entry {
 	uint8_t stale[2];     /* flag bits such a slot may have from before */
 	bool has_stale[2];
 	bool has_opening[2]; /* a SYN without ACK, or an echo request, was sent that way */
-	bool is_fixed;	 /* the initiator is decided */
+	bool is_fixed;	     /* the initiator is decided */
 };
 
 /* ---- hash and index ---------------------------------------------------------------------------

@@ -387,14 +387,13 @@ static void test_forwarded(struct tester *t)
 	udp4(&t->frame);
 	is_ok = is_ok && kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 1;
 	kernel_iface_coverage(&kernel, 5, DIRECTION_EGRESS, &counts);
-	is_ok = is_ok && counts.seen == 1 && counts.not_flow[NOT_FLOW_FORWARDED] == 1;
+	is_ok &= counts.seen == 1 && counts.not_flow[NOT_FLOW_FORWARDED] == 1;
 	report(t, is_ok, "a forwarded packet is a flow only where it entered");
 	is_ok = is_ok && !prefix_parse("192.0.2.1", false, &rule.target) &&
 		!rules_block(kernel.rules, &rule) &&
 		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 1;
 	lo = (struct iface_entry){ .was_used = 1 };
-	is_ok = is_ok &&
-		!bpf_map_update_elem(kernel_map_fd(&kernel, "ifaces"), &slot, &lo, BPF_ANY) &&
+	is_ok = is_ok && !bpf_map_update_elem(kernel_map_fd(&kernel, "ifaces"), &slot, &lo, 0) &&
 		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 0;
 	report(t, is_ok, "a forwarded packet's source is checked once, where it is first seen");
 	kernel_close(&kernel);
@@ -414,8 +413,8 @@ static void test_frags(struct tester *t)
 	put_zero(&t->frame, 8000 - 28);
 	is_ok = is_ok && kernel_run(&kernel, t->frame.data, t->frame.len, NULL) == 1;
 	kernel_coverage(&kernel, DIRECTION_INGRESS, &counts);
-	report(t, is_ok && counts.wire_bytes == 8014,
-	       "xdp: a frame of several buffers counts whole");
+	is_ok = is_ok && counts.wire_bytes == 8014;
+	report(t, is_ok, "xdp: a frame of several buffers counts whole");
 	kernel_close(&kernel);
 }
 
@@ -495,8 +494,7 @@ int main(int argc, char **argv)
 	test_frags(t);
 	test_by_itself(t);
 	test_clock(t);
-	(void)printf("%d passed, %d failed\n", t->passed, t->failed);
-	failed = t->failed;
+	(void)printf("%d passed, %d failed\n", t->passed, failed = t->failed);
 	free(t);
 	return failed ? 1 : 0;
 }
