@@ -1,4 +1,5 @@
 """What goes on when a part dies, an interface goes, or somebody else holds the hook."""
+import json
 import os
 import re
 import signal
@@ -48,7 +49,12 @@ def test_everything_goes_on_when_the_interface_was_made_anew(lab, service):
     wait_for(lambda: lab.pings(lab.b, lab.ip6_a, count=1) == 1, 10, "the new pair works")
     assert lab.pings(lab.b, lab.ip_a) == 0
     assert service.cli("block", "del", lab.ip_b)[0] == 0
+    before = service.idle_coverage()
     assert lab.pings(lab.b, lab.ip_a) == 3
+    after = service.idle_coverage()
+    for direction in ("ingress", "egress"):
+        assert after[lab.va, direction]["in_flows"] - before[lab.va, direction]["in_flows"] >= 3
+        assert after[lab.va, direction]["unattributed"] == 0
 
 
 FOREIGN = """
@@ -71,13 +77,18 @@ def test_a_busy_xdp_hook_is_named_and_tc_gives_the_same_verdicts(lab, tmp_path):
     try:
         service.start()
         row = service.json("status")["ifaces"][0]
-        assert row["mode"] == "tc" and re.search(r"XDP", row["note"]), row
+        assert row["mode"] == "tc", row
+        link = json.loads(sh("ip", "-n", lab.a, "-j", "link", "show", lab.va))[0]
+        assert re.search(rf"\bprogram {link['xdp']['prog']['id']}\b", row["note"]), (link, row)
+        assert f"ip link set {lab.va} xdp off" in row["note"], "the note says how to free it"
         assert lab.pings(lab.b, lab.ip_a) == 3
         assert service.cli("block", "add", lab.ip_b)[0] == 0
         assert lab.pings(lab.b, lab.ip_a) == 0
         rows = service.idle_coverage()
+        assert rows[lab.va, "ingress"]["dropped"] == 3
         for row in rows.values():
             assert row["seen"] == row["in_flows"] + row["dropped"] + row["not_flow_sum"], row
+            assert row["unattributed"] == 0
     finally:
         service.close()
 
