@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -137,6 +138,8 @@ static void kill_at_any_moment_loses_nothing_acknowledged(void **state)
 			be_killed(f, fds[1], 1000 * (i + 1));
 		}
 		(void)close(fds[1]);
+		if (i % 2) /* else also while the store opens, which is slow under a sanitizer */
+			assert_int_equal(poll(&(struct pollfd){ fds[0], POLLIN, 0 }, 1, 20000), 1);
 		(void)usleep(30000 + (useconds_t)(rand_r(&seed) % 120000));
 		assert_int_equal(kill(child, SIGKILL), 0);
 		assert_int_equal(waitpid(child, &status, 0), child);
@@ -145,7 +148,7 @@ static void kill_at_any_moment_loses_nothing_acknowledged(void **state)
 		(void)close(fds[0]);
 		check_intact(f);
 	}
-	assert_true(users > KILLS); /* the test did something */
+	assert_true(users >= KILLS / 2); /* the test did something */
 	assert_true(raw_int(f, "main.db", "SELECT count(*) FROM audit") >= audits);
 	/* a batch is whole or absent, so every id up to the highest is there */
 	assert_true(raw_int(f, "main.db", "SELECT next FROM flow_ids") >= 1);
