@@ -8,9 +8,11 @@ fi
 for path in /sys/class/net/*; do
 	device=${path##*/}
 	for hook in ingress egress; do
-		if tc filter show dev "$device" "$hook" 2>/dev/null | grep -q 'sluice_'; then
-			tc filter del dev "$device" "$hook" pref 1 handle 0x51 bpf
-		fi
+		tc filter show dev "$device" "$hook" 2>/dev/null |
+			sed -n 's/.* handle \(0x[0-9a-f]*\) sluice_.*/\1/p' |
+			while read -r handle; do
+				tc filter del dev "$device" "$hook" pref 1 handle "$handle" bpf
+			done
 	done
 done
 if mountpoint -q /run/sluice-bpf; then

@@ -105,6 +105,7 @@ struct capture_kernel {
 	char *interfaces;
 	char *pin_dir; /* NULL = unpinned */
 	enum kernel_mode mode;
+	uint32_t tc_handle;
 	bool fix_offloads;
 	bool is_forgotten; /* a child's copy: nothing may be detached through it */
 	int notify;	   /* rtnetlink, or -1 */
@@ -172,14 +173,24 @@ int kernel_follow_wanted(struct capture_kernel *kernel, char *error);
 
 /* ---- kernel_tc.c ---------------------------------------------------------------------------- */
 
+/* One side of an interface, and this instance's place on it. */
+struct kernel_hook {
+	uint32_t ifindex;
+	uint32_t handle;
+	bool is_egress;
+};
+
+/* kernel_tc_handle - the same for every start with these pins, another for other pins. */
+uint32_t kernel_tc_handle(const char *pin_dir);
+
 /*
  * kernel_tc_attach - our filter on the clsact hook, replaced in place when it is there.
  * @has_clsact: set when the qdisc was made here.
  * -EBUSY: our handle is held by another program, or another qdisc holds the hook.
  */
-int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_clsact);
+int kernel_tc_attach(const struct kernel_hook *at, int prog_fd, bool *has_clsact);
 /* kernel_tc_detach - only a filter that is ours. */
-int kernel_tc_detach(uint32_t ifindex, bool is_egress);
+int kernel_tc_detach(const struct kernel_hook *at);
 /* kernel_tc_remove_clsact - when nothing is left on either hook. */
 void kernel_tc_remove_clsact(uint32_t ifindex);
 

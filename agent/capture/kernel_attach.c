@@ -28,12 +28,20 @@ static void note_tc(const char *name, uint32_t ifindex, int err, char note[NOTE_
 		(void)snprintf(note, NOTE_MAX, "tc refuses the program: %s", strerror(-err));
 }
 
+static int detach_tc(const struct capture_kernel *kernel, uint32_t ifindex, bool is_egress)
+{
+	const struct kernel_hook at = { ifindex, kernel->tc_handle, is_egress };
+
+	return kernel_tc_detach(&at);
+}
+
 static int attach_tc(struct capture_kernel *kernel, bool is_egress, struct kernel_row *row,
 		     char note[NOTE_MAX])
 {
+	const struct kernel_hook at = { row->ifindex, kernel->tc_handle, is_egress };
 	bool has_clsact = false;
-	int err = kernel_tc_attach(row->ifindex, is_egress,
-				   is_egress ? kernel->egress : kernel->ingress_tc, &has_clsact);
+	int err =
+		kernel_tc_attach(&at, is_egress ? kernel->egress : kernel->ingress_tc, &has_clsact);
 
 	row->has_clsact |= has_clsact;
 	if (err)
@@ -52,7 +60,7 @@ static int attach_ingress(struct capture_kernel *kernel, int index,
 		err = kernel_xdp_attach(kernel, index, device, row->note);
 	if (!err) {
 		row->mode = ATTACH_XDP;
-		return kernel_tc_detach(device->ifindex, false);
+		return detach_tc(kernel, device->ifindex, false);
 	}
 	if (kernel->mode == KERNEL_MODE_XDP)
 		return err;
@@ -134,8 +142,8 @@ void kernel_detach_device(struct capture_kernel *kernel, int index)
 	kernel_xdp_detach(kernel, index);
 	if (link->ifindex) {
 		/* A device that is gone took its filters along. */
-		(void)kernel_tc_detach(link->ifindex, false);
-		(void)kernel_tc_detach(link->ifindex, true);
+		(void)detach_tc(kernel, link->ifindex, false);
+		(void)detach_tc(kernel, link->ifindex, true);
 		if (row.has_clsact)
 			kernel_tc_remove_clsact(link->ifindex);
 		/* Last: until here packets of it are counted under its index. */

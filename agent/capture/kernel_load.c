@@ -121,6 +121,7 @@ static int set_options(struct capture_kernel *kernel, const struct capture_kerne
 {
 	kernel->interfaces = strdup(options->interfaces);
 	kernel->pin_dir = options->pin_dir ? strdup(options->pin_dir) : NULL;
+	kernel->tc_handle = kernel_tc_handle(options->pin_dir);
 	if (!kernel->interfaces || (options->pin_dir && !kernel->pin_dir))
 		return -ENOMEM;
 	kernel->fix_offloads = options->fix_offloads;

@@ -1,10 +1,12 @@
 /*
- * tc: our filters on an interface's clsact hooks. One fixed place (priority 1, so that no other
- * filter's verdict comes before ours), replaced in place, known as ours by the program's name.
+ * tc: our filters on an interface's clsact hooks. One fixed place: priority 1, so that no other
+ * filter's verdict comes before ours, and a handle of this instance's own, replaced in place. Two
+ * instances on one interface both see every packet, for a program that passes lets the next decide.
  */
 #include <errno.h>
 #include <linux/pkt_sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
@@ -12,7 +14,19 @@
 #include "agent/capture/kernel_netlink.h"
 
 #define TC_PRIORITY 1
-#define TC_HANDLE   0x51 /* any number, as long as it never changes */
+
+/* 28 bits of FNV-1a (draft-eastlake-fnv), never 0; whoever has no pins of its own goes by its id.
+ */
+uint32_t kernel_tc_handle(const char *pin_dir)
+{
+	uint32_t hash = 2166136261U;
+
+	if (!pin_dir)
+		return (uint32_t)getpid();
+	for (; *pin_dir; pin_dir++)
+		hash = (hash ^ (uint8_t)*pin_dir) * 16777619U;
+	return (hash >> 4) | 1;
+}
 
 static uint32_t parent_of(bool is_egress)
 {
@@ -20,9 +34,10 @@ static uint32_t parent_of(bool is_egress)
 }
 
 /* 0 when our place is free or ours. */
-static int check_owner(uint32_t ifindex, bool is_egress, struct kernel_filter *filter)
+static int check_owner(const struct kernel_hook *at, struct kernel_filter *filter)
 {
-	int err = kernel_filter_find(ifindex, parent_of(is_egress), TC_PRIORITY, TC_HANDLE, filter);
+	int err = kernel_filter_find(at->ifindex, parent_of(at->is_egress), TC_PRIORITY, at->handle,
+				     filter);
 
 	if (err)
 		return err;
@@ -31,14 +46,15 @@ static int check_owner(uint32_t ifindex, bool is_egress, struct kernel_filter *f
 	return 0;
 }
 
-int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_clsact)
+int kernel_tc_attach(const struct kernel_hook *at, int prog_fd, bool *has_clsact)
 {
 	struct bpf_tc_hook hook = { .sz = sizeof(hook),
-				    .ifindex = (int)ifindex,
-				    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
+				    .ifindex = (int)at->ifindex,
+				    .attach_point =
+					    at->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
 	struct bpf_tc_opts options = { .sz = sizeof(options),
 				       .prog_fd = prog_fd,
-				       .handle = TC_HANDLE,
+				       .handle = at->handle,
 				       .priority = TC_PRIORITY,
 				       .flags = BPF_TC_F_REPLACE };
 	struct kernel_filter filter;
@@ -49,9 +65,9 @@ int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_cl
 	else if (err != -EEXIST)
 		return err;
 	/* The old ingress qdisc takes an egress filter too, and runs it on what comes in. */
-	if (kernel_has_clsact(ifindex) != 1)
+	if (kernel_has_clsact(at->ifindex) != 1)
 		return -EBUSY;
-	err = check_owner(ifindex, is_egress, &filter);
+	err = check_owner(at, &filter);
 	if (err)
 		return err;
 	err = bpf_tc_attach(&hook, &options);
@@ -59,16 +75,17 @@ int kernel_tc_attach(uint32_t ifindex, bool is_egress, int prog_fd, bool *has_cl
 	return err == -EINVAL || err == -EEXIST ? -EBUSY : err;
 }
 
-int kernel_tc_detach(uint32_t ifindex, bool is_egress)
+int kernel_tc_detach(const struct kernel_hook *at)
 {
 	struct bpf_tc_hook hook = { .sz = sizeof(hook),
-				    .ifindex = (int)ifindex,
-				    .attach_point = is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
+				    .ifindex = (int)at->ifindex,
+				    .attach_point =
+					    at->is_egress ? BPF_TC_EGRESS : BPF_TC_INGRESS };
 	struct bpf_tc_opts options = { .sz = sizeof(options),
-				       .handle = TC_HANDLE,
+				       .handle = at->handle,
 				       .priority = TC_PRIORITY };
 	struct kernel_filter filter;
-	int err = check_owner(ifindex, is_egress, &filter);
+	int err = check_owner(at, &filter);
 
 	if (err == -ENOENT || (!err && !filter.is_held))
 		return 0;
@@ -83,8 +100,8 @@ void kernel_tc_remove_clsact(uint32_t ifindex)
 	struct kernel_filter in;
 	struct kernel_filter out;
 
-	if (kernel_filter_find(ifindex, parent_of(false), TC_PRIORITY, TC_HANDLE, &in) ||
-	    kernel_filter_find(ifindex, parent_of(true), TC_PRIORITY, TC_HANDLE, &out))
+	if (kernel_filter_find(ifindex, parent_of(false), TC_PRIORITY, 1, &in) ||
+	    kernel_filter_find(ifindex, parent_of(true), TC_PRIORITY, 1, &out))
 		return;
 	if (!in.count && !out.count)
 		(void)bpf_tc_hook_destroy(&hook); /* an empty qdisc left behind does nothing */

@@ -18,7 +18,7 @@ until_true() {
 }
 
 serves() {
-	grep -q '^listening on' /run/out
+	grep -qs '^listening on' /run/out
 }
 
 children() {
