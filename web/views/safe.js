@@ -87,7 +87,7 @@ export function safePanel() {
 	}
 	return {
 		element: panel("Safe list", { class: "panel-safe",
-			note: "looked up in the kernel before "
+			note: "looked up before "
 			+ "any drop, so that a block cannot lock you out" }, addForm(() => load()),
 				problem,
 		table.element),
