@@ -351,7 +351,8 @@ void ask_handle(struct ask *ask)
 				error = read_core(ask);
 		}
 		if (error) {
-			log_warn("lost the link to core reason=\"%s\"", strerror(-error));
+			/* at a stop this is the order of things; else the supervisor says why */
+			log_info("the link to core ended reason=\"%s\"", strerror(-error));
 			lose_core(ask);
 		}
 	}

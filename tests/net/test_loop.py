@@ -60,7 +60,7 @@ def drop_delay(lab, service, path):
     asked = time.time()
     status, block = service.http("POST", "/api/v1/blocks", {"value": lab.ip_b})
     assert status == 201, block
-    wait_for(lambda: block_of(service, block["id"])["hits"] > 20, 10, "the flood is dropped")
+    wait_for(lambda: block_of(service, block["id"])["hits"] > 5, 20, "the flood is dropped")
     child.send_signal(signal.SIGINT)
     child.wait(timeout=10)
     assert service.http("DELETE", f"/api/v1/blocks/{block['id']}")[0] == 200

@@ -208,6 +208,9 @@ export function blocksView(context) {
 	const safe = safePanel();
 	let timer = 0;
 	let ends = [];
+	if (context.query.get("refused")) {
+		toast("Not blocked: the address is wrong, safe, or blocked already.", "error");
+	}
 	return {
 		title: "Blocks",
 		element: h("div", { class: "view view-wide" },
