@@ -1,4 +1,4 @@
-"""Debian 12's own kernel, 6.1, in an emulated machine: the datapath's tables and the whole program."""
+"""Debian 12's kernel, 6.1, in an emulated machine: the packet tables and the whole program."""
 
 import json
 import os
@@ -51,8 +51,8 @@ def guest(tmp_path_factory):
     for name in ("sluice", "bpf/sluice.bpf.o", "bpf/test_datapath"):
         shutil.copy(ROOT / "build" / name, folder)
     shutil.copy(HERE / "guest.sh", folder)
-    done = subprocess.run([HERE / "run61.sh", "-t", str(LIMIT_S), "-d", folder, "--", "dash guest.sh"],
-                          cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [HERE / "run61.sh", "-t", str(LIMIT_S), "-d", folder, "--", "dash guest.sh"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return sections(done.stdout)
 
