@@ -53,9 +53,9 @@ def test_front_holds_sockets_and_timers_only(service):
     held = own_links(service.pids()["front"])
     assert held, "at least its listener"
     for target in held.values():
-        assert re.match(r"socket:|anon_inode:\[(eventpoll|eventfd|timerfd|signalfd)\]", target), held
         assert re.match(r"socket:|anon_inode:\[(eventpoll|eventfd|timerfd|signalfd)\]", target), \
             held
+
 
 def test_core_holds_maps_and_databases_but_no_link(service):
     targets = " ".join(own_links(service.pids()["core"]).values())
