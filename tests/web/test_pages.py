@@ -1,7 +1,5 @@
 """The pages in a real Chromium against the mock: what a person sees, and what a click sends."""
 
-from urllib.parse import urlsplit
-
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -281,15 +279,6 @@ def test_hostile_names_are_text(browser, mock):
     assert browser.errors() == []
 
 
-def test_no_page_asks_another_host_or_breaks_its_policy(browser, mock):
-    for path in ("/dashboard", "/flows", "/incidents", "/incidents/10", "/blocks", "/password"):
-        open_page(browser, mock, path)
-        browser.wait("document.querySelector('main h1, main h2') !== null")
-        hosts = {urlsplit(u).netloc for u in browser.requested() if u.startswith("http")}
-        assert hosts == {urlsplit(mock.url).netloc}
-        assert browser.errors() == []
-
-
 def test_theme_choice_holds_over_a_reload(browser, mock):
     open_page(browser, mock, "/dashboard")
     light = browser.js("return getComputedStyle(document.body).backgroundColor")
@@ -302,13 +291,14 @@ def test_theme_choice_holds_over_a_reload(browser, mock):
     browser.js("localStorage.clear()")
 
 
-@pytest.mark.parametrize("width", [360, 1024, 3840])
-def test_no_width_scrolls_sideways(browser, mock, width):
-    browser.size(width, 900)
+def test_no_width_scrolls_sideways(browser, mock):
     for path in ("/dashboard", "/flows", "/incidents", "/incidents/10", "/blocks"):
         open_page(browser, mock, path)
         browser.wait("document.querySelector('main .panel, main tbody tr') !== null")
-        assert browser.js("return document.documentElement.scrollWidth") <= width, path
+        for width in (3840, 1024, 360):
+            browser.size(width, 900)
+            browser.settle()
+            assert browser.js("return document.documentElement.scrollWidth") <= width, path
 
 
 def test_unknown_page_says_so(browser, mock):

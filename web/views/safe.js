@@ -87,9 +87,8 @@ export function safePanel() {
 	}
 	return {
 		element: panel("Safe list", { class: "panel-safe",
-			note: "looked up before "
-			+ "any drop, so that a block cannot lock you out" }, addForm(() => load()),
-				problem,
+			note: "looked up before any drop, so that a block cannot lock you out" },
+		addForm(() => load()), problem,
 		table.element),
 		load,
 	};
