@@ -36,6 +36,7 @@ class Program:
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self._read_url()
+        self.is_claimed = False  # the demo's first password is replaced
 
     def _read_url(self):
         for line in self.process.stdout:
@@ -107,3 +108,4 @@ class Program:
         status, answer, _ = self.call("POST", "/password", {"old": "admin", "new": PASSWORD},
                                       cookie, csrf)
         assert status == 200, answer
+        self.is_claimed = True
