@@ -58,6 +58,8 @@ class Lab:
         """Addresses on both ends, up; again after the pair was made anew."""
         for name, dev, ip, ip6 in ((self.a, self.va, self.ip_a, self.ip6_a),
                                    (self.b, self.vb, self.ip_b, self.ip6_b)):
+            # no link-local address: nobody solicits routers for the next 12 s (RFC 4861 10)
+            sh("ip", "-n", name, "link", "set", dev, "addrgenmode", "none")
             sh("ip", "-n", name, "addr", "add", f"{ip}/24", "dev", dev)
             sh("ip", "-n", name, "addr", "add", f"{ip6}/64", "dev", dev, "nodad")
             sh("ip", "-n", name, "link", "set", dev, "up")

@@ -1,6 +1,7 @@
 /*
  * A bounded burst of small UDP packets for the counting tests: usage: sender ADDRESS PORT COUNT
- * FLOWS. Prints how many the kernel took. Source ports 20000 .. 20000 + FLOWS - 1.
+ * SOURCES [PORTS]. Prints how many the kernel took. Source ports 20000 .. 20000 + SOURCES - 1,
+ * each packet to the next of the PORTS from PORT on.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,68 +12,81 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BATCH	  64
-#define FLOWS_MAX 1024
+#define BATCH	    64
+#define SOURCES_MAX 1024
 
-static int open_flow(const struct sockaddr_in *to, unsigned int index)
+struct burst {
+	struct in_addr to;
+	unsigned int port, ports; /* destination ports: the first, how many */
+	unsigned long next;	  /* packets so far */
+};
+
+static int open_source(unsigned int index)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET,
 				    .sin_port = htons((uint16_t)(20000 + index)) };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)) ||
-	    connect(fd, (const struct sockaddr *)to, sizeof(*to))) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from))) {
 		perror("sender");
 		exit(1);
 	}
 	return fd;
 }
 
-/* Up to @want packets of one flow; how many went. A refusal by the other side is no failure. */
-static long send_batch(int fd, long want)
+/* Up to @want packets of one source; how many went. */
+static long send_batch(int fd, struct burst *burst, long want)
 {
 	static char payload[18];
 	struct iovec part = { .iov_base = payload, .iov_len = sizeof(payload) };
+	struct sockaddr_in to[BATCH];
 	struct mmsghdr messages[BATCH];
 	int count = want < BATCH ? (int)want : BATCH, sent;
 
 	memset(messages, 0, sizeof(messages));
 	for (int i = 0; i < count; i++) {
+		unsigned long step = (burst->next + (unsigned long)i) % burst->ports;
+
+		to[i] = (struct sockaddr_in){ .sin_family = AF_INET,
+					      .sin_addr = burst->to,
+					      .sin_port = htons((uint16_t)(burst->port + step)) };
+		messages[i].msg_hdr.msg_name = &to[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(to[i]);
 		messages[i].msg_hdr.msg_iov = &part;
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
 	sent = sendmmsg(fd, messages, (unsigned int)count, 0);
-	if (sent < 0 && (errno == ENOBUFS || errno == EAGAIN || errno == ECONNREFUSED))
+	if (sent < 0 && (errno == ENOBUFS || errno == EAGAIN))
 		return 0;
 	if (sent < 0) {
 		perror("sender: sendmmsg");
 		exit(1);
 	}
+	burst->next += (unsigned long)sent;
 	return sent;
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET };
-	int fds[FLOWS_MAX];
-	long left, sent = 0;
-	unsigned int flows;
+	struct burst burst = { .ports = 1 };
+	int fds[SOURCES_MAX];
+	unsigned int sources;
+	long left;
 
-	if (argc != 5 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)
+	if (argc < 5 || argc > 6 || inet_pton(AF_INET, argv[1], &burst.to) != 1)
 		return 2;
-	to.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
+	burst.port = (unsigned int)strtoul(argv[2], NULL, 10);
 	left = strtol(argv[3], NULL, 10);
-	flows = (unsigned int)strtoul(argv[4], NULL, 10);
-	if (flows < 1 || flows > FLOWS_MAX)
+	sources = (unsigned int)strtoul(argv[4], NULL, 10);
+	if (argc == 6)
+		burst.ports = (unsigned int)strtoul(argv[5], NULL, 10);
+	if (sources < 1 || sources > SOURCES_MAX || burst.ports < 1 ||
+	    burst.port + burst.ports > 65536)
 		return 2;
-	for (unsigned int i = 0; i < flows; i++)
-		fds[i] = open_flow(&to, i);
-	for (unsigned int i = 0; left > 0; i = (i + 1) % flows) {
-		long now = send_batch(fds[i], left);
-
-		left -= now;
-		sent += now;
-	}
-	printf("%ld\n", sent);
+	for (unsigned int i = 0; i < sources; i++)
+		fds[i] = open_source(i);
+	for (unsigned int i = 0; left > 0; i = (i + 1) % sources)
+		left -= send_batch(fds[i], &burst, left);
+	printf("%lu\n", burst.next);
 	return 0;
 }
