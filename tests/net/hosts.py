@@ -294,3 +294,15 @@ def service(lab):
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(params=["xdp", "tc"])
+def either(lab, request):
+    """The same by each way into the kernel: verdicts and counts must not differ."""
+    made = Service(lab, config=f"[Capture]\nmode = {request.param}\n")
+    try:
+        made.start()
+        assert [row["mode"] for row in made.json("status")["ifaces"]] == [request.param]
+        yield made
+    finally:
+        made.close()

@@ -4,7 +4,7 @@ import re
 import signal
 import time
 
-from hosts import SLUICE, Service, lab, service, sh, wait_for
+from hosts import SLUICE, Service, either, lab, service, sh, wait_for
 
 
 def block_of(service, number):
@@ -114,17 +114,17 @@ for src in sys.argv[4:]:
 """
 
 
-def test_tagged_frames_of_a_blocked_source_are_dropped(lab, service):
+def test_tagged_frames_of_a_blocked_source_are_dropped(lab, either):
     other = lab.ip_b.rsplit(".", 1)[0] + ".77"
-    assert service.cli("block", "add", lab.ip_b)[0] == 0
+    assert either.cli("block", "add", lab.ip_b)[0] == 0
     mac = json.loads(sh("ip", "-n", lab.a, "-j", "link", "show", lab.va))[0]["address"]
-    before = service.idle_coverage()[lab.va, "ingress"]
+    before = either.idle_coverage()[lab.va, "ingress"]
     sent = lab.run(lab.b, "/usr/bin/python3", "-c", SEND_TAGGED, lab.vb, mac, lab.ip_a, lab.ip_b,
                    other)
     assert sent.returncode == 0, sent.stderr
-    after = service.idle_coverage()[lab.va, "ingress"]
+    after = either.idle_coverage()[lab.va, "ingress"]
     assert after["dropped"] - before["dropped"] == 10
-    flows = service.json("flows", "list", f"src:{other}")["items"]
+    flows = either.json("flows", "list", f"src:{other}")["items"]
     assert sum(flow["packets_out"] for flow in flows) == 10
     assert {flow["vlan"] for flow in flows} <= {7, 8, None}
 
