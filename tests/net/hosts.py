@@ -129,7 +129,7 @@ class Service:
         self.where = where or lab.a
         self.arguments = list(arguments) or ["-i", lab.va]
         self.state = tempfile.mkdtemp(prefix="sluice-net-")
-        self.log_path = os.path.join(self.state, "..", os.path.basename(self.state) + ".log")
+        self.log_path = self.state + ".log"
         self.config = None
         if config:
             self.config = self.state + ".conf"
