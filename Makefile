@@ -152,7 +152,7 @@ fuzz:
 	@tests/packages.sh test
 	@tests/fuzz/run.sh $(or $(SECONDS),600)
 bench:
-	@tests/packages.sh test
+	@tests/packages.sh bench
 	@tests/bench/run.sh
 DESTDIR :=
 install: all

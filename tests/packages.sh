@@ -2,12 +2,12 @@
 # Installs with apt what is missing for a purpose, saying so first. usage: packages.sh run|test|lint|bench
 set -euo pipefail
 
-build="gcc libc6-dev clang llvm pkg-config libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libsodium-dev
+build="gcc libc6-dev make clang llvm libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libsodium-dev
 libmicrohttpd-dev libgnutls28-dev libjson-c-dev libinih-dev libcap-ng-dev libseccomp-dev linux-libc-dev
-libjs-dygraphs sudo"
+libjs-dygraphs"
 tests="libcmocka-dev libclang-rt-14-dev python3 python3-pytest python3-selenium python3-scapy chromium
-chromium-driver iproute2 iputils-ping tshark tcpdump nmap iperf3 curl sqlite3 strace procps util-linux
-qemu-system-x86 busybox-static cpio kmod bpftool dash ethtool fonts-dejavu-core"
+chromium-driver iproute2 iputils-ping tshark tcpdump nmap iperf3 curl procps util-linux
+qemu-system-x86 busybox-static cpio dash ethtool fonts-dejavu-core"
 lint="clang-format clang-tidy cppcheck shellcheck python3"
 
 case ${1:-} in
