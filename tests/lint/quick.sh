@@ -33,7 +33,7 @@ headers() {
 	return $bad
 }
 
-shell() { find .ci/run systemd tests tools -name '*.sh' -o -path .ci/run | xargs shellcheck; }
+shell() { find .ci/run systemd tests tools \( -name '*.sh' -o -path .ci/run \) -exec shellcheck {} +; }
 
 check house /usr/bin/python3 tests/lint/house.py --objects build/obj
 check headers headers
