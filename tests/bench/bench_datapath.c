@@ -1,14 +1,13 @@
 /*
  * What one packet costs in sluice_ingress beside Debian's xdp-filter, both run by the kernel on the
  * same frames: parse, 10,000-entry blocklist and count, one flow. CPU time of this thread; programs
- * take turns within a round, whose fastest slices count; a bare verdict is subtracted from both;
- * ratios are medians of rounds. usage: bench_datapath SLUICE.bpf.o XDPFILT_ALW_ALL.o   exit 1 when
- * a bar is missed or a count is wrong. Rows: figure, bar, measured, verdict, separated by tabs.
+ * take turns within a round; a bare verdict is subtracted from both; ratios are medians of rounds.
+ * usage: bench_datapath SLUICE.bpf.o XDPFILT_ALW_ALL.o   exit 1 when a bar is missed or a count is
+ * wrong. Rows: figure, bar, measured, verdict, separated by tabs.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <math.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,11 +23,8 @@
 #include "include/abi.h"
 #include "tests/bpf/frame_build.h"
 
-#define ROUNDS 9
-/* Slices of a round, the fastest of which counts: what else runs here only adds. Each waits for RCU
- * twice, tens of milliseconds, to put its program into the dispatcher (kernel/bpf/dispatcher.c). */
-#define SLICES	  10
-#define PACKETS	  100000 /* per slice and program */
+#define ROUNDS	  9
+#define PACKETS	  1000000 /* per round and program */
 #define ENTRIES	  10000
 #define BAR	  0.20
 #define FRAME_MIN 60 /* 64 bytes with the checksum */
@@ -332,36 +328,25 @@ static double run(struct bench *bench, enum who who, const struct frame *frame, 
 	return (cpu_ns() - began) / PACKETS;
 }
 
-/* One slice of every program; the round keeps its fastest. The first round, -1, warms up. */
-static int run_slice(struct bench *bench, const struct template *template,
-		     const struct frame *frame, int round)
-{
-	uint32_t verdict = 0;
-
-	for (enum who who = 0; who < WHO_COUNT; who++) {
-		double ns = run(bench, who, frame, &verdict);
-
-		if (ns < 0 || (who == OURS && verdict != template->verdict))
-			return -EIO;
-		if (round >= 0 && ns < bench->who[who].ns[round])
-			bench->who[who].ns[round] = ns;
-	}
-	return ring_buffer__consume(bench->evict) < 0 ? -EIO : 0;
-}
-
 static int measure(struct bench *bench, const struct template *template)
 {
 	struct frame frame = { 0 };
-	int err = 0;
+	uint32_t verdict = 0;
 
 	template->build(&frame);
-	for (enum who who = 0; who < WHO_COUNT; who++)
-		for (int round = 0; round < ROUNDS; round++)
-			bench->who[who].ns[round] = HUGE_VAL;
-	for (int round = -1; round < ROUNDS && !err; round++)
-		for (int slice = 0; slice < SLICES && !err; slice++)
-			err = run_slice(bench, template, &frame, round);
-	return err;
+	for (int round = -1; round < ROUNDS; round++) { /* the first one warms up */
+		for (enum who who = 0; who < WHO_COUNT; who++) {
+			double ns = run(bench, who, &frame, &verdict);
+
+			if (ns < 0 || (who == OURS && verdict != template->verdict))
+				return -EIO;
+			if (round >= 0)
+				bench->who[who].ns[round] = ns;
+		}
+		if (ring_buffer__consume(bench->evict) < 0)
+			return -EIO;
+	}
+	return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -414,8 +399,7 @@ static int check_counts(const struct bench *bench)
 	if (counters.seen == bench->packets && counters.dropped == bench->drops &&
 	    !counters.unattributed)
 		return 0;
-	(void)fprintf(stderr,
-		      "bench_datapath: counted %llu seen, %llu dropped, %llu lost of %llu\n",
+	(void)fprintf(stderr, "bench_datapath: counted %llu seen, %llu dropped, %llu lost of %llu",
 		      counters.seen, counters.dropped, counters.unattributed,
 		      (unsigned long long)bench->packets);
 	return -EIO;
