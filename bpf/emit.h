@@ -93,6 +93,8 @@ HOT void emit_block_hit(const struct suspect *s, __u32 rule)
 	event->key.direction = s->direction;
 	event->key.iface = s->iface;
 	event->key.used = 1;
+	event->layer = LAYER_ADDRESS;
+	__builtin_memset(event->zero, 0, sizeof(event->zero));
 	RING_SUBMIT(s->ctx, event);
 }
 

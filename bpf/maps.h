@@ -80,14 +80,29 @@ ARRAY_MAP(bits16, BITS16_WORDS, BPF_F_MMAPABLE, __u64);
 ARRAY_MAP(bits24, BITS24_WORDS, BPF_F_MMAPABLE, __u64);
 ARRAY_MAP(bits48, BITS48_WORDS, BPF_F_MMAPABLE, __u64);
 
+/* Rules that share a target, index: as an entry's rule says; core writes a row before an entry
+ * names it. Full: the order is refused. */
+ARRAY_MAP(rule_sets, RULE_SETS_MAX, BPF_F_MMAPABLE, struct rule_set);
+
 /* Entries by target, in network order. Core adds and removes; kernel adds hits. Not preallocated:
  * the size costs a bucket array of 16 bytes an entry (kernel/bpf/hashtab.c). Full: the order is
  * refused. */
-#define BLOCK_ENTRIES 262144
+#define BLOCK_ENTRIES 1048576
 KEYED_MAP(block4, BPF_MAP_TYPE_HASH, BLOCK_ENTRIES, __be32, struct block_entry);
 KEYED_MAP(block6, BPF_MAP_TYPE_HASH, BLOCK_ENTRIES, ipv6_words, struct block_entry);
 KEYED_MAP(lpm4, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm4_key, struct block_entry);
 KEYED_MAP(lpm6, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm6_key, struct block_entry);
+
+/* Names by hash (bpf/domain.h): core adds and removes, kernel adds hits. bits_names: 16 bits of
+ * each hash, as the bitmaps above. Full: the order is refused. */
+#define DOMAIN_ENTRIES 65536
+ARRAY_MAP(bits_names, BITS_NAMES_WORDS, BPF_F_MMAPABLE, __u64);
+KEYED_MAP(domains, BPF_MAP_TYPE_HASH, DOMAIN_ENTRIES, __u64, struct domain_entry);
+
+/* Five-tuples blocked by a name that core read in them, each way an entry; core adds and removes,
+ * kernel adds hits. Full: core forgets the oldest first. */
+#define FLOW_BLOCKS 16384
+KEYED_MAP(flow_blocks, BPF_MAP_TYPE_HASH, FLOW_BLOCKS, struct flow6_key, struct flow_block);
 
 /* Never dropped; asked after a hit. Core writes. Full: the new list is refused, the old stays. */
 #define SAFE_ENTRIES 4096
@@ -96,7 +111,7 @@ KEYED_MAP(safe6, BPF_MAP_TYPE_LPM_TRIE, SAFE_ENTRIES, struct lpm6_key, __u32);
 
 /* ---- rings, kernel to core ---- */
 
-/* struct event_record. Full: counted in cpus[].events_lost. */
+/* struct event_record, struct event_payload. Full: counted in cpus[].events_lost. */
 RING_MAP(events, 1 << 20);
 /* struct evict4_record, evict6_record of CPUs without a ring of their own. Full: see flows4. */
 RING_MAP(evict, 4 << 20);

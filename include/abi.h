@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define SLUICE_ABI 1
+#define SLUICE_ABI 2
 
 #define FLOW_WAYS	  4    /* associativity; measured: facts/datapath.md 4 */
 #define FLOW_SETS_DEFAULT 2048 /* sets per CPU: 8192 slots, fits L2 */
@@ -49,6 +49,21 @@ struct flow_value {
 	__u8 tcp_flags; /* of ICMP: enum echo_flag */
 	__u8 flags;	/* reserved */
 	__u64 owner;	/* reserved for attribution */
+	/* what the names hook knows of this direction; the kernel's own */
+	__u32 name_seq;	  /* TCP: sequence number of the first byte wanted, host order */
+	__u16 name_bytes; /* wanted from there on */
+	__u8 name_state;  /* enum name_state */
+	__u8 name_events; /* handed up so far */
+};
+
+/* Where the first bytes of a direction stand. */
+enum name_state {
+	NAME_UNKNOWN = 0, /* its beginning was not seen */
+	NAME_OPEN,	  /* name_seq is its first byte (after a SYN); not enough of it yet */
+	NAME_TLS,	  /* a ClientHello begins at name_seq */
+	NAME_HTTP,	  /* HTTP/1: each message begins anew */
+	NAME_STREAM,	  /* DNS over TCP, an SSH banner: the first bytes, whatever they are */
+	NAME_CLOSED,	  /* nothing of it is wanted */
 };
 
 /* What an ICMP flow keeps where TCP keeps its flags: who asks and who answers (RFC 792, RFC 4443).
@@ -61,13 +76,12 @@ enum echo_flag {
 struct flow4_slot {
 	struct flow4_key key;
 	struct flow_value value;
-	__u64 reserved;
 };
 
 struct flow6_slot {
 	struct flow6_key key;
 	struct flow_value value;
-	__u64 reserved[6];
+	__u64 reserved[5];
 };
 
 struct flow4_set {
@@ -80,7 +94,7 @@ struct flow6_set {
 
 _Static_assert(sizeof(struct flow4_key) == 16, "flow4_key is two words");
 _Static_assert(sizeof(struct flow6_key) == 40, "flow6_key is five words");
-_Static_assert(sizeof(struct flow_value) == 40, "flow_value is five words");
+_Static_assert(sizeof(struct flow_value) == 48, "flow_value is six words");
 _Static_assert(sizeof(struct flow4_slot) == 64, "one cache line");
 _Static_assert(sizeof(struct flow6_slot) == 128, "two cache lines");
 _Static_assert(__builtin_offsetof(struct flow4_slot, value.packets) == 24, "layout");
@@ -147,7 +161,8 @@ struct cpu_state {
 	__u64 tokens;
 	__u64 events_lost;    /* ring full */
 	__u64 events_skipped; /* over budget: sampled out on purpose */
-	__u64 reserved[2];
+	__u64 payload_tokens; /* the payload events' own bucket */
+	__u64 payload_jiffies;
 };
 _Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
 
@@ -156,6 +171,11 @@ _Static_assert(sizeof(struct cpu_state) == 64, "one cache line");
 enum control_flag {
 	CONTROL_SHORT6 = 1 << 0, /* IPv6 prefixes shorter than /48 exist: no bitmap says where */
 	CONTROL_PANIC = 1 << 1,	 /* `sluice panic`: nothing is dropped */
+	CONTROL_DOMAINS =
+		1 << 2,		/* a domain rule exists: read names before the verdict, wake core */
+	CONTROL_FLOWS = 1 << 3, /* entries in flow_blocks exist */
+	CONTROL_QUIET = 1 << 4, /* no payload events */
+	CONTROL_REPLAY = 1 << 5, /* no event budget: a capture loses nothing */
 };
 
 /* One mmap-able entry, written by core (and panic), read by every program. While abi is 0 nobody
@@ -168,11 +188,15 @@ struct control {
 	__u32 zero;
 	__u64 replay_jiffies; /* the clock under rodata replay_clock */
 	__u64 replay_boot_ns;
+	__u64 replay_mono_ns;
+	__u64 name_base;    /* odd, random: base of the hash of names (bpf/domain.h) */
+	__u64 name_inverse; /* name_base * name_inverse = 1 modulo 2^64 */
 };
 
 enum rule_flag {
 	RULE_ACTIVE = 1 << 0,
 	RULE_COUNT_ONLY = 1 << 1,
+	RULE_REFUSE = 1 << 2, /* a DNS question over UDP is answered REFUSED instead of dropped */
 };
 
 struct rule {
@@ -190,8 +214,18 @@ struct rule {
 };
 _Static_assert(sizeof(struct rule) == 32, "two rules a line");
 
+/* A target held by several rules (a person's and those of lists): the first that applies decides.
+ * 0 ends the row. An entry's rule with ENTRY_SET is an index in rule_sets. */
+#define RULE_SET_WAYS 8
+#define RULE_SETS_MAX 65536
+#define ENTRY_SET     (1U << 31)
+
+struct rule_set {
+	__u32 rule[RULE_SET_WAYS];
+};
+
 struct block_entry {
-	__u32 rule;
+	__u32 rule;	  /* rule id, or ENTRY_SET | index in rule_sets */
 	__u32 safe_cache; /* exact entries: (safe_epoch + 1) << 1 | is_safe; 0: not asked yet */
 	__u64 packets;	  /* kernel adds; user space never rewrites a live value */
 	__u64 bytes;
@@ -200,6 +234,42 @@ struct block_entry {
 	__u8 zero[7];
 };
 _Static_assert(sizeof(struct block_entry) == 40, "layout");
+
+/* At which layer a packet was dropped. */
+enum block_layer {
+	LAYER_ADDRESS = 0,
+	LAYER_DNS,
+	LAYER_TLS,
+	LAYER_HTTP,
+	LAYER_QUIC,
+	LAYER_COUNT
+};
+
+/* A blocked name and everything below it, by the hash of its text (bpf/domain.h). */
+struct domain_entry {
+	__u32 rule; /* as of block_entry */
+	__u32 zero;
+	__u64 packets[LAYER_COUNT]; /* kernel adds */
+	__u64 bytes;
+	__u64 last_jiffies;
+};
+_Static_assert(sizeof(struct domain_entry) == 64, "one cache line");
+
+/* One five-tuple, one way, blocked because of a name that core read in it. The key is a struct
+ * flow6_key with direction and iface 0 and the family in `used`; IPv4 in the first words. */
+struct flow_block {
+	__u32 rule;
+	__u8 layer; /* enum block_layer */
+	__u8 zero[3];
+	__u64 end_boot_ns;
+	__u64 packets;
+	__u64 bytes;
+	__u64 last_jiffies;
+};
+_Static_assert(sizeof(struct flow_block) == 40, "layout");
+
+/* Bits of hashed names in bits_names: asked before the map of domains. */
+#define BITS_NAMES_WORDS 1024
 
 struct lpm4_key {
 	__u32 len;
@@ -233,15 +303,36 @@ struct clock_sample {
 
 enum event_kind {
 	EVENT_BLOCK_HIT = 1,
+	EVENT_PAYLOAD = 2,  /* struct event_payload: behind the transport header */
+	EVENT_FRAGMENT = 3, /* struct event_payload: behind the IP header, of a UDP fragment */
 };
 
 struct event_record {
 	__u8 kind, direction, iface, family;
-	__u32 rule;
+	__u32 rule;    /* that dropped it, 0: it passed */
 	__u32 jiffies; /* low half */
 	__u32 ip_bytes;
 	struct flow6_key key; /* IPv4: addresses in the first word */
+	__u8 layer;	      /* enum block_layer, with a rule */
+	__u8 zero[7];
 };
-_Static_assert(sizeof(struct event_record) == 56, "layout");
+_Static_assert(sizeof(struct event_record) == 64, "layout");
+
+/* Bytes of one packet, at most; more of a merged packet does not go up. */
+#define PAYLOAD_MAX 4096
+
+struct event_payload {
+	struct event_record head;
+	__u64 mono_ns;
+	__u32 seq;    /* TCP: sequence number of data[0]; fragment: identification; host order */
+	__u32 whole;  /* payload bytes in the packet; more than length: cut */
+	__u16 length; /* bytes in data */
+	__u16 offset; /* fragment: where data lies in its datagram, bytes */
+	__u8 tcp_flags;
+	__u8 more; /* fragment: others follow */
+	__u8 zero[2];
+	__u8 data[]; /* a record is as long as its data, rounded up to 8 */
+};
+_Static_assert(sizeof(struct event_payload) == 88, "layout");
 
 #endif

@@ -12,7 +12,8 @@
 
 enum block_action {
 	BLOCK_DROP = 0,
-	BLOCK_COUNT = 1, /* count what would have been dropped, let it pass */
+	BLOCK_COUNT = 1,  /* count what would have been dropped, let it pass */
+	BLOCK_REFUSE = 2, /* names: DNS questions over UDP are answered REFUSED, else as drop */
 };
 
 enum block_direction {
@@ -36,10 +37,24 @@ enum block_source {
 #define BLOCK_REASON_MAX 512
 #define BLOCK_RULES_MAX	 65536 /* rule table of the datapath, bpf/maps.h */
 
+/* At which layer a rule dropped: include/abi.h, which modules above capture cannot see. */
+enum hit_layer {
+	HIT_ADDRESS = 0,
+	HIT_DNS,
+	HIT_TLS,
+	HIT_HTTP,
+	HIT_QUIC,
+	HIT_LAYER_COUNT
+};
+
+#define DOMAIN_TEXT_MAX 254 /* RFC 1035 2.3.4, and the end */
+
 /* What the datapath is told. Rule ids are slots of the rule table, chosen by the block service. */
 struct block_rule {
 	uint32_t rule_id; /* 1 .. BLOCK_RULES_MAX - 1; 0 is never a rule */
 	struct prefix target;
+	const char *domain;   /* a name instead of @target, lower case, no final dot; NULL: none */
+	bool is_inactive;     /* the entry stays, the rule does nothing */
 	uint8_t action;	      /* enum block_action */
 	uint8_t direction;    /* enum block_direction */
 	uint8_t proto;	      /* 0 = any */
@@ -49,8 +64,10 @@ struct block_rule {
 
 struct block_hits {
 	uint64_t packets;
-	uint64_t bytes;	      /* IP bytes */
-	int64_t last_unix_ms; /* 0 = never */
+	uint64_t bytes;			  /* IP bytes */
+	int64_t last_unix_ms;		  /* 0 = never */
+	uint64_t layers[HIT_LAYER_COUNT]; /* packets by enum hit_layer; of addresses all in the
+					     first */
 };
 
 /* One row of the block list. */

@@ -71,10 +71,10 @@ static void take_delta(void *arg, const struct flow_delta *delta)
 	(void)flow_table_add(p->flows, delta, unix_minus_mono_ms(p)); /* "full" is counted there */
 }
 
-static void take_event(void *arg, const struct capture_event *event)
+static void take_hit(void *arg, const struct capture_hit *hit)
 {
 	(void)arg;
-	(void)event; /* block hits are read from the rules; their tuples are the history's */
+	(void)hit; /* block hits are read from the rules; their tuples are the history's */
 }
 
 static void flow_changed(void *arg, const struct flow *flow, bool is_new)
@@ -112,7 +112,7 @@ static void drain(struct pipeline *p, bool scan)
 {
 	const struct capture_sink sink = { .arg = p,
 					   .on_flow = take_delta,
-					   .on_event = take_event };
+					   .on_hit = take_hit };
 	int error = capture_drain(p->options.capture, scan, &sink);
 
 	if (error < 0)

@@ -16,6 +16,8 @@
 
 struct store;
 struct config;
+struct prefix_set;
+struct name_addr;
 struct block_service;
 
 /* The way to the datapath; each returns when the kernel has it (posted to the pipeline thread). */
@@ -26,6 +28,15 @@ struct block_datapath {
 	int (*hits)(void *arg, uint32_t rule_id, struct block_hits *hits);
 	int (*sync)(void *arg, const struct block_rule *rules, size_t count);
 	int (*safe_set)(void *arg, const struct prefix *prefixes, size_t count);
+	/* lists (capture.h): begun when it returns; is_busy until all entries are in force */
+	int (*list_set)(void *arg, const struct block_rule *rule, struct prefix_set *set);
+	int (*list_remove)(void *arg, uint32_t rule_id);
+	bool (*is_busy)(void *arg);
+	int (*rule_set)(void *arg, const struct block_rule *rule);
+	int (*target_hits)(void *arg, const struct prefix *target, struct block_hits *hits);
+	int (*list_hits)(void *arg, uint32_t rule_id, struct block_hits *hits);
+	/* addresses a name was seen on; the count or -errno */
+	int (*addrs_of)(void *arg, const char *domain, struct name_addr *out, size_t max);
 };
 
 struct block_options {

@@ -17,27 +17,29 @@
 #include "include/block.h"
 #include "include/coverage.h"
 #include "include/flow.h"
+#include "include/payload.h"
+
+struct prefix_set;
 
 /* ---- what a source hands up ------------------------------------------------------------- */
 
-enum capture_event_kind {
-	CAPTURE_EVENT_BLOCK_HIT = 1, /* sampled: tuple of a packet that a rule dropped */
-};
-
-struct capture_event {
-	uint8_t kind; /* enum capture_event_kind */
-	uint8_t direction, iface;
+/* A packet that a rule dropped; sampled. */
+struct capture_hit {
 	struct five_tuple tuple;
+	uint8_t direction, iface;
+	uint8_t layer; /* enum block_layer */
 	uint32_t rule_id;
 	uint32_t ip_bytes;
 	uint64_t at_ns; /* monotonic */
 };
 
-/* Called on the draining thread; must not call back into capture. */
+/* Called on the draining thread; must not call back into capture. Any of them may be NULL. */
 struct capture_sink {
 	void *arg;
 	void (*on_flow)(void *arg, const struct flow_delta *delta);
-	void (*on_event)(void *arg, const struct capture_event *event);
+	void (*on_hit)(void *arg, const struct capture_hit *hit);
+	/* @payload and its bytes are borrowed for the call */
+	void (*on_payload)(void *arg, const struct payload *payload);
 };
 
 /* ---- core's side: one vtable, three sources (kernel, pcap file, simulator) ------------------ */
@@ -52,9 +54,16 @@ struct capture;
 int capture_drain(struct capture *capture, bool scan, const struct capture_sink *sink);
 
 /*
+ * capture_event_fd - readable when an event wants to be drained at once (while a domain is
+ * blocked); -1 when there is none: drain on a timer.
+ */
+int capture_event_fd(const struct capture *capture);
+
+/*
  * capture_block - add the rule and its entry, or replace the rule of the same id (same target).
- * The kernel drops by it when this returns. -EEXIST: another rule holds the same target;
- * -ENOSPC: table full; -EINVAL.
+ * The target is a prefix, or a name (rule->domain) with everything below it. Several rules may
+ * hold the same target: of those that apply the one with the lowest id decides.
+ * The kernel drops by it when this returns. -ENOSPC: table full; -EINVAL.
  */
 int capture_block(struct capture *capture, const struct block_rule *rule);
 /* capture_unblock - -ENOENT when there is no such rule. */
@@ -68,6 +77,39 @@ int capture_block_hits(struct capture *capture, uint32_t rule_id, struct block_h
 int capture_block_sync(struct capture *capture, const struct block_rule *rules, size_t count);
 /* capture_safe_set - replace the safe list in the maps; never a moment without either. */
 int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count);
+/*
+ * capture_list_set - a rule with many targets: what @set holds replaces what rule->rule_id held
+ * before, as a difference, in steps. The rule's own words are in force when this returns; its
+ * target is not used. Takes a reference to @set. A second call while one runs goes on from there.
+ * Returns 0, -ENOMEM, -ENOSPC when the maps cannot hold it (nothing changed), -EINVAL.
+ */
+int capture_list_set(struct capture *capture, const struct block_rule *rule,
+		     struct prefix_set *set);
+/* capture_list_step - a bounded part of the work (some ms). Returns 1 while some is left, 0 when
+ * all lists are in force, or -errno (the list stays as far as it came; call again to go on). */
+int capture_list_step(struct capture *capture);
+/* capture_rule_set - the words of a rule that exists (active, scope, end, action): one store. */
+int capture_rule_set(struct capture *capture, const struct block_rule *rule);
+/* capture_list_remove - a list goes, in steps as above; none of it drops when this returns. */
+int capture_list_remove(struct capture *capture, uint32_t rule_id);
+/* capture_target_hits - of one entry, whoever's it is; -ENOENT. */
+int capture_target_hits(struct capture *capture, const struct prefix *target,
+			struct block_hits *hits);
+/* capture_list_hits - sum over the entries of a list as last read (a round takes seconds). */
+int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits);
+
+/*
+ * capture_domain_find - the rule that blocks @name (lower or upper case, dots between labels), by
+ * itself or by a name above it; 0 when none does. Nothing is counted.
+ */
+uint32_t capture_domain_find(struct capture *capture, const char *name);
+/*
+ * capture_flow_block - drop both ways of @tuple until @until_boot_ns because of @rule_id, and count
+ * the hits there under @layer. The oldest makes room when full. Returns 0 or -errno.
+ */
+int capture_flow_block(struct capture *capture, const struct five_tuple *tuple, uint32_t rule_id,
+		       uint8_t layer, uint64_t until_boot_ns);
+
 /* capture_lease - no drop once CLOCK_BOOTTIME passes @until_boot_ns. */
 int capture_lease(struct capture *capture, uint64_t until_boot_ns);
 /* capture_is_panicked - `sluice panic` is in force: nothing is dropped whatever the lease says. */
@@ -80,6 +122,16 @@ DEFINE_CLEANUP(capture_close, struct capture)
 
 /* The vtable a source fills; first member of its own struct (capture/source.c calls through it). */
 struct capture_ops {
+	int (*event_fd)(const struct capture *);
+	int (*list_set)(struct capture *, const struct block_rule *, struct prefix_set *);
+	int (*list_step)(struct capture *);
+	int (*rule_set)(struct capture *, const struct block_rule *);
+	int (*list_remove)(struct capture *, uint32_t rule_id);
+	int (*target_hits)(struct capture *, const struct prefix *, struct block_hits *);
+	int (*list_hits)(struct capture *, uint32_t rule_id, struct block_hits *);
+	uint32_t (*domain_find)(struct capture *, const char *name);
+	int (*flow_block)(struct capture *, const struct five_tuple *, uint32_t rule_id,
+			  uint8_t layer, uint64_t until_boot_ns);
 	int (*drain)(struct capture *, bool scan, const struct capture_sink *);
 	int (*block)(struct capture *, const struct block_rule *);
 	int (*unblock)(struct capture *, uint32_t rule_id);
@@ -130,9 +182,57 @@ struct capture_frame {
 int capture_user_feed(struct capture *user, const struct capture_frame *frame);
 /* capture_user_set_boot_ns - "now" for rule ends and the lease; feed sets the monotonic clock. */
 void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns);
+/* capture_user_is_full - drain now: the next frames might not find room for their events. */
+bool capture_user_is_full(const struct capture *user);
 /* capture_user_set_unix_ms - wall time of the latest frame, for the last hit of a rule; without it
  * the machine's. */
 void capture_user_set_unix_ms(struct capture *user, int64_t unix_ms);
+
+/* ---- capture files: for replay ----------------------------------------------------------------
+ */
+
+/*
+ * capture_replay_new - as capture_user_new with one interface, whose clock is the file's and whose
+ * events have no budget; @kernel runs the same frames through sluice_ingress in the kernel
+ * (BPF_PROG_TEST_RUN; needs its rights) instead of the build for this process.
+ * @error: at least 256 bytes. Returns 0, -EPERM, -EOPNOTSUPP, other -errno.
+ */
+int capture_replay_new(bool kernel, struct capture **out, char *error);
+/* capture_replay_feed - one frame with an Ethernet header; times are nanoseconds since the file's
+ * first packet. Returns 1 passed, 0 dropped, -errno when the frame cannot be used. */
+int capture_replay_feed(struct capture *replay, const struct capture_frame *frame);
+/* capture_replay_is_full - as capture_user_is_full; the same answers for both datapaths. */
+bool capture_replay_is_full(const struct capture *replay);
+
+struct capture_file;
+
+/* One packet of a file, its link layer made Ethernet; borrowed until the next read. */
+struct capture_packet {
+	const void *data;
+	size_t len;	 /* bytes there are, with the Ethernet header */
+	size_t wire_len; /* as the file says; more than len: cut by the snap length */
+	int64_t unix_ns;
+};
+
+/* What of a file could not be used, and why. */
+struct capture_file_losses {
+	uint64_t too_short, too_long; /* frames no device carries: under 14, over 65549 bytes */
+	uint64_t no_ip;		      /* of a link type whose packets are not IP */
+	uint64_t no_time;	      /* time stamps that go back or are none; clamped */
+	char note[256];		      /* where the file broke off; empty when it did not */
+};
+
+/*
+ * capture_file_open - pcap or pcapng of any link type libpcap reads, "-" for standard input.
+ * @error: at least 256 bytes, libpcap's reason. Returns 0, -EINVAL when it is no capture file,
+ * other -errno.
+ */
+int capture_file_open(const char *path, struct capture_file **out, char *error);
+/* capture_file_read - returns 1, 0 at the end (also of a broken file; see losses), -errno. */
+int capture_file_read(struct capture_file *file, struct capture_packet *packet);
+const struct capture_file_losses *capture_file_losses(const struct capture_file *file);
+void capture_file_close(struct capture_file *file); /* accepts NULL */
+DEFINE_CLEANUP(capture_file_close, struct capture_file)
 
 /* ---- loader's side --------------------------------------------------------------------------- */
 

@@ -266,31 +266,82 @@ uint64_t drain_slots_used6(const struct drain_tables *tables)
 
 /* ---- events and counters ---- */
 
+static struct five_tuple tuple_of(const struct event_record *raw)
+{
+	const struct flow6_key *key = &raw->key;
+	bool is_ipv4 = raw->family == ADDR_IPV4;
+
+	return (struct five_tuple){
+		.src = is_ipv4 ? addr_from_ipv4(key->src) : addr_from_ipv6(key->src),
+		.dst = is_ipv4 ? addr_from_ipv4(key->dst) : addr_from_ipv6(key->dst),
+		.src_port = ntohs(key->src_port),
+		.dst_port = ntohs(key->dst_port),
+		.proto = key->proto,
+	};
+}
+
+static void event_hit(const struct drain_clock *clock, const struct event_record *raw,
+		      const struct capture_sink *sink)
+{
+	const struct capture_hit hit = {
+		.tuple = tuple_of(raw),
+		.direction = raw->direction & 1,
+		.iface = raw->iface & (IFACES_MAX - 1),
+		.layer = raw->layer,
+		.rule_id = raw->rule,
+		.ip_bytes = raw->ip_bytes,
+		.at_ns = drain_clock_mono_ns(clock, raw->jiffies),
+	};
+
+	if (sink->on_hit)
+		sink->on_hit(sink->arg, &hit);
+}
+
+/* @record and @len: the whole record; its data may be shorter than the record, never longer. */
+static int event_payload(const void *record, size_t len, const struct capture_sink *sink)
+{
+	const size_t head = offsetof(struct event_payload, data);
+	struct event_payload raw;
+	struct payload payload;
+
+	if (len < head)
+		return -EINVAL;
+	memcpy(&raw, record, head);
+	if (raw.length > len - head)
+		return -EINVAL;
+	payload = (struct payload){
+		.tuple = tuple_of(&raw.head),
+		.direction = raw.head.direction & 1,
+		.iface = raw.head.iface & (IFACES_MAX - 1),
+		.tcp_flags = raw.tcp_flags,
+		.is_fragment = raw.head.kind == EVENT_FRAGMENT,
+		.more = raw.more,
+		.offset = raw.offset,
+		.seq = raw.seq,
+		.whole = raw.whole,
+		.rule_id = raw.head.rule,
+		.at_ns = raw.mono_ns,
+		.data = (const uint8_t *)record + head,
+		.len = raw.length,
+	};
+	if (sink->on_payload)
+		sink->on_payload(sink->arg, &payload);
+	return 1;
+}
+
 int drain_event(const struct drain_clock *clock, const void *record, size_t len,
 		const struct capture_sink *sink)
 {
 	struct event_record raw;
-	struct capture_event event = { 0 };
-	bool is_ipv4;
 
 	if (len < sizeof(raw))
 		return -EINVAL;
 	memcpy(&raw, record, sizeof(raw));
+	if (raw.kind == EVENT_PAYLOAD || raw.kind == EVENT_FRAGMENT)
+		return event_payload(record, len, sink);
 	if (raw.kind != EVENT_BLOCK_HIT)
 		return 0;
-	is_ipv4 = raw.family == ADDR_IPV4;
-	event.kind = CAPTURE_EVENT_BLOCK_HIT;
-	event.direction = raw.direction & 1;
-	event.iface = raw.iface & (IFACES_MAX - 1);
-	event.tuple.src = is_ipv4 ? addr_from_ipv4(raw.key.src) : addr_from_ipv6(raw.key.src);
-	event.tuple.dst = is_ipv4 ? addr_from_ipv4(raw.key.dst) : addr_from_ipv6(raw.key.dst);
-	event.tuple.src_port = ntohs(raw.key.src_port);
-	event.tuple.dst_port = ntohs(raw.key.dst_port);
-	event.tuple.proto = raw.key.proto;
-	event.rule_id = raw.rule;
-	event.ip_bytes = raw.ip_bytes;
-	event.at_ns = drain_clock_mono_ns(clock, raw.jiffies);
-	sink->on_event(sink->arg, &event);
+	event_hit(clock, &raw, sink);
 	return 1;
 }
 

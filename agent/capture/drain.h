@@ -16,7 +16,6 @@
 #include "include/coverage.h"
 #include "include/flow.h"
 
-struct capture_event;
 struct capture_sink;
 
 /* What drain walks. The shadows and the ledger outlive core (pinned maps), so a restart is exact.

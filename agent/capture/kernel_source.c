@@ -22,7 +22,7 @@
 #define LEASE_NS (24ULL * 3600 * NS_PER_S)
 /* How long programs of the replaced cache may still run: an RCU period is milliseconds. */
 #define RETIRED_NS	(3 * NS_PER_S)
-#define RING_RECORD_MIN 64 /* smallest record with its header: struct event_record */
+#define RING_RECORD_MIN 72 /* smallest record with its header: struct event_record */
 
 static int source_map(struct kernel_source *source, int fd, int protection, void *out)
 {

@@ -33,6 +33,53 @@ int capture_safe_set(struct capture *capture, const struct prefix *prefixes, siz
 	return capture->ops->safe_set(capture, prefixes, count);
 }
 
+int capture_event_fd(const struct capture *capture)
+{
+	return capture->ops->event_fd(capture);
+}
+
+int capture_list_set(struct capture *capture, const struct block_rule *rule, struct prefix_set *set)
+{
+	return capture->ops->list_set(capture, rule, set);
+}
+
+int capture_list_step(struct capture *capture)
+{
+	return capture->ops->list_step(capture);
+}
+
+int capture_rule_set(struct capture *capture, const struct block_rule *rule)
+{
+	return capture->ops->rule_set(capture, rule);
+}
+
+int capture_list_remove(struct capture *capture, uint32_t rule_id)
+{
+	return capture->ops->list_remove(capture, rule_id);
+}
+
+int capture_target_hits(struct capture *capture, const struct prefix *target,
+			struct block_hits *hits)
+{
+	return capture->ops->target_hits(capture, target, hits);
+}
+
+int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
+{
+	return capture->ops->list_hits(capture, rule_id, hits);
+}
+
+uint32_t capture_domain_find(struct capture *capture, const char *name)
+{
+	return capture->ops->domain_find(capture, name);
+}
+
+int capture_flow_block(struct capture *capture, const struct five_tuple *tuple, uint32_t rule_id,
+		       uint8_t layer, uint64_t until_boot_ns)
+{
+	return capture->ops->flow_block(capture, tuple, rule_id, layer, until_boot_ns);
+}
+
 int capture_lease(struct capture *capture, uint64_t until_boot_ns)
 {
 	return capture->ops->lease(capture, until_boot_ns);

@@ -15,7 +15,7 @@ struct usermap_node {
 	uint64_t data[]; /* the key in whole words, then the value */
 };
 
-#define KEY_MAX	     20 /* struct lpm6_key */
+#define KEY_MAX	     40 /* struct flow6_key */
 #define BUCKETS_MIN  64
 #define RECORD_ALIGN 8
 
@@ -268,6 +268,10 @@ static int userring_init(struct userring *ring, size_t size)
 
 /* ---- all of them ---- */
 
+/* Payload between two drains; more is counted as lost, or drained in time (capture_user_is_full).
+ */
+#define PAYLOAD_ROOM (4 << 20)
+
 /* A line of its own for each slot, as the kernel's arrays have. */
 static void *cache_new(size_t count, size_t size)
 {
@@ -295,7 +299,9 @@ static int arrays_init(struct usermaps *maps)
 	    !ARRAY_NEW(maps->cpus, 1) || !ARRAY_NEW(maps->ifaces, IFACE_TABLE_SIZE) ||
 	    !ARRAY_NEW(maps->control, 1) || !ARRAY_NEW(maps->rules, RULES_MAX) ||
 	    !ARRAY_NEW(maps->bits16, BITS16_WORDS) || !ARRAY_NEW(maps->bits24, BITS24_WORDS) ||
-	    !ARRAY_NEW(maps->bits48, BITS48_WORDS))
+	    !ARRAY_NEW(maps->bits48, BITS48_WORDS) ||
+	    !ARRAY_NEW(maps->bits_names, BITS_NAMES_WORDS) ||
+	    !ARRAY_NEW(maps->rule_sets, RULE_SETS_MAX))
 		return -ENOMEM;
 	return 0;
 }
@@ -309,7 +315,11 @@ static int keyed_init(struct usermaps *maps)
 	    usermap_init(&maps->lpm4, sizeof(struct lpm4_key), entry, USER_BLOCK_ENTRIES, true) ||
 	    usermap_init(&maps->lpm6, sizeof(struct lpm6_key), entry, USER_BLOCK_ENTRIES, true) ||
 	    usermap_init(&maps->safe4, sizeof(struct lpm4_key), safe, USER_SAFE_ENTRIES, true) ||
-	    usermap_init(&maps->safe6, sizeof(struct lpm6_key), safe, USER_SAFE_ENTRIES, true))
+	    usermap_init(&maps->safe6, sizeof(struct lpm6_key), safe, USER_SAFE_ENTRIES, true) ||
+	    usermap_init(&maps->domains, sizeof(__u64), sizeof(struct domain_entry),
+			 USER_DOMAIN_ENTRIES, false) ||
+	    usermap_init(&maps->flow_blocks, sizeof(struct flow6_key), sizeof(struct flow_block),
+			 USER_FLOW_BLOCKS, false))
 		return -ENOMEM;
 	return 0;
 }
@@ -322,8 +332,8 @@ int usermaps_new(uint32_t flow_sets, uint32_t burst, struct usermaps **out)
 		return -ENOMEM;
 	maps->flow_sets = flow_sets;
 	if (arrays_init(maps) || keyed_init(maps) ||
-	    userring_init(&maps->events,
-			  burst * (sizeof(uint64_t) + sizeof(struct event_record))) ||
+	    userring_init(&maps->events, burst * (sizeof(uint64_t) + sizeof(struct event_record)) +
+						 PAYLOAD_ROOM) ||
 	    userring_init(&maps->evict, burst * (sizeof(uint64_t) + sizeof(struct evict6_record))))
 		return -ENOMEM;
 	*out = TAKE(maps);
@@ -340,6 +350,8 @@ void usermaps_free(struct usermaps *maps)
 	usermap_done(&maps->lpm6);
 	usermap_done(&maps->safe4);
 	usermap_done(&maps->safe6);
+	usermap_done(&maps->domains);
+	usermap_done(&maps->flow_blocks);
 	free(maps->flows4.at);
 	free(maps->flows6.at);
 	free(maps->shadow4.at);
@@ -353,6 +365,8 @@ void usermaps_free(struct usermaps *maps)
 	free(maps->bits16.at);
 	free(maps->bits24.at);
 	free(maps->bits48.at);
+	free(maps->bits_names.at);
+	free(maps->rule_sets.at);
 	free(maps->events.at);
 	free(maps->evict.at);
 	free(maps);

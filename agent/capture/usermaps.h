@@ -78,7 +78,9 @@ struct usermaps {
 	USERMAP_ARRAY(uint64_t) bits16;
 	USERMAP_ARRAY(uint64_t) bits24;
 	USERMAP_ARRAY(uint64_t) bits48;
-	struct usermap block4, block6, lpm4, lpm6, safe4, safe6;
+	USERMAP_ARRAY(uint64_t) bits_names;
+	USERMAP_ARRAY(struct rule_set) rule_sets;
+	struct usermap block4, block6, lpm4, lpm6, safe4, safe6, domains, flow_blocks;
 	struct userring events, evict;
 };
 
@@ -102,7 +104,9 @@ struct user_frame {
 bool user_datapath_run(const struct user_frame *frame, uint8_t direction);
 
 /* Entries that the keyed maps of bpf/maps.h hold by default. */
-#define USER_BLOCK_ENTRIES 262144
-#define USER_SAFE_ENTRIES  4096
+#define USER_BLOCK_ENTRIES  1048576
+#define USER_SAFE_ENTRIES   4096
+#define USER_DOMAIN_ENTRIES 65536
+#define USER_FLOW_BLOCKS    16384
 
 #endif

@@ -34,7 +34,7 @@ static void on_flow(void *arg, const struct flow_delta *delta)
 	bench->counted += delta->packets;
 }
 
-static void on_event(void *arg, const struct capture_event *event)
+static void on_event(void *arg, const struct capture_hit *event)
 {
 	(void)arg;
 	(void)event;
@@ -71,7 +71,7 @@ static int feed_burst(struct bench *bench, struct frame *frame)
 
 static int round_of(struct bench *bench, struct frame *frame, int round)
 {
-	const struct capture_sink sink = { bench, on_flow, on_event };
+	const struct capture_sink sink = { bench, on_flow, on_event, NULL };
 	double began = 0;
 
 	for (int i = 0; i < BURSTS; i++) {

@@ -23,7 +23,7 @@
 
 struct kept {
 	struct flow_delta deltas[KEPT_MAX];
-	struct capture_event events[KEPT_MAX];
+	struct capture_hit events[KEPT_MAX];
 	size_t delta_count, event_count;
 };
 
@@ -50,7 +50,7 @@ static void keep_flow(void *arg, const struct flow_delta *delta)
 		kept->deltas[kept->delta_count++] = *delta;
 }
 
-static void keep_event(void *arg, const struct capture_event *event)
+static void keep_event(void *arg, const struct capture_hit *event)
 {
 	struct kept *kept = arg;
 
@@ -137,7 +137,7 @@ static bool same_events(const struct kept *a, const struct kept *b)
 	if (a->event_count != b->event_count)
 		return false;
 	for (size_t i = 0; i < a->event_count; i++) {
-		const struct capture_event *x = &a->events[i], *y = &b->events[i];
+		const struct capture_hit *x = &a->events[i], *y = &b->events[i];
 
 		if (x->rule_id != y->rule_id || x->ip_bytes != y->ip_bytes ||
 		    x->at_ns != y->at_ns || x->direction != y->direction ||
@@ -151,8 +151,8 @@ static bool same_events(const struct kept *a, const struct kept *b)
 /* Drains both; the cache's slots and order are the same when the CPU is 0. */
 static bool pair_agrees(struct tester *t, struct pair *pair)
 {
-	const struct capture_sink to_kernel = { &t->kernel_kept, keep_flow, keep_event };
-	const struct capture_sink to_user = { &t->user_kept, keep_flow, keep_event };
+	const struct capture_sink to_kernel = { &t->kernel_kept, keep_flow, keep_event, NULL };
+	const struct capture_sink to_user = { &t->user_kept, keep_flow, keep_event, NULL };
 	struct coverage_direction counts;
 
 	memset(&t->kernel_kept, 0, sizeof(t->kernel_kept));
@@ -328,7 +328,7 @@ static void test_safe_lease_panic(struct tester *t)
 static void test_ring_full(struct tester *t)
 {
 	const struct kernel_options options = { .flow_sets = 1, .evict_bytes = 4096 };
-	const struct capture_sink sink = { &t->kernel_kept, keep_flow, keep_event };
+	const struct capture_sink sink = { &t->kernel_kept, keep_flow, keep_event, NULL };
 	struct coverage_direction counts;
 	struct kernel kernel;
 	bool is_ok = kernel_open(&kernel, t->path, &options) && kernel_take_over(&kernel, BOOT_NS);

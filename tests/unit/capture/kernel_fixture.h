@@ -174,7 +174,7 @@ static inline void on_flow(void *arg, const struct flow_delta *delta)
 	fixture->bytes[delta->direction] += delta->bytes;
 }
 
-static inline void on_event(void *arg, const struct capture_event *event)
+static inline void on_event(void *arg, const struct capture_hit *event)
 {
 	(void)arg;
 	(void)event;
@@ -185,7 +185,7 @@ static inline void drain(struct kernel_fixture *fixture)
 	const struct capture_sink sink = {
 		.arg = fixture,
 		.on_flow = on_flow,
-		.on_event = on_event,
+		.on_hit = on_event,
 	};
 
 	assert_true(capture_drain(fixture->capture, true, &sink) >= 0);

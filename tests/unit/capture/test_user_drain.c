@@ -16,7 +16,7 @@ struct cache {
 
 static struct kept kept;
 
-static const struct capture_sink sink = { &kept, keep_flow, keep_event };
+static const struct capture_sink sink = { &kept, keep_flow, keep_event, NULL };
 
 /* What survives core: the arrays. What does not is made anew by every call. */
 static void cache_open(struct cache *cache)

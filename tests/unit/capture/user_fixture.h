@@ -24,7 +24,7 @@
 
 struct kept {
 	struct flow_delta deltas[KEPT_MAX];
-	struct capture_event events[KEPT_MAX];
+	struct capture_hit events[KEPT_MAX];
 	size_t delta_count, event_count;
 	uint64_t packets, bytes;
 };
@@ -40,7 +40,7 @@ static inline void keep_flow(void *arg, const struct flow_delta *delta)
 	kept->bytes += delta->bytes;
 }
 
-static inline void keep_event(void *arg, const struct capture_event *event)
+static inline void keep_event(void *arg, const struct capture_hit *event)
 {
 	struct kept *kept = arg;
 
@@ -51,7 +51,7 @@ static inline void keep_event(void *arg, const struct capture_event *event)
 
 static inline int drain(struct capture *user, bool scan, struct kept *kept)
 {
-	struct capture_sink sink = { kept, keep_flow, keep_event };
+	struct capture_sink sink = { kept, keep_flow, keep_event, NULL };
 
 	memset(kept, 0, sizeof(*kept));
 	return capture_drain(user, scan, &sink);

@@ -1,0 +1,66 @@
+/*
+ * Names reads what flows call themselves out of payload events: it puts pieces together (TCP
+ * segments, IP fragments, QUIC CRYPTO frames), parses, and hands up struct name_event; and it keeps
+ * which names an address was seen under. Owned by the pipeline thread; takes time as input. All
+ * memory is allocated at the start and bounded; what does not fit is counted.
+ */
+#ifndef SLUICE_NAMES_NAMES_H
+#define SLUICE_NAMES_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/cleanup.h"
+#include "include/name.h"
+#include "include/payload.h"
+
+struct names;
+
+struct names_options {
+	unsigned int streams; /* directions being put together at once */
+	unsigned int addrs;   /* addresses whose names are kept */
+	void *arg;
+	void (*on_name)(void *arg, const struct name_event *event);
+};
+
+/* What was not read, and why. */
+struct names_counters {
+	uint64_t events[NAME_KIND_COUNT];
+	uint64_t payloads;    /* taken in */
+	uint64_t malformed;   /* looked like a name's protocol and was not well formed */
+	uint64_t cut;	      /* the capture or the event held too little of it */
+	uint64_t full;	      /* pieces given up: no room, or too old */
+	uint64_t undecrypted; /* QUIC Initials whose keys did not fit */
+};
+
+/* names_new - returns 0, -EINVAL or -ENOMEM. */
+int names_new(const struct names_options *options, struct names **out);
+void names_free(struct names *names); /* accepts NULL */
+DEFINE_CLEANUP(names_free, struct names)
+
+/* names_take - one payload; on_name may be called, several times, before it returns. */
+void names_take(struct names *names, const struct payload *payload);
+/* names_expire - give up pieces and forget addresses that are too old at @now_ns. */
+void names_expire(struct names *names, uint64_t now_ns);
+void names_count(const struct names *names, struct names_counters *out);
+
+/*
+ * names_of_addr - the name that @client (NULL: anybody) last looked up and got @addr for, while its
+ * TTL (at least a minute, at most a day) runs. Borrowed until the next call of names_take or
+ * names_expire; NULL when unknown.
+ */
+const char *names_of_addr(struct names *names, const struct addr *client, const struct addr *addr,
+			  uint64_t now_ns);
+
+/* names_addrs_of - addresses seen in answers for @domain and names below it, and by SNI or Host on
+ * flows. Returns how many were written. */
+size_t names_addrs_of(struct names *names, const char *domain, struct name_addr *out, size_t max);
+
+/*
+ * names_is_under - @name equals @domain or ends with ".@domain"; case does not count, nor does a
+ * final dot.
+ */
+bool names_is_under(const char *name, const char *domain);
+
+#endif
