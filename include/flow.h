@@ -6,6 +6,7 @@
 #ifndef SLUICE_INCLUDE_FLOW_H
 #define SLUICE_INCLUDE_FLOW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -75,6 +76,18 @@ struct flow {
 	int64_t start_unix_ms, end_unix_ms;	 /* wall */
 	uint64_t cut_packets_out, cut_bytes_out; /* already written to the history */
 	uint64_t cut_packets_in, cut_bytes_in;
+	/* What it calls itself: in a snapshot, index + 1 in its names; 0 = unknown. Elsewhere the
+	 * flow table's own number. */
+	uint32_t name;
+};
+
+/* What a flow calls itself; immutable, counted by reference. "" = unknown. */
+struct flow_names {
+	atomic_uint refs;
+	const char *sni;  /* TLS or QUIC */
+	const char *host; /* HTTP Host, else the name its client looked up */
+	const char *ja4;
+	char text[]; /* all three */
 };
 
 #endif

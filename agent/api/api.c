@@ -40,12 +40,6 @@ struct snapshot *api_snapshot(const struct api *api)
 	return api->options.snapshot(api->options.arg);
 }
 
-void api_snapshot_free(struct snapshot *snapshot)
-{
-	if (snapshot && atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1)
-		free(snapshot);
-}
-
 /* Whether @path is the route's; the part that '*' stands for goes to @part. */
 static bool matches(const char *pattern, const char *path, char part[static PATH_PART_MAX])
 {

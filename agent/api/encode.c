@@ -9,6 +9,7 @@
 #include "agent/block/block.h"
 #include "agent/util/addr.h"
 #include "agent/util/proto.h"
+#include "agent/util/snapshot.h"
 
 const char *attach_mode_name(uint8_t mode)
 {
@@ -68,18 +69,25 @@ static void encode_tuple(struct json *item, const struct five_tuple *tuple)
 	json_set_int(item, "dst_port", tuple->dst_port);
 }
 
-struct json *encode_flow(const struct flow *flow, const struct coverage *coverage)
+static void encode_names(struct json *item, const struct flow_names *names)
 {
-	/* names, process and the rest come with later sources of the same record */
-	static const char *const unknown[] = { "rule_id", "sni", "host", "ja4",	       "process",
-					       "pid",	  "uid", "unit", "incident_id" };
+	json_set_string(item, "sni", names && names->sni[0] ? names->sni : NULL);
+	json_set_string(item, "host", names && names->host[0] ? names->host : NULL);
+	json_set_string(item, "ja4", names && names->ja4[0] ? names->ja4 : NULL);
+}
+
+struct json *encode_flow(const struct flow *flow, const struct snapshot *snapshot)
+{
+	/* the process and the rest come with later sources of the same record */
+	static const char *const unknown[] = { "rule_id", "process", "pid",
+					       "uid",	  "unit",    "incident_id" };
 	char flags[TCP_FLAGS_TEXT_MAX];
 	struct json *item = json_new_object();
 
 	json_set_uint(item, "id", flow->id);
 	json_set_time(item, "start", flow->start_unix_ms);
 	json_set_time(item, "end", flow->end_unix_ms);
-	json_set_string(item, "iface", iface_name(coverage, flow->iface));
+	json_set_string(item, "iface", iface_name(&snapshot->coverage, flow->iface));
 	if (flow->vlan)
 		json_set_int(item, "vlan", flow->vlan);
 	else
@@ -92,6 +100,7 @@ struct json *encode_flow(const struct flow *flow, const struct coverage *coverag
 	json_set_string(item, "tcp_flags_out", tcp_flags_format(flow->tcp_flags_out, flags));
 	json_set_string(item, "tcp_flags_in", tcp_flags_format(flow->tcp_flags_in, flags));
 	json_set_string(item, "state", flow_state_name(flow->state));
+	encode_names(item, snapshot_names(snapshot, flow));
 	json_set_string(item, "verdict", "pass"); /* a dropped packet never makes a flow */
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
 		json_set_null(item, unknown[i]);

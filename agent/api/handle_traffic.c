@@ -10,6 +10,7 @@
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
+#include "agent/util/snapshot.h"
 
 #define FLOWS_LIMIT_DEFAULT 1000
 #define FLOWS_LIMIT_MAX	    100000
@@ -28,7 +29,7 @@ static struct snapshot *snapshot_or_answer(struct call *call)
 void handle_status(struct call *call)
 {
 	const struct api_options *options = &call->api->options;
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = api_snapshot(call->api);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = api_snapshot(call->api);
 	struct json *body = json_new_object();
 
 	json_set_string(body, "status", "running");
@@ -74,7 +75,7 @@ static struct json *encode_direction(const struct coverage_iface *iface, int dir
 
 void handle_coverage(struct call *call)
 {
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
 	struct json *body, *ifaces, *maps;
 
 	if (!snapshot)
@@ -122,9 +123,10 @@ static void answer_flows(struct call *call, const struct snapshot *snapshot,
 		return;
 	items = json_new_array();
 	for (i = page_start(snapshot, before); i < snapshot->flow_count && limit; i++) {
-		if (!flow_query_matches(query, &snapshot->flows[i]))
+		if (!flow_query_matches(query, &snapshot->flows[i],
+					snapshot_names(snapshot, &snapshot->flows[i])))
 			continue;
-		json_add(items, encode_flow(&snapshot->flows[i], &snapshot->coverage));
+		json_add(items, encode_flow(&snapshot->flows[i], snapshot));
 		next = (int64_t)snapshot->flows[i].id;
 		limit--;
 	}
@@ -133,7 +135,7 @@ static void answer_flows(struct call *call, const struct snapshot *snapshot,
 
 void handle_flows(struct call *call)
 {
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
 	char text[PARAM_MAX], reason[160] = "The filter is too long.";
 	struct flow_query query;
 
@@ -170,7 +172,7 @@ static void answer_protos(struct call *call, const struct snapshot *snapshot)
 
 void handle_hosts(struct call *call)
 {
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
 
 	if (snapshot)
 		answer_hosts(call, snapshot);
@@ -178,7 +180,7 @@ void handle_hosts(struct call *call)
 
 void handle_top(struct call *call)
 {
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = snapshot_or_answer(call);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
 	char by[PARAM_MAX];
 
 	if (!snapshot)

@@ -86,7 +86,7 @@ int part_id(struct call *call, int64_t *id);
 /* ---- encode.c ------------------------------------------------------------------------------- */
 
 struct json *encode_principal(const struct principal *who);
-struct json *encode_flow(const struct flow *flow, const struct coverage *coverage);
+struct json *encode_flow(const struct flow *flow, const struct snapshot *snapshot);
 struct json *encode_block(const struct block *block);
 struct json *encode_host(const struct host_total *host);
 struct json *encode_proto(const struct proto_total *proto);
@@ -114,7 +114,9 @@ struct flow_query {
 
 /* flow_query_parse - -EINVAL with @reason (at least 160 bytes) naming word and place. */
 int flow_query_parse(const char *text, struct flow_query *query, char *reason);
-bool flow_query_matches(const struct flow_query *query, const struct flow *flow);
+/* @names: of the flow, NULL when unknown. */
+bool flow_query_matches(const struct flow_query *query, const struct flow *flow,
+			const struct flow_names *names);
 
 /* ---- handlers -------------------------------------------------------------------------------- */
 
@@ -126,10 +128,5 @@ bool flow_query_matches(const struct flow_query *query, const struct flow *flow)
  * ----------------------------------------------------------------------------------*/
 
 struct snapshot *api_snapshot(const struct api *api);
-void api_snapshot_free(struct snapshot *snapshot);
-static inline void api_snapshot_free_cleanup(struct snapshot **snapshot)
-{
-	api_snapshot_free(*snapshot);
-}
 
 #endif

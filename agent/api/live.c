@@ -11,6 +11,7 @@
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
 #include "agent/util/proto.h"
+#include "agent/util/snapshot.h"
 
 #define LIVE_HOSTS_MAX	     10
 #define STATISTICS_HOSTS_MAX 50
@@ -178,7 +179,7 @@ static void format_uptime(int64_t ms, char *text, size_t size)
 void handle_analyzer_status(struct call *call)
 {
 	const struct api_options *options = &call->api->options;
-	CLEANUP(api_snapshot_free) struct snapshot *snapshot = api_snapshot(call->api);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = api_snapshot(call->api);
 	int64_t uptime_ms = clock_unix_ms() - options->started_unix_ms;
 	struct json *body = json_new_object();
 	char uptime[64];

@@ -16,7 +16,8 @@ enum word_type {
 	WORD_PREFIX,
 	WORD_PORT,
 	WORD_PROTO,
-	WORD_STATE
+	WORD_STATE,
+	WORD_NAME
 };
 
 static const struct {
@@ -25,7 +26,8 @@ static const struct {
 } keys[] = {
 	{ "src", WORD_PREFIX },	 { "dst", WORD_PREFIX },  { "ip", WORD_PREFIX },
 	{ "sport", WORD_PORT },	 { "dport", WORD_PORT },  { "port", WORD_PORT },
-	{ "proto", WORD_PROTO }, { "state", WORD_STATE },
+	{ "proto", WORD_PROTO }, { "state", WORD_STATE }, { "sni", WORD_NAME },
+	{ "host", WORD_NAME },	 { "ja4", WORD_NAME },
 };
 
 static int parse_value(struct flow_query_word *word, enum word_type type)
@@ -53,6 +55,8 @@ static int parse_value(struct flow_query_word *word, enum word_type type)
 				return 0;
 			}
 		return -EINVAL;
+	case WORD_NAME:
+		return *word->text ? 0 : -EINVAL;
 	}
 	return -EINVAL;
 }
@@ -110,9 +114,9 @@ int flow_query_parse(const char *text, struct flow_query *query, char *reason)
 				       : error == -ENOENT ? "Unknown word"
 							  : "Wrong value in",
 				       len > 48 ? 48 : (int)len, at, (int)(at - text) + 1,
-				       error == -ENOENT
-					       ? "; known: src dst ip sport dport port proto state"
-					       : ".");
+				       error == -ENOENT ? "; known: src dst ip sport dport port "
+							  "proto state sni host ja4"
+							: ".");
 			return -EINVAL;
 		}
 		query->count++;
@@ -120,22 +124,48 @@ int flow_query_parse(const char *text, struct flow_query *query, char *reason)
 	}
 }
 
-static bool matches_text(const char *text, const struct flow *flow)
+/* "*.example.com" is every name below it, "*" any at all, else a part of the name. */
+static bool matches_name(const char *pattern, const char *name)
+{
+	size_t len = strlen(name), tail;
+
+	if (!strcmp(pattern, "*"))
+		return len > 0;
+	if (strncmp(pattern, "*.", 2))
+		return strcasestr(name, pattern) != NULL;
+	tail = strlen(pattern + 1);
+	return len > tail && !strcasecmp(name + len - tail, pattern + 1);
+}
+
+static bool matches_text(const char *text, const struct flow *flow, const struct flow_names *names)
 {
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], proto[PROTO_TEXT_MAX], ports[16];
 
 	(void)snprintf(ports, sizeof(ports), "%u %u", flow->tuple.src_port, flow->tuple.dst_port);
 	return strstr(addr_format(&flow->tuple.src, src), text) ||
 	       strstr(addr_format(&flow->tuple.dst, dst), text) || strstr(ports, text) ||
-	       !strcasecmp(proto_format(flow->tuple.proto, proto), text);
+	       !strcasecmp(proto_format(flow->tuple.proto, proto), text) ||
+	       (names && (strcasestr(names->sni, text) || strcasestr(names->host, text)));
 }
 
-static bool matches_word(const struct flow_query_word *word, const struct flow *flow)
+static bool matches_naming(const struct flow_query_word *word, const struct flow_names *names)
+{
+	if (!names)
+		return false;
+	if (!strcmp(word->key, "sni"))
+		return matches_name(word->text, names->sni);
+	if (!strcmp(word->key, "host"))
+		return matches_name(word->text, names->host);
+	return matches_name(word->text, names->ja4);
+}
+
+static bool matches_word(const struct flow_query_word *word, const struct flow *flow,
+			 const struct flow_names *names)
 {
 	const struct five_tuple *tuple = &flow->tuple;
 
 	if (!*word->key)
-		return matches_text(word->text, flow);
+		return matches_text(word->text, flow, names);
 	if (!strcmp(word->key, "src"))
 		return prefix_has_addr(&word->prefix, &tuple->src);
 	if (!strcmp(word->key, "dst"))
@@ -151,13 +181,16 @@ static bool matches_word(const struct flow_query_word *word, const struct flow *
 		return tuple->src_port == word->number || tuple->dst_port == word->number;
 	if (!strcmp(word->key, "proto"))
 		return tuple->proto == word->number;
-	return flow->state == word->number;
+	if (!strcmp(word->key, "state"))
+		return flow->state == word->number;
+	return matches_naming(word, names);
 }
 
-bool flow_query_matches(const struct flow_query *query, const struct flow *flow)
+bool flow_query_matches(const struct flow_query *query, const struct flow *flow,
+			const struct flow_names *names)
 {
 	for (size_t i = 0; i < query->count; i++)
-		if (!matches_word(&query->words[i], flow))
+		if (!matches_word(&query->words[i], flow, names))
 			return false;
 	return true;
 }

@@ -3,13 +3,7 @@
  */
 #include "agent/app/cell.h"
 
-#include <stdlib.h>
-
-void snapshot_release(struct snapshot *snapshot)
-{
-	if (snapshot && atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1)
-		free(snapshot);
-}
+#include "agent/util/snapshot.h"
 
 void cell_init(struct cell *cell)
 {
@@ -19,7 +13,7 @@ void cell_init(struct cell *cell)
 
 void cell_done(struct cell *cell)
 {
-	snapshot_release(cell->newest);
+	snapshot_unref(cell->newest);
 	cell->newest = NULL;
 	(void)pthread_mutex_destroy(&cell->mutex);
 }
@@ -32,7 +26,7 @@ void cell_put(struct cell *cell, struct snapshot *snapshot)
 	old = cell->newest;
 	cell->newest = snapshot;
 	(void)pthread_mutex_unlock(&cell->mutex);
-	snapshot_release(old);
+	snapshot_unref(old);
 }
 
 struct snapshot *cell_get(struct cell *cell)
@@ -42,7 +36,7 @@ struct snapshot *cell_get(struct cell *cell)
 	(void)pthread_mutex_lock(&cell->mutex);
 	snapshot = cell->newest;
 	if (snapshot)
-		atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
+		(void)snapshot_ref(snapshot);
 	(void)pthread_mutex_unlock(&cell->mutex);
 	return snapshot;
 }

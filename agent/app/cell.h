@@ -18,8 +18,7 @@ void cell_init(struct cell *cell);
 void cell_done(struct cell *cell);
 /* cell_put - takes @snapshot and the reference in it. */
 void cell_put(struct cell *cell, struct snapshot *snapshot);
-/* cell_get - with a reference for the caller (snapshot_release), or NULL before the first. */
+/* cell_get - with a reference for the caller (snapshot_unref), or NULL before the first. */
 struct snapshot *cell_get(struct cell *cell);
-void snapshot_release(struct snapshot *snapshot);
 
 #endif

@@ -17,6 +17,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "agent/util/queue.h"
+#include "agent/util/snapshot.h"
 
 /* Room for a burst of findings beside the jobs and one message a second. */
 #define SERVICE_QUEUE_MAX 1024
@@ -152,7 +153,7 @@ static void say_summary(struct core *core, int control)
 	(void)snprintf(text, sizeof(text), "stopped: %llu packets counted, %llu incidents open",
 		       snapshot ? (unsigned long long)snapshot->processed_packets : 0ULL,
 		       (unsigned long long)open);
-	snapshot_release(snapshot);
+	snapshot_unref(snapshot);
 	(void)supervise_send(control, SUPERVISE_SUMMARY, text, -1);
 }
 

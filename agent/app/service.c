@@ -27,6 +27,7 @@
 #include "agent/util/log.h"
 #include "agent/util/queue.h"
 #include "agent/util/rights.h"
+#include "agent/util/snapshot.h"
 
 #define ADMIN_PEERS_MAX 64
 
@@ -74,7 +75,7 @@ static const char *iface_name(void *arg, uint8_t iface)
 			       IFACE_NAME_MAX);
 			found = service->iface_name;
 		}
-	snapshot_release(snapshot);
+	snapshot_unref(snapshot);
 	return found;
 }
 

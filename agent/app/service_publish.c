@@ -10,6 +10,7 @@
 #include "agent/util/cleanup.h"
 #include "agent/util/json.h"
 #include "agent/util/message.h"
+#include "agent/util/snapshot.h"
 
 /* One event of a snapshot with every list full is below 64 KiB; names cannot make it larger. */
 #define EVENT_BODY_MAX (256U << 10)
@@ -56,7 +57,7 @@ void service_publish_second(struct service *service)
 		return;
 	live = api_encode_live(service->api, snapshot);
 	statistics = api_encode_statistics(service->api, snapshot);
-	snapshot_release(snapshot);
+	snapshot_unref(snapshot);
 	publish_to_all(service, "snapshot", true, live);
 	publish_to_all(service, "statistics_update", true, statistics);
 	if (service->incidents_changed) {

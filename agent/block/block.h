@@ -27,6 +27,8 @@ struct block_datapath {
 	int (*unblock)(void *arg, uint32_t rule_id);
 	int (*hits)(void *arg, uint32_t rule_id, struct block_hits *hits);
 	int (*sync)(void *arg, const struct block_rule *rules, size_t count);
+	/* after sync and every list_set of a start: what nobody owns goes */
+	int (*settle)(void *arg);
 	int (*safe_set)(void *arg, const struct prefix *prefixes, size_t count);
 	/* lists (capture.h): begun when it returns; is_busy until all entries are in force */
 	int (*list_set)(void *arg, const struct block_rule *rule, struct prefix_set *set);

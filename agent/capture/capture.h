@@ -75,6 +75,9 @@ int capture_block_hits(struct capture *capture, uint32_t rule_id, struct block_h
  * that stay are kept. Returns the number of repairs, or -errno.
  */
 int capture_block_sync(struct capture *capture, const struct block_rule *rules, size_t count);
+/* capture_block_settle - after capture_block_sync and the lists of a start: entries that were found
+ * in the maps and that nobody owns go, in steps as lists do. */
+int capture_block_settle(struct capture *capture);
 /* capture_safe_set - replace the safe list in the maps; never a moment without either. */
 int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count);
 /*
@@ -137,6 +140,7 @@ struct capture_ops {
 	int (*unblock)(struct capture *, uint32_t rule_id);
 	int (*block_hits)(struct capture *, uint32_t rule_id, struct block_hits *);
 	int (*block_sync)(struct capture *, const struct block_rule *, size_t);
+	int (*block_settle)(struct capture *);
 	int (*safe_set)(struct capture *, const struct prefix *, size_t);
 	int (*lease)(struct capture *, uint64_t until_boot_ns);
 	bool (*is_panicked)(struct capture *);

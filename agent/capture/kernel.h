@@ -225,7 +225,8 @@ int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy);
 /* kernel_clock_snap - the length of a jiffy a kernel is built with nearest to @measured_ns, when
  * within 1 %; else @measured_ns. */
 uint64_t kernel_clock_snap(uint64_t measured_ns);
-/* kernel_clock_now - now in all three clocks. */
+/* kernel_clock_now - the present jiffy in all three clocks. @clock: in: what it was before, zeroed
+ * the first time; out. */
 int kernel_clock_now(int prog_fd, uint64_t ns_per_jiffy, struct drain_clock *clock);
 
 /* ---- kernel_source.c ------------------------------------------------------------------------ */

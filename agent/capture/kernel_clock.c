@@ -99,16 +99,36 @@ int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy)
 	return *ns_per_jiffy ? 0 : -EPROTO;
 }
 
+/*
+ * A sample lies somewhere within its jiffy, so the same jiffy would be another moment at each
+ * drain. The earliest moment a jiffy was ever seen at is its edge: later samples are moved back to
+ * it, so that packets of one jiffy stay together and of two in order, whenever they are drained.
+ */
+static uint64_t at_edge(const struct drain_clock *before, const struct clock_sample *sample)
+{
+	uint64_t expected;
+
+	if (!before->jiffies || sample->jiffies < before->jiffies)
+		return sample->mono_ns;
+	expected = before->mono_ns + (sample->jiffies - before->jiffies) * before->ns_per_jiffy;
+	/* more than two jiffies apart the tick stood still, or another clock is meant */
+	if (expected > sample->mono_ns || sample->mono_ns - expected > 2 * before->ns_per_jiffy)
+		return sample->mono_ns;
+	return expected;
+}
+
 int kernel_clock_now(int prog_fd, uint64_t ns_per_jiffy, struct drain_clock *clock)
 {
 	struct clock_sample sample = { 0 };
 	int err = kernel_clock_sample(prog_fd, &sample);
+	uint64_t mono_ns;
 
 	if (err)
 		return err;
+	mono_ns = at_edge(clock, &sample);
 	clock->jiffies = sample.jiffies;
-	clock->mono_ns = sample.mono_ns;
-	clock->unix_ms = clock_unix_ms();
+	clock->mono_ns = mono_ns;
+	clock->unix_ms = clock_unix_ms() - (int64_t)((sample.mono_ns - mono_ns) / NS_PER_MS);
 	clock->ns_per_jiffy = ns_per_jiffy;
 	return 0;
 }

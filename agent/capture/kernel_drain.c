@@ -100,7 +100,7 @@ static int kernel_unblock(struct capture *capture, uint32_t rule_id)
 static int kernel_block_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	const struct kernel_source *source = source_of(capture);
-	struct drain_clock now;
+	struct drain_clock now = source->now;
 	/* Taken anew: the hit may be younger than the last drain. */
 	int err = kernel_clock_now(source->clock, source->ns_per_jiffy, &now);
 

@@ -28,6 +28,11 @@ int capture_block_sync(struct capture *capture, const struct block_rule *rules, 
 	return capture->ops->block_sync(capture, rules, count);
 }
 
+int capture_block_settle(struct capture *capture)
+{
+	return capture->ops->block_settle(capture);
+}
+
 int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count)
 {
 	return capture->ops->safe_set(capture, prefixes, count);

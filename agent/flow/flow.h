@@ -42,6 +42,26 @@ DEFINE_CLEANUP(flow_table_free, struct flow_table)
  */
 int flow_table_add(struct flow_table *table, const struct flow_delta *delta,
 		   int64_t unix_minus_mono_ms);
+/* flow_table_find - the flow of @tuple in either direction, or NULL. Borrowed until the next call
+ * that changes the table. */
+const struct flow *flow_table_find(const struct flow_table *table, const struct five_tuple *tuple,
+				   uint8_t iface);
+
+/* What was read of a flow; NULL = nothing new. */
+struct flow_naming {
+	const char *sni, *host, *ja4;
+};
+
+/*
+ * flow_table_name - adds to what the flow calls itself. A flow not counted yet (its packets are
+ * still in the kernel's cache) gets it when it comes within two seconds. What is known stays: a
+ * host by itself counts only while there is none. Full: counted, the flow stays without.
+ */
+void flow_table_name(struct flow_table *table, const struct five_tuple *tuple, uint8_t iface,
+		     const struct flow_naming *naming);
+/* flow_table_names_lost - namings for which there was no room or no flow. */
+uint64_t flow_table_names_lost(const struct flow_table *table);
+
 /*
  * flow_table_expire - end idle flows and cut long ones at @now_ns. Idle: 15 s for UDP, ICMP and
  * half-open TCP, 300 s for established TCP (DESIGN 6); closed TCP after 2 s. Cut every 60 s.

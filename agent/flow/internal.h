@@ -5,6 +5,7 @@
  *   merge.c     one delta into one entry: counters, times, initiator, state
  *   wheel.c     when an entry is due: idle or cut
  *   memory.c    the two big arrays
+ *   names.c     what flows call themselves
  *   hosts.c     the last minute by host and protocol
  *   snapshot.c  the picture for readers
  */
@@ -172,6 +173,43 @@ void hosts_fill_flow(struct hosts *hosts, const struct flow_seed *seed, const st
 /* hosts_fill_end - forget ranks and ports again. */
 void hosts_fill_end(struct hosts *hosts, const struct snapshot *snapshot);
 
+/* ---- names --------------------------------------------------------------------------------------
+ */
+
+#define NAMES_POOL_MAX 16384 /* flows with a name at once; about 2 MB of names */
+#define NAMES_WAITING_MAX \
+	4096 /* namings of one second; the kernel's event budget is in that order */
+
+struct pool_names {
+	struct flow_names *names; /* NULL: free */
+	uint32_t users;		  /* the live flow and the one in the ring of ended ones */
+	uint32_t next_free;
+};
+
+struct naming_wait {
+	struct five_tuple tuple;
+	uint8_t iface;
+	struct flow_names *names;
+	uint64_t until_ns;
+};
+
+struct naming {
+	struct pool_names *pool;
+	uint32_t high, free; /* never used from high on; chain of freed ones, by number */
+	struct naming_wait *waiting;
+	uint32_t waiting_count;
+	uint64_t lost;
+};
+
+int naming_init(struct naming *naming);
+void naming_done(struct naming *naming);
+/* naming_keep, naming_drop - one more, one less flow of that name number; 0 is none. */
+void naming_keep(struct naming *naming, uint32_t number);
+void naming_drop(struct naming *naming, uint32_t number);
+struct flow_names *naming_get(const struct naming *naming, uint32_t number);
+/* naming_settle - hand what waits to the flows that came meanwhile. */
+void naming_settle(struct flow_table *table, uint64_t now_ns);
+
 /* ---- the table --------------------------------------------------------------------------------
  */
 
@@ -185,6 +223,7 @@ struct flow_table {
 	struct index index;
 	struct wheel wheel;
 	struct hosts hosts;
+	struct naming naming;
 	struct flow *ended; /* ring of options.ended_kept */
 	uint64_t ended_count;
 	uint64_t next_id;
@@ -193,5 +232,8 @@ struct flow_table {
 	uint64_t full;
 	struct totals second;
 };
+
+/* table_find - the entry of @tuple in either direction, or NONE. */
+uint32_t table_find(const struct flow_table *table, const struct five_tuple *tuple, uint8_t iface);
 
 #endif

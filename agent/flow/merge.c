@@ -20,6 +20,9 @@
 /* How far wall time minus monotonic time, each cut to ms, differs between readings: measured 1. */
 #define CLOCK_JITTER_MS 10
 
+/* No two jiffies are nearer (HZ=1000 at most); edges found anew differ by less. */
+#define JIFFY_LEAST_NS NS_PER_MS
+
 #define SYN TCP_FLAG_SYN
 #define ACK TCP_FLAG_ACK
 #define FIN TCP_FLAG_FIN
@@ -137,8 +140,11 @@ static bool responder_comes_first(const struct entry *entry)
 {
 	const uint64_t *first = entry->first_ns;
 
+	uint64_t apart = first[WAY_IN] < first[WAY_OUT] ? first[WAY_OUT] - first[WAY_IN]
+							: first[WAY_IN] - first[WAY_OUT];
+
 	/* Within one jiffy there is no order: clients use the higher port (RFC 6335 6). */
-	if (first[WAY_IN] == first[WAY_OUT])
+	if (apart < JIFFY_LEAST_NS)
 		return entry->flow.tuple.dst_port > entry->flow.tuple.src_port;
 	return first[WAY_IN] < first[WAY_OUT];
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/flow/internal.h"
+#include "agent/util/snapshot.h"
 
 struct recent {
 	uint64_t last_ns;
@@ -45,6 +46,18 @@ static size_t collect(const struct flow_table *table, struct recent *recent)
 	return count;
 }
 
+/* A reference of the flow's names for the snapshot; its number there. */
+static uint32_t share_names(const struct flow_table *table, struct snapshot *snapshot,
+			    uint32_t number)
+{
+	struct flow_names *names = naming_get(&table->naming, number);
+
+	if (!names || !snapshot->names)
+		return 0;
+	snapshot->names[snapshot->name_count++] = flow_names_ref(names);
+	return snapshot->name_count;
+}
+
 static void fill(struct flow_table *table, struct snapshot *snapshot, struct recent *recent)
 {
 	size_t count = collect(table, recent);
@@ -52,6 +65,7 @@ static void fill(struct flow_table *table, struct snapshot *snapshot, struct rec
 	hosts_fill(&table->hosts, snapshot);
 	for (size_t i = 0; i < count; i++) {
 		snapshot->flows[i] = *recent[i].flow;
+		snapshot->flows[i].name = share_names(table, snapshot, recent[i].flow->name);
 		hosts_fill_flow(&table->hosts, &table->seed, recent[i].flow, snapshot);
 	}
 	hosts_fill_end(&table->hosts, snapshot);
@@ -69,6 +83,8 @@ struct snapshot *flow_table_snapshot(struct flow_table *table, int64_t unix_ms)
 		snapshot->unix_ms = unix_ms;
 		snapshot->flows_full = table->full;
 		snapshot->flow_capacity = table->options.capacity;
+		/* without memory for them flows are shown without names */
+		snapshot->names = calloc(max + 1, sizeof(struct flow_names *));
 		fill(table, snapshot, recent);
 	} else {
 		free(snapshot);

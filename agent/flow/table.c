@@ -37,6 +37,8 @@ int flow_table_new(const struct flow_options *options, struct flow_table **out)
 	error = index_init(&table->index, options->capacity);
 	if (!error)
 		error = hosts_init(&table->hosts);
+	if (!error && naming_init(&table->naming))
+		error = -ENOMEM;
 	if (error)
 		return error;
 	*out = TAKE(table);
@@ -47,6 +49,7 @@ void flow_table_free(struct flow_table *table)
 {
 	if (!table)
 		return;
+	naming_done(&table->naming);
 	hosts_done(&table->hosts);
 	index_done(&table->index);
 	free(table->ended);
@@ -90,8 +93,16 @@ static void end_flow(struct flow_table *table, uint32_t number)
 		entry->flow.state = FLOW_EXPIRED;
 	entry->flow.is_final = true;
 	write_record(table, entry);
-	if (table->options.ended_kept)
-		table->ended[table->ended_count++ % table->options.ended_kept] = entry->flow;
+	if (table->options.ended_kept) {
+		struct flow *place =
+			&table->ended[table->ended_count++ % table->options.ended_kept];
+
+		naming_drop(&table->naming, place->name);
+		naming_keep(&table->naming, entry->flow.name);
+		*place = entry->flow;
+	}
+	naming_drop(&table->naming, entry->flow.name);
+	entry->flow.name = 0;
 	index_remove(&table->index, entry->hash, number);
 	entry->flow.id = 0;
 	entry->next = table->free;
@@ -145,6 +156,23 @@ static void count_second(struct totals *second, const struct flow_delta *delta)
 		second->packets_out += delta->packets;
 		second->bytes_out += delta->bytes;
 	}
+}
+
+uint32_t table_find(const struct flow_table *table, const struct five_tuple *tuple, uint8_t iface)
+{
+	const struct flow_delta delta = { .tuple = *tuple, .iface = iface };
+	uint32_t hash = hash_flow(&table->seed, tuple, iface, hash_addr(&table->seed, &tuple->src),
+				  hash_addr(&table->seed, &tuple->dst));
+
+	return index_find(&table->index, table->entries, hash, &delta);
+}
+
+const struct flow *flow_table_find(const struct flow_table *table, const struct five_tuple *tuple,
+				   uint8_t iface)
+{
+	uint32_t number = table_find(table, tuple, iface);
+
+	return number == NONE ? NULL : &table->entries[number].flow;
 }
 
 /* The flow that @delta belongs to, or NONE: it begins one. A closed one may end here. */
@@ -227,6 +255,7 @@ void flow_table_expire(struct flow_table *table, uint64_t now_ns)
 
 	if (now_ns <= table->now_ns)
 		return;
+	naming_settle(table, now_ns);
 	table->floor_ns = table->now_ns;
 	table->now_ns = now_ns;
 	table->scan++;

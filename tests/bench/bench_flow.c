@@ -12,6 +12,7 @@
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
 #include "agent/util/clock.h"
+#include "agent/util/snapshot.h"
 
 #define ROUNDS	 10
 #define BEGIN_NS (1000 * NS_PER_S)
@@ -168,7 +169,7 @@ static void run(struct bench *bench, const char *label)
 	begin = cpu_ns();
 	snapshot = flow_table_snapshot(bench->table, 0);
 	print_ns("snapshot", begin, 1);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	begin = cpu_ns();
 	flow_table_expire(bench->table, now + 400 * NS_PER_S);
 	print_ns("expire_per_ended_flow", begin, bench->flows);

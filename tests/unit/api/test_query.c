@@ -31,7 +31,7 @@ static bool matches(const char *text, const struct flow *flow)
 	char reason[160] = "";
 
 	assert_int_equal(flow_query_parse(text, &query, reason), 0);
-	return flow_query_matches(&query, flow);
+	return flow_query_matches(&query, flow, NULL);
 }
 
 static void words_match_what_they_name(void **state)

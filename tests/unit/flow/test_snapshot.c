@@ -15,6 +15,7 @@
 
 #include "agent/flow/flow.h"
 #include "agent/util/addr.h"
+#include "agent/util/snapshot.h"
 
 #define S      1000000000ULL
 #define OFFSET 1700000000000LL
@@ -83,7 +84,7 @@ static void flows_come_newest_first_with_lately_ended_ones(void **state)
 	assert_true(snapshot->flows[2].is_final);
 	assert_int_equal(snapshot->flows[2].state, FLOW_EXPIRED);
 	assert_false(snapshot->flows[0].is_final);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	flow_table_free(table);
 }
 
@@ -115,12 +116,12 @@ static void hosts_and_protocols_count_the_last_minute(void **state)
 	assert_int_equal(snapshot->protos[0].flows, 1);
 	assert_int_equal(snapshot->protos[1].bytes, 11 * 200);
 	assert_int_equal(snapshot->protos[1].flows, 10);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	flow_table_expire(table, 100 * S); /* a minute of silence */
 	snapshot = flow_table_snapshot(table, OFFSET + 100000);
 	assert_int_equal(snapshot->host_count, 0);
 	assert_int_equal(snapshot->proto_count, 0);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	flow_table_free(table);
 }
 
@@ -149,7 +150,7 @@ static void flood_of_sources_does_not_push_out_a_busy_host(void **state)
 	assert_int_equal(host(snapshot, "192.0.2.9")->bytes, 1000000 + 100000 * 200);
 	assert_int_equal(snapshot->flows_full, 100001 - 16);
 	assert_int_equal(snapshot->flow_count, 16);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	flow_table_free(table);
 }
 
@@ -163,7 +164,7 @@ static void empty_table_gives_an_empty_snapshot(void **state)
 	assert_int_equal(snapshot->flow_count, 0);
 	assert_int_equal(snapshot->host_count, 0);
 	assert_int_equal(atomic_load(&snapshot->refs), 1);
-	free(snapshot);
+	snapshot_unref(snapshot);
 	flow_table_free(table);
 }
 
