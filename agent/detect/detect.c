@@ -11,6 +11,7 @@
 
 static const struct detector_ops *const detectors[DETECTOR_COUNT] = {
 	[DETECTOR_PORT_SCAN] = &port_scan_detector,
+	[DETECTOR_COVERAGE] = &coverage_detector,
 };
 
 static const uint8_t severities[DETECTOR_COUNT] = {
@@ -61,14 +62,27 @@ void detect_flow(struct detect *detect, const struct flow *flow, bool is_new, ui
 		detectors[i]->flow(detect->state[i], flow);
 }
 
-void detect_tick(struct detect *detect, uint64_t now_ns, int64_t unix_ms)
+static struct detect_moment moment_of(const struct detect *detect, uint64_t now_ns, int64_t unix_ms)
 {
-	const struct detect_moment moment = {
+	return (struct detect_moment){
 		.now_ns = now_ns,
 		.unix_ms = unix_ms,
 		.on_finding = detect->options.on_finding,
 		.arg = detect->options.arg,
 	};
+}
+
+void detect_coverage(struct detect *detect, const struct coverage *coverage, uint64_t now_ns,
+		     int64_t unix_ms)
+{
+	const struct detect_moment moment = moment_of(detect, now_ns, unix_ms);
+
+	coverage_watch(detect->state[DETECTOR_COVERAGE], coverage, &moment);
+}
+
+void detect_tick(struct detect *detect, uint64_t now_ns, int64_t unix_ms)
+{
+	const struct detect_moment moment = moment_of(detect, now_ns, unix_ms);
 
 	for (int i = 0; i < DETECTOR_COUNT; i++)
 		detectors[i]->tick(detect->state[i], &moment);

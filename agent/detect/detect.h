@@ -11,6 +11,7 @@
 #include "agent/util/cleanup.h"
 #include "include/incident.h"
 
+struct coverage;
 struct detect;
 
 typedef void (*detect_finding_fn)(void *arg, const struct finding *finding);
@@ -31,6 +32,13 @@ DEFINE_CLEANUP(detect_free, struct detect)
  * (facts: detection, starting values). A finding repeats at most every 10 s while it goes on.
  */
 void detect_flow(struct detect *detect, const struct flow *flow, bool is_new, uint64_t now_ns);
+/*
+ * detect_coverage - once a second, with counters read after the flows: says when packets are
+ * missing from the sums (a gap that rises for 15 s or more), could not be attributed, or events
+ * were lost. Repeats at most every 60 s.
+ */
+void detect_coverage(struct detect *detect, const struct coverage *coverage, uint64_t now_ns,
+		     int64_t unix_ms);
 /* detect_tick - once a second: decide and forget. */
 void detect_tick(struct detect *detect, uint64_t now_ns, int64_t unix_ms);
 uint64_t detect_full_count(const struct detect *detect);

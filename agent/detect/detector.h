@@ -28,6 +28,11 @@ struct detector_ops {
 };
 
 extern const struct detector_ops port_scan_detector;
+extern const struct detector_ops coverage_detector;
+
+/* coverage_watch - the coverage detector's own food. @state: of its open. */
+void coverage_watch(void *state, const struct coverage *coverage,
+		    const struct detect_moment *moment);
 
 /* detect_unix_ms - wall time of @at_ns, which lies before the moment. */
 int64_t detect_unix_ms(const struct detect_moment *moment, uint64_t at_ns);

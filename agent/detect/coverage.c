@@ -1,0 +1,223 @@
+/*
+ * The coverage meter watches itself: packets the datapath saw but neither counted into a flow nor
+ * under another name, packets it could not attribute, events it lost. Fed once a second.
+ *
+ * Flows are read before the counters, so the gap of a busy interface is at most the traffic since
+ * then, and swings with it. A gap whose least value rises over several windows by more than a
+ * second's traffic is packets that will never be accounted for.
+ */
+#include "agent/detect/detect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/detect/detector.h"
+#include "agent/util/clock.h"
+#include "include/coverage.h"
+
+/* The least gap of a window is free of the traffic's swing; so many rises in a row are a trend. */
+#define WINDOW_S  5
+#define RISES	  3
+#define REPEAT_NS (60 * NS_PER_S)
+#define SIDES	  2
+
+struct side {
+	char name[IFACE_NAME_MAX];
+	uint64_t seen, unattributed;  /* as of the last look */
+	uint64_t least, least_before; /* gap: of this window and the one before */
+	uint64_t start;		      /* gap when it began to rise */
+	uint64_t busiest;	      /* packets of one look since then, at most */
+	unsigned int looks, rises;
+};
+
+struct watch {
+	struct side sides[COVERAGE_IFACES_MAX][SIDES];
+	uint64_t events_lost;
+	bool has_first;
+	/* what is to be said: collected until the repeat is over */
+	uint64_t gap, unattributed, lost;
+	char where[IFACE_NAME_MAX];
+	uint64_t since_ns, said_ns;
+};
+
+/* ---- looking ----------------------------------------------------------------------------------
+ */
+
+static uint64_t gap_of(const struct coverage_direction *dir)
+{
+	uint64_t known = dir->in_flows + dir->dropped + dir->unattributed;
+
+	for (int i = 0; i < NOT_FLOW_COUNT; i++)
+		known += dir->not_flow[i];
+	return dir->seen > known ? dir->seen - known : known - dir->seen;
+}
+
+static void begin_side(struct side *side, const char *name, const struct coverage_direction *dir)
+{
+	*side = (struct side){ .seen = dir->seen,
+			       .unattributed = dir->unattributed,
+			       .least = UINT64_MAX,
+			       .least_before = UINT64_MAX };
+	(void)snprintf(side->name, sizeof(side->name), "%s", name);
+}
+
+/* The packets that went missing for good since the rise began; 0 while it may be the swing. */
+static uint64_t look_at_gap(struct side *side, uint64_t gap, uint64_t moved)
+{
+	uint64_t risen;
+
+	if (gap < side->least)
+		side->least = gap;
+	if (moved > side->busiest)
+		side->busiest = moved;
+	if (++side->looks < WINDOW_S)
+		return 0;
+	side->rises = side->least > side->least_before ? side->rises + 1 : 0;
+	if (!side->rises) {
+		side->start = side->least;
+		side->busiest = moved;
+	}
+	risen = side->rises >= RISES ? side->least - side->start : 0;
+	side->least_before = side->least;
+	side->least = UINT64_MAX;
+	side->looks = 0;
+	if (risen <= side->busiest)
+		return 0;
+	side->start = side->least_before;
+	return risen;
+}
+
+static void note_place(struct watch *watch, const char *name)
+{
+	(void)snprintf(watch->where, sizeof(watch->where), "%s", name);
+}
+
+static void look_at_side(struct watch *watch, struct side *side, const char *name,
+			 const struct coverage_direction *dir)
+{
+	uint64_t missing;
+
+	/* another interface has the index, or its counters began anew */
+	if (strcmp(side->name, name) != 0 || dir->seen < side->seen ||
+	    dir->unattributed < side->unattributed) {
+		begin_side(side, name, dir);
+		return;
+	}
+	missing = look_at_gap(side, gap_of(dir), dir->seen - side->seen);
+	if (missing || dir->unattributed > side->unattributed)
+		note_place(watch, name);
+	watch->gap += missing;
+	watch->unattributed += dir->unattributed - side->unattributed;
+	side->seen = dir->seen;
+	side->unattributed = dir->unattributed;
+}
+
+static void look(struct watch *watch, const struct coverage *coverage)
+{
+	for (unsigned int i = 0; i < coverage->iface_count && i < COVERAGE_IFACES_MAX; i++) {
+		const struct coverage_iface *iface = &coverage->ifaces[i];
+		struct side *sides = watch->sides[iface->index % COVERAGE_IFACES_MAX];
+
+		for (int side = 0; side < SIDES; side++)
+			look_at_side(watch, &sides[side], iface->name, &iface->dir[side]);
+	}
+	/* what earlier runs lost was said then */
+	if (watch->has_first && coverage->events_lost > watch->events_lost)
+		watch->lost += coverage->events_lost - watch->events_lost;
+	watch->events_lost = coverage->events_lost;
+	watch->has_first = true;
+}
+
+/* ---- saying -----------------------------------------------------------------------------------
+ */
+
+static void write_reason(const struct watch *watch, char *reason)
+{
+	const char *at = *watch->where ? watch->where : "all interfaces";
+
+	(void)snprintf(reason, FINDING_REASON_MAX,
+		       "Not everything was counted: on %s %llu packets are missing from the sums, "
+		       "%llu could not be put into a flow, and %llu events were lost. Normal is 0 "
+		       "of each; blocking is not affected.",
+		       at, (unsigned long long)watch->gap, (unsigned long long)watch->unattributed,
+		       (unsigned long long)watch->lost);
+}
+
+static void say(struct watch *watch, const struct detect_moment *moment)
+{
+	struct finding finding = {
+		.detector = DETECTOR_COVERAGE,
+		.severity = watch->gap ? detect_severity(DETECTOR_COVERAGE) : SEVERITY_LOW,
+		.score = watch->gap ? 1 : 0.5, /* a sum that does not add up is never chance */
+		.src = { .family = 4 },	       /* of no host: this one, 0.0.0.0 (RFC 1122) */
+		.dst = { .family = 4 },
+		.first_unix_ms = detect_unix_ms(moment, watch->since_ns),
+		.last_unix_ms = moment->unix_ms,
+		.count = watch->gap + watch->unattributed + watch->lost,
+	};
+
+	finding.src.bytes[10] = finding.src.bytes[11] = 0xff; /* mapped, as all IPv4 in agent/ */
+	finding.dst = finding.src;
+	write_reason(watch, finding.reason);
+	moment->on_finding(moment->arg, &finding);
+	watch->gap = watch->unattributed = watch->lost = 0;
+	watch->where[0] = '\0';
+	watch->said_ns = moment->now_ns;
+}
+
+void coverage_watch(void *state, const struct coverage *coverage,
+		    const struct detect_moment *moment)
+{
+	struct watch *watch = state;
+	bool was_clean = !(watch->gap || watch->unattributed || watch->lost);
+
+	look(watch, coverage);
+	if (!(watch->gap || watch->unattributed || watch->lost))
+		return;
+	if (was_clean)
+		watch->since_ns = moment->now_ns;
+	if (!watch->said_ns || moment->now_ns >= watch->said_ns + REPEAT_NS)
+		say(watch, moment);
+}
+
+/* ---- the row ----------------------------------------------------------------------------------
+ */
+
+static int coverage_open(unsigned int hosts_max, void **state)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	(void)hosts_max; /* as many interfaces as there can be */
+	if (!watch)
+		return -ENOMEM;
+	*state = watch;
+	return 0;
+}
+
+static void coverage_flow(void *state, const struct flow *flow)
+{
+	(void)state; /* it looks at sums, not at flows */
+	(void)flow;
+}
+
+static void coverage_tick(void *state, const struct detect_moment *moment)
+{
+	(void)state; /* it is asked with the counters: coverage_watch */
+	(void)moment;
+}
+
+static uint64_t coverage_full(const void *state)
+{
+	(void)state;
+	return 0;
+}
+
+const struct detector_ops coverage_detector = {
+	.open = coverage_open,
+	.close = free,
+	.flow = coverage_flow,
+	.tick = coverage_tick,
+	.full = coverage_full,
+};
