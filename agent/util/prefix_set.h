@@ -18,7 +18,8 @@ struct prefix_set_builder;
 
 /* prefix_set_builder_new - @max: entries at most. NULL without memory. */
 struct prefix_set_builder *prefix_set_builder_new(size_t max);
-/* prefix_set_builder_add - in any order, twice is once. 0, -ENOSPC beyond max, -ENOMEM. */
+/* prefix_set_builder_add - in any order, twice is once. 0, -ENOSPC beyond max, -ENOMEM,
+ * -EINVAL when host bits are set. */
 int prefix_set_builder_add(struct prefix_set_builder *builder, const struct prefix *prefix);
 /* prefix_set_builder_finish - sorts; frees the builder in any case. NULL without memory. */
 struct prefix_set *prefix_set_builder_finish(struct prefix_set_builder *builder);
