@@ -169,9 +169,15 @@ def post_note(state, _query, body, row_id):
     return 200, full_incident(state, incident)
 
 
+def network_of(block):
+    """Of an address or a prefix; None for a name or a list."""
+    return ipaddress.ip_network(block["value"]) if block["kind"] in ("address", "prefix") else None
+
+
 def get_blocks(state, query, _body):
     """The list."""
-    rows = [b for b in state.blocks if not query.get("active") or b["state"] == "active"]
+    rows = [b for b in state.blocks if not query.get("active")
+            or b["state"] in ("active", "pending", "off")]
     return 200, {"items": rows, "next": None}
 
 
@@ -195,6 +201,16 @@ def post_block(state, _query, body):
     return 201, block
 
 
+def confirm_block(state, _query, _body, row_id):
+    """A pending block stays."""
+    block = find(state.blocks, row_id)
+    if block["state"] != "pending":
+        raise base.Refused(409, "not_pending", "Nothing to confirm.")
+    block.update(state="active", confirm_by=None)
+    state.publish("block", block)
+    return 200, block
+
+
 def get_block(state, _query, _body, row_id):
     """One."""
     return 200, find(state.blocks, row_id)
@@ -213,8 +229,8 @@ def test_block(state, query, _body):
     network = base.parse_prefix(query.get("value"), "value")
     safe = base.is_safe(state, network)
     for block in state.blocks:
-        other = ipaddress.ip_network(block["value"])
-        if (block["state"] == "active" and other.version == network.version
+        other = network_of(block)
+        if (other and block["state"] == "active" and other.version == network.version
                 and network.subnet_of(other)):
             return 200, {"value": str(network), "verdict": "drop", "reason": block["reason"],
                          "block": block}
@@ -231,8 +247,8 @@ def post_safe(state, _query, body):
     """An own entry."""
     network = base.parse_prefix(body.get("prefix"), "prefix")
     for block in state.blocks:
-        other = ipaddress.ip_network(block["value"])
-        if (block["state"] == "active" and other.version == network.version
+        other = network_of(block)
+        if (other and block["state"] == "active" and other.version == network.version
                 and other.overlaps(network)):
             raise base.Refused(409, "blocked_now", "A block overlaps: %s." % block["value"],
                                "prefix")
@@ -269,6 +285,7 @@ ROUTES = [
     ("GET", r"/blocks/test", "viewer", test_block),
     ("GET", r"/blocks/(\d+)", "viewer", get_block),
     ("DELETE", r"/blocks/(\d+)", "admin", delete_block),
+    ("POST", r"/blocks/(\d+)/confirm", "admin", confirm_block),
     ("GET", r"/safe", "viewer", get_safe),
     ("POST", r"/safe", "admin", post_safe),
     ("DELETE", r"/safe/(\d+)", "admin", delete_safe),

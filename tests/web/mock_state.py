@@ -53,6 +53,11 @@ class State:
         self.blocks = []
         self.add_block("203.0.113.0/24", "scans every night", 604800, 48123, now - 86000)
         self.add_block("2001:db8:dead::/48", "spam source", 0, 0, now - 4000)
+        self.add_block("ads.example.net", "adverts", 0, 15, now - 3000, kind="domain",
+                       action="refuse", layers={"dns": 12, "tls": 3, "http": 0, "quic": 0})
+        self.add_block("drop-list", "known bad", 0, 912, now - 2000, kind="list", entries=1204)
+        self.add_block("203.0.112.0/20", "wide", 0, 0, now - 20, state="pending",
+                       confirm_by=data.iso(now + 40))
         self.safe = [{"id": None, "prefix": p, "kind": k, "note": n} for p, k, n in data.SAFE]
         self.safe.append({"id": 1, "prefix": "198.51.100.0/28", "kind": "manual",
                           "note": "monitoring of the hoster"})

@@ -219,6 +219,17 @@ def test_incident_list_filters_by_address_bar_and_by_click(browser, mock):
     assert browser.js("return location.search") == "?severity=medium"
 
 
+def test_names_lists_and_what_waits_for_confirmation(browser, mock):
+    open_page(browser, mock, "/blocks")
+    browser.wait_text(".table-blocks", "ads.example.net")
+    text = browser.js("return document.querySelector('.table-blocks').innerText")
+    assert "dns 12, tls 3" in text and "list of 1,204" in text and "s to confirm" in text
+    assert "1 to confirm" in browser.js("return document.querySelector('.panel-list').innerText")
+    browser.click(".table-blocks button", "Confirm")
+    browser.wait("!document.querySelector('.table-blocks').innerText.includes('s to confirm')")
+    assert ("POST", "/blocks/5/confirm") in [r[:2] for r in mock.state.requests]
+
+
 def test_block_form_adds_refuses_and_removes(browser, mock):
     open_page(browser, mock, "/blocks")
     browser.fill(".panel-add [name=value]", "192.168.10.1")
@@ -232,7 +243,7 @@ def test_block_form_adds_refuses_and_removes(browser, mock):
     browser.click(".table-blocks button", "Remove")
     browser.click("dialog button.danger")
     browser.wait("!document.querySelector('.table-blocks').innerText.includes('2001:db8:5')")
-    assert ("DELETE", "/blocks/3") == mock.state.requests[-1][:2]
+    assert ("DELETE", "/blocks/6") == mock.state.requests[-1][:2]
 
 
 def test_safe_list_adds_and_removes(browser, mock):
@@ -266,7 +277,7 @@ def test_hostile_names_are_text(browser, mock):
     for i, flow in enumerate(mock.state.flows):
         flow["sni"] = names[i % len(names)]
     for i, block in enumerate(mock.state.blocks):
-        block["reason"] = names[i]
+        block["reason"] = names[i % len(names)]
     for path in ("/flows", "/incidents", "/incidents/7", "/incidents/8", "/incidents/9",
                  "/incidents/10", "/blocks", "/dashboard"):
         open_page(browser, mock, path)

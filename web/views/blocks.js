@@ -17,9 +17,9 @@ const LOOK_MS = 300;
 const LIMIT = 500;
 
 const SCOPE = {
-	live: "Packets to and from these addresses are dropped in the kernel, or only counted "
+	live: "Packets of these addresses and names are dropped in the kernel, or only counted "
 		+ "where a block says so; never those of the safe list.",
-	demo: "Simulated packets to and from these addresses are dropped, or only counted where "
+	demo: "Simulated packets of these addresses and names are dropped, or only counted where "
 		+ "a block says so; never those of the safe list.",
 };
 
@@ -64,16 +64,18 @@ function addPanel(initial, added) {
 	const why = whyNot("admin", "Blocking");
 	const disabled = Boolean(why);
 	const fields = {
-		value: field({ name: "value", label: "Address or prefix", required: true,
-			value: initial,
-			placeholder: "192.0.2.7 or 2001:db8::/48", disabled, maxlength: 64 }),
+		value: field({ name: "value", label: "Address, prefix or name",
+			required: true, value: initial,
+			placeholder: "192.0.2.7 or example.com", disabled,
+			maxlength: 253 }),
 		ttl: field({ name: "ttl", label: "For", options: LIFETIMES, value: "24h",
 			disabled }),
 		direction: field({ name: "direction", label: "Direction", disabled, value: "both",
 			options: [["both", "both ways"], ["in", "coming in"],
 				["out", "going out"]] }),
 		action: field({ name: "action", label: "Action", disabled, value: "drop",
-			options: [["drop", "drop"], ["count", "count only"]] }),
+			options: [["drop", "drop"], ["refuse", "drop, DNS: answer REFUSED"],
+				["count", "count only"]] }),
 		reason: field({ name: "reason", label: "Reason",
 			placeholder: "why, for whoever reads it later",
 			disabled, maxlength: 500, wide: true }),
@@ -83,11 +85,14 @@ function addPanel(initial, added) {
 	if (initial) {
 		look.look();
 	}
-	return panel("Block an address", { class: "panel-add" }, form({
+	return panel("Block an address or a name", { class: "panel-add" }, form({
 		fields, submit: "Block", kind: "danger", icon: "blocks", why, class: "form-grid",
 		run: async (values, element) => {
 			const block = await post("/blocks", values);
-			toast(`${block.value} is blocked.`);
+			toast(block.state === "pending"
+				? `${block.value} is blocked for now: confirm it below, or it `
+					+ "ends by itself."
+				: `${block.value} is blocked.`);
 			element.reset();
 			fields.value.input.value = "";
 			fields.reason.input.value = "";
@@ -100,7 +105,9 @@ function addPanel(initial, added) {
 function askRemove(block, removed) {
 	confirmDialog({
 		title: `Remove the block of ${clean(block.value, 64)}?`, confirm: "Remove block",
-		body: [h("p", {}, "Its packets pass again from the next one on. So far ",
+		body: [h("p", {}, block.kind === "list"
+			? `All ${count(block.entries)} entries of the list go. ` : "",
+		"Its packets pass again from the next one on. So far ",
 			h("strong", {}, count(block.hits)), " packets were dropped.")],
 		run: async () => {
 			await remove(`/blocks/${Number(block.id)}`);
@@ -118,34 +125,69 @@ function scope(b) {
 		+ `${b.action === "count" ? ", count only" : ""}`;
 }
 
-function endCell(b) {
-	if (b.state !== "active") {
-		return h("span", { class: "badge" }, capital(b.state));
-	}
-	return b.confirm_by ? h("span", { class: "badge badge-wait" }, "confirm ",
-		time(b.confirm_by))
-		: time(b.expires, "until removed");
+const RUNNING = ["active", "pending", "off"];
+const STATES = { rolled_back: "Not confirmed, ended", off: "Switched off" };
+
+function remaining(until) {
+	const seconds = Math.max(0, Math.round((Date.parse(until) - Date.now()) / 1000));
+	return seconds > 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
 }
 
-function removeCell(b, removed) {
+function endCell(b) {
+	if (b.state === "pending") {
+		return h("span", { class: "badge badge-wait" },
+			`${remaining(b.confirm_by)} to confirm`);
+	}
 	if (b.state !== "active") {
+		return h("span", { class: "badge" }, STATES[b.state] || capital(b.state));
+	}
+	return time(b.expires, "until removed");
+}
+
+async function confirmBlock(block, changed) {
+	try {
+		await post(`/blocks/${Number(block.id)}/confirm`);
+		toast(`${block.value} stays blocked.`);
+	} catch (error) {
+		toast(error.message, "error");
+	}
+	changed();
+}
+
+function actionCell(b, changed) {
+	if (!RUNNING.includes(b.state)) {
 		return "";
 	}
-	const why = whyNot("admin", "Removing a block");
-	return button("Remove", { kind: "quiet small", why, label: `Remove the block of ${b.value}`,
-		on: () => askRemove(b, removed) });
+	const why = whyNot("admin", "Changing a block");
+	return [b.state === "pending" ? button("Confirm", { kind: "small", why,
+		label: `Keep the block of ${b.value}`, on: () => confirmBlock(b, changed) }) : null,
+	button("Remove", { kind: "quiet small", why, label: `Remove the block of ${b.value}`,
+		on: () => askRemove(b, changed) })];
+}
+
+/** At which layer a name was stopped: "dns 12, tls 3". */
+function layers(b) {
+	return Object.entries(b.layers || {}).filter(([, n]) => n > 0)
+		.map(([layer, n]) => `${clean(layer, 8)} ${count(n)}`).join(", ");
+}
+
+function blockedCell(b) {
+	if (b.kind === "list") {
+		return [mono(b.value), h("span", { class: "sub" }, `list of ${count(b.entries)}`)];
+	}
+	const query = b.kind === "domain" ? `host:${b.value}` : `ip:${b.value}`;
+	return link(`/flows?q=${encodeURIComponent(query)}`, { title: "Show its flows" },
+		mono(b.value));
 }
 
 function columns(removed) {
 	return [
 		{ key: "value", label: "Blocked", class: "addr", value: (b) => b.value,
-			cell: (b) => link(`/flows?q=${encodeURIComponent(`ip:${b.value}`)}`, {
-				title: "Show its flows",
-			}, mono(b.value)) },
+			cell: blockedCell },
 		{ key: "hits", label: "Dropped", class: "num", first: "desc", value: (b) => b.hits,
-			signature: (b) => `${b.hits} ${b.hit_bytes}`,
+			signature: (b) => `${b.hits} ${b.hit_bytes} ${layers(b)}`,
 			cell: (b) => [count(b.hits), h("span", { class: "sub" },
-				bytes(b.hit_bytes))] },
+				layers(b) || bytes(b.hit_bytes))] },
 		{ key: "last_hit", label: "Last hit", class: "when", first: "desc",
 			value: (b) => b.last_hit || "", cell: (b) => time(b.last_hit) },
 		{ key: "reason", label: "Reason", class: "label", value: (b) => b.reason || "",
@@ -160,10 +202,11 @@ function columns(removed) {
 			cell: (b) => time(b.created) },
 		{ key: "expires", label: "Ends", class: "when ends", value: (b) => b.expires
 			|| "9999",
-			signature: (b) => `${b.state} ${b.expires} ${b.confirm_by}`,
+			signature: (b) => `${b.state} ${b.expires} `
+				+ `${b.confirm_by && remaining(b.confirm_by)}`,
 			cell: endCell },
 		{ key: "remove", label: "", name: "Remove", class: "action-cell",
-			signature: (b) => b.state, cell: (b) => removeCell(b, removed) },
+			signature: (b) => b.state, cell: (b) => actionCell(b, removed) },
 	];
 }
 
@@ -173,7 +216,8 @@ function listPanel() {
 	const all = h("input", { type: "checkbox", on: { change: () => load() } });
 	const table = createTable({
 		caption: "Blocks", class: "table-blocks stack", columns: columns(() => load()),
-		rowKey: (b) => b.id, rowClass: (b) => (b.state === "active" ? "active" : "ended"),
+		rowKey: (b) => b.id,
+		rowClass: (b) => (RUNNING.includes(b.state) ? "active" : "ended"),
 		empty: () => empty("Nothing is blocked", may("admin")
 			? "Block an address above, or the source of an incident."
 			: "An admin can block an address here or from an incident."),
@@ -184,8 +228,10 @@ function listPanel() {
 			const { items } = await get("/blocks",
 				{ limit: LIMIT, active: all.checked ? null : 1 });
 			const active = items.filter((b) => b.state === "active").length;
+			const waiting = items.filter((b) => b.state === "pending").length;
 			table.update(items);
-			setText(summary, `${active} active`);
+			setText(summary, waiting ? `${active} active, ${waiting} to confirm`
+				: `${active} active`);
 			fill(problem);
 		} catch (error) {
 			if (error.status) {

@@ -14,7 +14,8 @@ const LIMIT = 300;
 const TYPING_MS = 250;
 const WORDS = [["src:", "source, as 192.0.2.0/24"], ["dst:", "destination"], ["ip:", "either side"],
 	["sport:", "source port"], ["dport:", "destination port"], ["port:", "either port"],
-	["proto:", "tcp, udp, icmp"], ["state:", "new, established, closed, expired"]];
+	["proto:", "tcp, udp, icmp"], ["sni:", "server name, as *.example.com"],
+	["host:", "HTTP host or looked-up name"], ["state:", "new, established, closed, expired"]];
 
 function filterLink(word, text, add) {
 	return h("button", {
