@@ -26,6 +26,9 @@ enum block_state {
 	BLOCK_ACTIVE = 0,
 	BLOCK_EXPIRED = 1,
 	BLOCK_REMOVED = 2,
+	BLOCK_OFF = 3,	       /* kept, but drops nothing */
+	BLOCK_PENDING = 4,     /* drops until confirm_by_unix_ms, unless confirmed */
+	BLOCK_ROLLED_BACK = 5, /* not confirmed in time */
 };
 
 /* Where an order came from. */
@@ -35,6 +38,7 @@ enum block_source {
 };
 
 #define BLOCK_REASON_MAX 512
+#define BLOCK_LIST_MAX	 65    /* name of a list, with the end */
 #define BLOCK_RULES_MAX	 65536 /* rule table of the datapath, bpf/maps.h */
 
 /* At which layer a rule dropped: include/abi.h, which modules above capture cannot see. */
@@ -70,7 +74,16 @@ struct block_hits {
 					     first */
 };
 
-/* One row of the block list. */
+/* What a list's row says of its content. */
+struct block_list_facts {
+	uint64_t entries;		   /* in force */
+	uint64_t pending_entries;	   /* of the version that waits for its confirmation */
+	uint32_t version, pending_version; /* 0 = none */
+	uint32_t pending_rule_id;	   /* holds what the pending version adds; 0 = none */
+	int64_t updated_unix_ms;
+};
+
+/* One row of the block list: an address or prefix, a name, or a list. */
 struct block {
 	int64_t id;
 	uint32_t rule_id;
@@ -78,9 +91,14 @@ struct block {
 	uint8_t action, direction, proto, state, source;
 	uint16_t port;
 	int64_t created_unix_ms;
-	int64_t expires_unix_ms; /* 0 = never */
-	int64_t ended_unix_ms;	 /* when removed or expired; 0 while active */
-	int64_t incident_id;	 /* 0 = none */
+	int64_t expires_unix_ms;      /* 0 = never */
+	int64_t ended_unix_ms;	      /* when removed or expired; 0 while active */
+	int64_t incident_id;	      /* 0 = none */
+	int64_t confirm_by_unix_ms;   /* 0 = nothing to confirm */
+	int64_t parent_id;	      /* the name's block this address belongs to; 0 = none */
+	char domain[DOMAIN_TEXT_MAX]; /* a name instead of @target; "" = none */
+	char list[BLOCK_LIST_MAX];    /* a list instead of @target; "" = none */
+	struct block_list_facts facts;
 	char author[65];
 	char reason[BLOCK_REASON_MAX];
 	struct block_hits hits;

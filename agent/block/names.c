@@ -5,7 +5,9 @@
 
 const char *block_action_name(uint8_t action)
 {
-	static const char *const names[] = { [BLOCK_DROP] = "drop", [BLOCK_COUNT] = "count" };
+	static const char *const names[] = {
+		[BLOCK_DROP] = "drop", [BLOCK_COUNT] = "count", [BLOCK_REFUSE] = "refuse"
+	};
 
 	return LOOKUP(names, action);
 }
@@ -24,9 +26,9 @@ const char *block_direction_name(uint8_t direction)
 const char *block_state_name(uint8_t state)
 {
 	static const char *const names[] = {
-		[BLOCK_ACTIVE] = "active",
-		[BLOCK_EXPIRED] = "expired",
-		[BLOCK_REMOVED] = "removed",
+		[BLOCK_ACTIVE] = "active",   [BLOCK_EXPIRED] = "expired",
+		[BLOCK_REMOVED] = "removed", [BLOCK_OFF] = "off",
+		[BLOCK_PENDING] = "pending", [BLOCK_ROLLED_BACK] = "rolled_back",
 	};
 
 	return LOOKUP(names, state);

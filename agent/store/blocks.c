@@ -8,7 +8,15 @@
 #define BLOCK_COLUMNS                                                                    \
 	"rule_id, addr, prefix_len, action, direction, proto, port, state, source,"      \
 	" created_unix_ms, expires_unix_ms, ended_unix_ms, incident_id, author, reason," \
-	" hit_packets, hit_bytes, hit_last_unix_ms"
+	" hit_packets, hit_bytes, hit_last_unix_ms, domain, list, confirm_by_unix_ms,"   \
+	" parent_id"
+#define LIST_COLUMNS                                                                \
+	"coalesce(version, 0), coalesce(entries, 0), coalesce(pending_version, 0)," \
+	" coalesce(pending_entries, 0), coalesce(pending_rule_id, 0),"              \
+	" coalesce(updated_unix_ms, 0)"
+#define SELECT_BLOCKS                                 \
+	"SELECT id, " BLOCK_COLUMNS ", " LIST_COLUMNS \
+	" FROM blocks LEFT JOIN lists ON block_id = id "
 
 static int block_read(struct query *query, struct block *block)
 {
@@ -32,6 +40,16 @@ static int block_read(struct query *query, struct block *block)
 	block->hits.packets = (uint64_t)query_int(query, 16);
 	block->hits.bytes = (uint64_t)query_int(query, 17);
 	block->hits.last_unix_ms = query_int(query, 18);
+	query_text(query, 19, block->domain, sizeof(block->domain));
+	query_text(query, 20, block->list, sizeof(block->list));
+	block->confirm_by_unix_ms = query_int(query, 21);
+	block->parent_id = query_int(query, 22);
+	block->facts.version = (uint32_t)query_int(query, 23);
+	block->facts.entries = (uint64_t)query_int(query, 24);
+	block->facts.pending_version = (uint32_t)query_int(query, 25);
+	block->facts.pending_entries = (uint64_t)query_int(query, 26);
+	block->facts.pending_rule_id = (uint32_t)query_int(query, 27);
+	block->facts.updated_unix_ms = query_int(query, 28);
 	return query->error;
 }
 
@@ -42,9 +60,12 @@ static int block_insert(struct db *main, void *arg)
 
 	query_init(&query, main,
 		   "INSERT INTO blocks (" BLOCK_COLUMNS
-		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 	query_bind_int(&query, block->rule_id);
-	query_bind_addr(&query, &block->target.addr);
+	if (block->target.addr.family == ADDR_NONE)
+		query_bind_blob(&query, "", 0);
+	else
+		query_bind_addr(&query, &block->target.addr);
 	query_bind_int(&query, block->target.len);
 	query_bind_int(&query, block->action);
 	query_bind_int(&query, block->direction);
@@ -61,6 +82,10 @@ static int block_insert(struct db *main, void *arg)
 	query_bind_int(&query, (int64_t)block->hits.packets);
 	query_bind_int(&query, (int64_t)block->hits.bytes);
 	query_bind_int(&query, block->hits.last_unix_ms);
+	query_bind_text(&query, block->domain);
+	query_bind_text(&query, block->list);
+	query_bind_int(&query, block->confirm_by_unix_ms);
+	query_bind_int(&query, block->parent_id);
 	int error = query_run(&query);
 	if (!error)
 		block->id = db_last_id(main);
@@ -89,7 +114,8 @@ static int block_end(struct db *main, void *arg)
 	const struct block_end *end = arg;
 
 	query_init(&query, main,
-		   "UPDATE blocks SET state = ?, ended_unix_ms = ? WHERE id = ? AND state = 0");
+		   "UPDATE blocks SET state = ?, ended_unix_ms = ?, confirm_by_unix_ms = 0"
+		   " WHERE id = ? AND state IN (0, 3, 4)");
 	query_bind_int(&query, end->state);
 	query_bind_int(&query, end->at_unix_ms);
 	query_bind_int(&query, end->id);
@@ -103,6 +129,34 @@ int store_block_end(struct store *store, int64_t id, enum block_state state, int
 	return writer_order(store->writer, block_end, &end);
 }
 
+struct block_change {
+	int64_t id;
+	enum block_state state;
+	int64_t confirm_by_unix_ms;
+};
+
+static int block_set_state(struct db *main, void *arg)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	const struct block_change *change = arg;
+
+	query_init(&query, main,
+		   "UPDATE blocks SET state = ?, confirm_by_unix_ms = ?"
+		   " WHERE id = ? AND state IN (0, 3, 4)");
+	query_bind_int(&query, change->state);
+	query_bind_int(&query, change->confirm_by_unix_ms);
+	query_bind_int(&query, change->id);
+	return store_run_changed(&query);
+}
+
+int store_block_set_state(struct store *store, int64_t id, enum block_state state,
+			  int64_t confirm_by_unix_ms)
+{
+	struct block_change change = { id, state, confirm_by_unix_ms };
+
+	return writer_order(store->writer, block_set_state, &change);
+}
+
 int store_block_get(struct store *store, int64_t id, struct block *out)
 {
 	CLEANUP(lease_end) struct lease lease = { 0 };
@@ -112,7 +166,7 @@ int store_block_get(struct store *store, int64_t id, struct block *out)
 
 	if (error)
 		return error;
-	query_init(&query, lease.db, "SELECT id, " BLOCK_COLUMNS " FROM blocks WHERE id = ?");
+	query_init(&query, lease.db, SELECT_BLOCKS "WHERE id = ?");
 	query_bind_int(&query, id);
 	int found = query_next(&query);
 	if (found <= 0)
@@ -123,11 +177,10 @@ int store_block_get(struct store *store, int64_t id, struct block *out)
 	return error;
 }
 
-/* The literal "state = 0" lets the list of active ones use the index of active scopes' rows. */
-static const char LIST_ALL[] = "SELECT id, " BLOCK_COLUMNS " FROM blocks"
-			       " WHERE id < ? ORDER BY id DESC LIMIT ?";
-static const char LIST_ACTIVE[] = "SELECT id, " BLOCK_COLUMNS " FROM blocks"
-				  " WHERE id < ? AND state = 0 ORDER BY id DESC LIMIT ?";
+/* The literal states let the list of what is in force use an index of these rows. */
+static const char LIST_ALL[] = SELECT_BLOCKS "WHERE id < ? ORDER BY id DESC LIMIT ?";
+static const char LIST_ACTIVE[] =
+	SELECT_BLOCKS "WHERE id < ? AND state IN (0, 3, 4) ORDER BY id DESC LIMIT ?";
 
 int store_block_list(struct store *store, bool active_only, int64_t before, struct block *out,
 		     size_t max)

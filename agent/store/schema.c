@@ -111,6 +111,36 @@ static const char *const MAIN_MIGRATIONS[] = {
 	/* Flow ids below this one may be taken; here, so that it outlives a lost flows.db. */
 	"CREATE TABLE flow_ids (next INTEGER NOT NULL) STRICT;"
 	"INSERT INTO flow_ids VALUES (1);",
+	/* 2: names and lists beside addresses; what waits for its confirmation. In force are the
+	 * states 0 (active), 3 (off) and 4 (pending). */
+	"ALTER TABLE blocks ADD COLUMN domain TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE blocks ADD COLUMN list TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE blocks ADD COLUMN confirm_by_unix_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE blocks ADD COLUMN parent_id INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX blocks_active_rule;"
+	"DROP INDEX blocks_active_scope;"
+	"CREATE UNIQUE INDEX blocks_active_rule ON blocks(rule_id) WHERE state IN (0, 3, 4);"
+	"CREATE UNIQUE INDEX blocks_active_scope"
+	"  ON blocks(addr, prefix_len, domain, list, direction, proto, port)"
+	"  WHERE state IN (0, 3, 4);"
+	"CREATE UNIQUE INDEX blocks_active_list ON blocks(list)"
+	"  WHERE list <> '' AND state IN (0, 3, 4);"
+	"CREATE TABLE lists ("
+	"  block_id INTEGER PRIMARY KEY REFERENCES blocks(id),"
+	"  version INTEGER NOT NULL," /* 0: none was confirmed yet */
+	"  entries INTEGER NOT NULL,"
+	"  pending_version INTEGER NOT NULL,"
+	"  pending_entries INTEGER NOT NULL,"
+	"  pending_rule_id INTEGER NOT NULL,"
+	"  updated_unix_ms INTEGER NOT NULL"
+	") STRICT;"
+	/* Apart, so that lists and counts never page through the sets. */
+	"CREATE TABLE list_sets ("
+	"  block_id INTEGER NOT NULL REFERENCES lists(block_id) ON DELETE CASCADE,"
+	"  version INTEGER NOT NULL,"
+	"  prefixes BLOB NOT NULL,"
+	"  PRIMARY KEY (block_id, version)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 #define TOTALS_COLUMNS                        \

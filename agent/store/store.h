@@ -18,6 +18,7 @@
 #include "include/snapshot.h"
 #include "include/user.h"
 
+struct prefix_set;
 struct store;
 
 struct store_options {
@@ -97,12 +98,24 @@ int store_session_list(struct store *store, struct session *out, size_t max);
 /* store_block_insert - sets id. -EEXIST: an active block of the same rule id or the same target,
  * direction, protocol and port. */
 int store_block_insert(struct store *store, struct block *block);
+/* store_block_set_state - of a row in force (active, off, pending); -ENOENT. */
+int store_block_set_state(struct store *store, int64_t id, enum block_state state,
+			  int64_t confirm_by_unix_ms);
 /* store_block_end - state and ended time; -ENOENT when not active. */
 int store_block_end(struct store *store, int64_t id, enum block_state state, int64_t at_unix_ms);
 int store_block_get(struct store *store, int64_t id, struct block *out);
 /* store_block_list - newest first, ids below @before (0 = from the newest); all or active only. */
 int store_block_list(struct store *store, bool active_only, int64_t before, struct block *out,
 		     size_t max);
+/*
+ * store_list_write - state, end, reason and facts of a list's row, and @set (may be NULL) as its
+ * @version; sets of other versions than the facts name go. One transaction. -ENOENT, -ENOMEM.
+ */
+int store_list_write(struct store *store, const struct block *block, const struct prefix_set *set,
+		     uint32_t version);
+/* store_list_read - the set of one version; caller unrefs. -ENOENT, -EINVAL when damaged. */
+int store_list_read(struct store *store, int64_t block_id, uint32_t version,
+		    struct prefix_set **out);
 /* store_block_save_hits - last known hits, so that they survive a reboot. */
 int store_block_save_hits(struct store *store, int64_t id, const struct block_hits *hits);
 
