@@ -146,18 +146,18 @@ size_t prefix_six_from(const struct prefix_six *six, size_t count, const struct 
 	return low;
 }
 
-bool prefix_four_has(const uint64_t *four, size_t count, uint64_t word)
+size_t prefix_four_find(const uint64_t *four, size_t count, uint64_t word)
 {
 	size_t at = prefix_four_from(four, count, word);
 
-	return at < count && four[at] == word;
+	return at < count && four[at] == word ? at : PREFIX_SET_NONE;
 }
 
-bool prefix_six_has(const struct prefix_six *six, size_t count, const struct prefix_six *entry)
+size_t prefix_six_find(const struct prefix_six *six, size_t count, const struct prefix_six *entry)
 {
 	size_t at = prefix_six_from(six, count, entry);
 
-	return at < count && !prefix_six_compare(&six[at], entry);
+	return at < count && !prefix_six_compare(&six[at], entry) ? at : PREFIX_SET_NONE;
 }
 
 /* ---- reading ---- */
@@ -176,16 +176,40 @@ struct prefix prefix_set_at(const struct prefix_set *set, size_t index)
 	return prefix_from_six(&entries->six[index - entries->count4]);
 }
 
-bool prefix_set_has(const struct prefix_set *set, const struct prefix *prefix)
+struct prefix_set_counts prefix_set_counts(const struct prefix_set *set)
 {
+	const struct prefix_entries *entries;
+
+	if (!set)
+		return (struct prefix_set_counts){ 0 };
+	entries = &set->entries;
+	return (struct prefix_set_counts){
+		.exact4 = entries->exact4,
+		.prefix4 = entries->count4 - entries->exact4,
+		.exact6 = entries->exact6,
+		.prefix6 = entries->count6 - entries->exact6,
+	};
+}
+
+size_t prefix_set_find(const struct prefix_set *set, const struct prefix *prefix)
+{
+	const struct prefix_entries *entries;
 	struct prefix_six entry;
+	size_t at;
 
 	if (!set || !prefix_is_valid(prefix))
-		return false;
+		return PREFIX_SET_NONE;
+	entries = &set->entries;
 	if (prefix->addr.family == ADDR_IPV4)
-		return prefix_four_has(set->entries.four, set->entries.count4, prefix_four(prefix));
+		return prefix_four_find(entries->four, entries->count4, prefix_four(prefix));
 	entry = prefix_six_of(prefix);
-	return prefix_six_has(set->entries.six, set->entries.count6, &entry);
+	at = prefix_six_find(entries->six, entries->count6, &entry);
+	return at == PREFIX_SET_NONE ? at : entries->count4 + at;
+}
+
+bool prefix_set_has(const struct prefix_set *set, const struct prefix *prefix)
+{
+	return prefix_set_find(set, prefix) != PREFIX_SET_NONE;
 }
 
 /* The entry of length @len that holds @prefix. */
@@ -199,7 +223,7 @@ static bool holder_of_len(const struct prefix_set *set, const struct prefix *pre
 		uint64_t word = prefix_four_cut(prefix_four(prefix), len);
 
 		if (!(entries->lens4 >> len & 1) ||
-		    !prefix_four_has(entries->four, entries->count4, word))
+		    prefix_four_find(entries->four, entries->count4, word) == PREFIX_SET_NONE)
 			return false;
 		*holder = prefix_from_four(word);
 		return true;
@@ -208,7 +232,7 @@ static bool holder_of_len(const struct prefix_set *set, const struct prefix *pre
 		return false;
 	entry = prefix_six_of(prefix);
 	entry = prefix_six_cut(&entry, len);
-	if (!prefix_six_has(entries->six, entries->count6, &entry))
+	if (prefix_six_find(entries->six, entries->count6, &entry) == PREFIX_SET_NONE)
 		return false;
 	*holder = prefix_from_six(&entry);
 	return true;

@@ -33,6 +33,17 @@ DEFINE_CLEANUP(prefix_set_unref, struct prefix_set)
 size_t prefix_set_len(const struct prefix_set *set); /* NULL: 0 */
 /* prefix_set_at - in order: IPv4 before IPv6, by address, shorter before longer. */
 struct prefix prefix_set_at(const struct prefix_set *set, size_t index);
+/* Entries by the kind of map that holds them. */
+struct prefix_set_counts {
+	size_t exact4, prefix4, exact6, prefix6;
+};
+
+struct prefix_set_counts prefix_set_counts(const struct prefix_set *set); /* NULL: none */
+
+#define PREFIX_SET_NONE SIZE_MAX
+
+/* prefix_set_find - the index of exactly this prefix; PREFIX_SET_NONE when it is not there. */
+size_t prefix_set_find(const struct prefix_set *set, const struct prefix *prefix);
 /* prefix_set_has - exactly this prefix; NULL has none. */
 bool prefix_set_has(const struct prefix_set *set, const struct prefix *prefix);
 /* prefix_set_holder - the longest entry that holds all of @prefix. False when there is none. */

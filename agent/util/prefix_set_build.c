@@ -141,10 +141,10 @@ static bool builder_has(const struct prefix_set_builder *builder, const struct p
 	struct prefix_six entry;
 
 	if (prefix->addr.family == ADDR_IPV4)
-		return prefix_four_has(builder->entries.four, builder->sorted4,
-				       prefix_four(prefix));
+		return prefix_four_find(builder->entries.four, builder->sorted4,
+					prefix_four(prefix)) != PREFIX_SET_NONE;
 	entry = prefix_six_of(prefix);
-	return prefix_six_has(builder->entries.six, builder->sorted6, &entry);
+	return prefix_six_find(builder->entries.six, builder->sorted6, &entry) != PREFIX_SET_NONE;
 }
 
 static bool builder_is_full(const struct prefix_set_builder *builder)
@@ -176,10 +176,18 @@ int prefix_set_builder_add(struct prefix_set_builder *builder, const struct pref
 
 static void note_lens(struct prefix_entries *entries)
 {
-	for (size_t i = 0; i < entries->count4; i++)
-		entries->lens4 |= 1ULL << (entries->four[i] & 0xff);
-	for (size_t i = 0; i < entries->count6; i++)
-		entries->lens6[entries->six[i].len / 64] |= 1ULL << entries->six[i].len % 64;
+	for (size_t i = 0; i < entries->count4; i++) {
+		unsigned int len = entries->four[i] & 0xff;
+
+		entries->lens4 |= 1ULL << len;
+		entries->exact4 += len == 32;
+	}
+	for (size_t i = 0; i < entries->count6; i++) {
+		uint64_t len = entries->six[i].len;
+
+		entries->lens6[len / 64] |= 1ULL << len % 64;
+		entries->exact6 += len == 128;
+	}
 }
 
 /* Shrinking cannot fail in a way that matters: the larger block stays. */

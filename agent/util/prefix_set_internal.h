@@ -18,6 +18,7 @@ struct prefix_entries {
 	uint64_t *four; /* address << 8 | length */
 	struct prefix_six *six;
 	size_t count4, count6;
+	size_t exact4, exact6; /* of them */
 	uint64_t lens4, lens6[3];
 };
 
@@ -50,8 +51,9 @@ bool prefix_four_is_sorted(const uint64_t *four, size_t count);
 /* The first of @count entries in order that is not before the given one. */
 size_t prefix_four_from(const uint64_t *four, size_t count, uint64_t word);
 size_t prefix_six_from(const struct prefix_six *six, size_t count, const struct prefix_six *entry);
-bool prefix_four_has(const uint64_t *four, size_t count, uint64_t word);
-bool prefix_six_has(const struct prefix_six *six, size_t count, const struct prefix_six *entry);
+/* Where it is among @count in order, or PREFIX_SET_NONE. */
+size_t prefix_four_find(const uint64_t *four, size_t count, uint64_t word);
+size_t prefix_six_find(const struct prefix_six *six, size_t count, const struct prefix_six *entry);
 
 uint64_t prefix_big_endian(const uint8_t *bytes, size_t count);
 void prefix_put_big_endian(uint8_t *bytes, size_t count, uint64_t value);
