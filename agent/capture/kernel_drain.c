@@ -117,6 +117,68 @@ static int kernel_safe_set(struct capture *capture, const struct prefix *prefixe
 	return rules_safe_set(source_of(capture)->rules, prefixes, count);
 }
 
+static int kernel_event_fd(const struct capture *capture)
+{
+	const struct kernel_source *source = (const struct kernel_source *)capture;
+
+	return ring_buffer__epoll_fd(source->events.ring);
+}
+
+static int kernel_list_set(struct capture *capture, const struct block_rule *rule,
+			   struct prefix_set *set)
+{
+	return rules_list_set(source_of(capture)->rules, rule, set);
+}
+
+static int kernel_list_step(struct capture *capture)
+{
+	struct rules *rules = source_of(capture)->rules;
+
+	rules_flows_expire(rules, clock_boot_ns());
+	return rules_list_step(rules);
+}
+
+static int kernel_rule_set(struct capture *capture, const struct block_rule *rule)
+{
+	return rules_rule_set(source_of(capture)->rules, rule);
+}
+
+static int kernel_list_remove(struct capture *capture, uint32_t rule_id)
+{
+	return rules_list_remove(source_of(capture)->rules, rule_id);
+}
+
+static int kernel_target_hits(struct capture *capture, const struct prefix *target,
+			      struct block_hits *hits)
+{
+	const struct kernel_source *source = source_of(capture);
+
+	return rules_target_hits(source->rules, target, &source->now, hits);
+}
+
+static int kernel_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
+{
+	const struct kernel_source *source = source_of(capture);
+
+	return rules_list_hits(source->rules, rule_id, &source->now, hits);
+}
+
+static uint32_t kernel_domain_find(struct capture *capture, const char *name)
+{
+	return rules_name_find(source_of(capture)->rules, name);
+}
+
+static int kernel_flow_block(struct capture *capture, const struct five_tuple *tuple,
+			     uint32_t rule_id, uint8_t layer, uint64_t until_boot_ns)
+{
+	return rules_flow_block(source_of(capture)->rules, tuple, rule_id, layer, until_boot_ns);
+}
+
+static int kernel_block_settle(struct capture *capture)
+{
+	return rules_settle(source_of(capture)->rules);
+}
+
 static int kernel_lease(struct capture *capture, uint64_t until_boot_ns)
 {
 	rules_set_lease(source_of(capture)->tables.control, until_boot_ns);
@@ -151,6 +213,8 @@ static void add_maps(const struct kernel_source *source, struct coverage *covera
 	/* One table of rules bounds both kinds of targets. */
 	add_map(coverage, "rules_exact", rules_count(rules, true), RULES_MAX - 1);
 	add_map(coverage, "rules_prefix", rules_count(rules, false), RULES_MAX - 1);
+	add_map(coverage, "names", rules_names_count(rules), RULES_MAX - 1);
+	add_map(coverage, "cut_flows", rules_flows_count(rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(rules), source->tables.safe_max);
 }
 
@@ -204,6 +268,16 @@ const struct capture_ops *kernel_source_ops(void)
 {
 	static const struct capture_ops ops = {
 		.drain = kernel_drain,
+		.event_fd = kernel_event_fd,
+		.list_set = kernel_list_set,
+		.list_step = kernel_list_step,
+		.rule_set = kernel_rule_set,
+		.list_remove = kernel_list_remove,
+		.target_hits = kernel_target_hits,
+		.list_hits = kernel_list_hits,
+		.domain_find = kernel_domain_find,
+		.flow_block = kernel_flow_block,
+		.block_settle = kernel_block_settle,
 		.block = kernel_block,
 		.unblock = kernel_unblock,
 		.block_hits = kernel_block_hits,

@@ -29,17 +29,19 @@
 #define PIN_NAME_MAX	   32
 
 static const char *const map_names[KERNEL_MAP_COUNT] = {
-	[KERNEL_FLOWS4] = "flows4",   [KERNEL_FLOWS6] = "flows6",
-	[KERNEL_SHADOW4] = "shadow4", [KERNEL_SHADOW6] = "shadow6",
-	[KERNEL_EVICT] = "evict",     [KERNEL_EVICT_CPU] = "evict_cpu",
-	[KERNEL_LEDGER] = "ledger",   [KERNEL_COUNTERS] = "counters",
-	[KERNEL_CPUS] = "cpus",	      [KERNEL_IFACES] = "ifaces",
-	[KERNEL_CONTROL] = "control", [KERNEL_RULES] = "rules",
-	[KERNEL_BITS16] = "bits16",   [KERNEL_BITS24] = "bits24",
-	[KERNEL_BITS48] = "bits48",   [KERNEL_BLOCK4] = "block4",
-	[KERNEL_BLOCK6] = "block6",   [KERNEL_LPM4] = "lpm4",
-	[KERNEL_LPM6] = "lpm6",	      [KERNEL_SAFE4] = "safe4",
-	[KERNEL_SAFE6] = "safe6",     [KERNEL_EVENTS] = "events",
+	[KERNEL_FLOWS4] = "flows4",	  [KERNEL_FLOWS6] = "flows6",
+	[KERNEL_SHADOW4] = "shadow4",	  [KERNEL_SHADOW6] = "shadow6",
+	[KERNEL_EVICT] = "evict",	  [KERNEL_EVICT_CPU] = "evict_cpu",
+	[KERNEL_LEDGER] = "ledger",	  [KERNEL_COUNTERS] = "counters",
+	[KERNEL_CPUS] = "cpus",		  [KERNEL_IFACES] = "ifaces",
+	[KERNEL_CONTROL] = "control",	  [KERNEL_RULES] = "rules",
+	[KERNEL_BITS16] = "bits16",	  [KERNEL_BITS24] = "bits24",
+	[KERNEL_BITS48] = "bits48",	  [KERNEL_BLOCK4] = "block4",
+	[KERNEL_BLOCK6] = "block6",	  [KERNEL_LPM4] = "lpm4",
+	[KERNEL_LPM6] = "lpm6",		  [KERNEL_SAFE4] = "safe4",
+	[KERNEL_SAFE6] = "safe6",	  [KERNEL_EVENTS] = "events",
+	[KERNEL_RULE_SETS] = "rule_sets", [KERNEL_BITS_NAMES] = "bits_names",
+	[KERNEL_DOMAINS] = "domains",	  [KERNEL_FLOW_BLOCKS] = "flow_blocks",
 };
 
 const char *kernel_map_name(enum kernel_map map)

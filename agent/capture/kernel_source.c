@@ -113,6 +113,8 @@ static int open_arrays(struct kernel_source *source, const struct kernel_maps *m
 		{ KERNEL_BITS16, rw, &tables->bits16 },
 		{ KERNEL_BITS24, rw, &tables->bits24 },
 		{ KERNEL_BITS48, rw, &tables->bits48 },
+		{ KERNEL_BITS_NAMES, rw, &tables->bits_names },
+		{ KERNEL_RULE_SETS, rw, &tables->rule_sets },
 	};
 	int err = source_map(source, maps->rows, PROT_READ, &source->rows);
 
@@ -135,6 +137,7 @@ static int open_keyed(struct kernel_source *source, const struct kernel_maps *ma
 		[RULES_BLOCK4] = KERNEL_BLOCK4, [RULES_BLOCK6] = KERNEL_BLOCK6,
 		[RULES_LPM4] = KERNEL_LPM4,	[RULES_LPM6] = KERNEL_LPM6,
 		[RULES_SAFE4] = KERNEL_SAFE4,	[RULES_SAFE6] = KERNEL_SAFE6,
+		[RULES_NAMES] = KERNEL_DOMAINS, [RULES_FLOWS] = KERNEL_FLOW_BLOCKS,
 	};
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);

@@ -43,6 +43,18 @@ void rules_flags_publish(const struct rules *rules)
 		__atomic_fetch_and(flags, ~(__u32)CONTROL_SHORT6, __ATOMIC_RELEASE);
 }
 
+/* Active or not, what is counted, what is refused. */
+static uint32_t flags_of(const struct block_rule *rule)
+{
+	uint32_t flags = rule->is_inactive ? 0 : RULE_ACTIVE;
+
+	if (rule->action == BLOCK_COUNT)
+		flags |= RULE_COUNT_ONLY;
+	else if (rule->action == BLOCK_REFUSE)
+		flags |= RULE_REFUSE;
+	return flags;
+}
+
 /* ---- slots ---- */
 
 static uint32_t *count_of(struct rule_counts *counts, const struct prefix *target)
@@ -79,7 +91,7 @@ bool rules_store(struct rules *rules, const struct block_rule *rule)
 {
 	struct rule *at = &rules->tables.rules[rule->rule_id];
 	struct rule words = {
-		.flags = RULE_ACTIVE | (rule->action == BLOCK_COUNT ? RULE_COUNT_ONLY : 0U),
+		.flags = flags_of(rule),
 		.direction = rule->direction,
 		.proto = rule->proto,
 		.port = htons(rule->port),
@@ -95,8 +107,9 @@ bool rules_store(struct rules *rules, const struct block_rule *rule)
 
 static bool rule_is_valid(const struct block_rule *rule)
 {
-	return rule->rule_id && rule->rule_id < RULES_MAX && rule->action <= BLOCK_COUNT &&
-	       rule->direction <= BLOCK_OUT && rules_target_is_valid(&rule->target);
+	return rule->rule_id && rule->rule_id < RULES_MAX && rule->action <= BLOCK_REFUSE &&
+	       rule->direction <= BLOCK_OUT &&
+	       (rule->domain || rules_target_is_valid(&rule->target));
 }
 
 int rules_block(struct rules *rules, const struct block_rule *rule)
@@ -105,6 +118,12 @@ int rules_block(struct rules *rules, const struct block_rule *rule)
 	int err;
 
 	if (!rule_is_valid(rule))
+		return -EINVAL;
+	if (rule->domain) {
+		err = rules_name_block(rules, rule);
+		return err < 0 ? err : 0;
+	}
+	if (rules->slots[rule->rule_id].name)
 		return -EINVAL;
 	if (rules->slots[rule->rule_id].is_used &&
 	    !prefix_is_equal(&rules->slots[rule->rule_id].target, &rule->target))
@@ -135,6 +154,8 @@ int rules_unblock(struct rules *rules, uint32_t rule_id)
 	enum rules_map map;
 	int err;
 
+	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].name)
+		return rules_name_unblock(rules, rule_id);
 	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
 		return -ENOENT;
 	/* from here on it drops nothing, whatever becomes of its entry */
@@ -156,14 +177,17 @@ int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_c
 	struct block_entry entry;
 	int err;
 
+	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].name)
+		return rules_name_hits(rules, rule_id, clock, hits);
 	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
 		return -ENOENT;
 	err = rules_entry_find(rules, &rules->slots[rule_id].target, &entry);
 	if (err)
 		return err;
-	hits->packets = entry.packets;
-	hits->bytes = entry.bytes;
-	hits->last_unix_ms = drain_clock_unix_ms(clock, entry.last_jiffies);
+	*hits = (struct block_hits){ .packets = entry.packets,
+				     .bytes = entry.bytes,
+				     .last_unix_ms = drain_clock_unix_ms(clock, entry.last_jiffies),
+				     .layers = { [HIT_ADDRESS] = entry.packets } };
 	return 0;
 }
 
@@ -177,5 +201,9 @@ size_t rules_count(const struct rules *rules, bool exact)
 
 void rules_free(struct rules *rules)
 {
+	if (!rules)
+		return;
+	rules_names_free(rules);
+	rules_lists_free(rules);
 	free(rules);
 }

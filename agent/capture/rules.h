@@ -15,8 +15,10 @@
 #include "agent/util/cleanup.h"
 #include "include/abi.h"
 #include "include/block.h"
+#include "include/flow.h"
 
 struct drain_clock;
+struct prefix_set;
 
 /* The maps that are reached by key. Keys and values as in bpf/maps.h. */
 enum rules_map {
@@ -26,6 +28,8 @@ enum rules_map {
 	RULES_LPM6,   /* struct lpm6_key -> struct block_entry */
 	RULES_SAFE4,  /* struct lpm4_key -> __u32 */
 	RULES_SAFE6,  /* struct lpm6_key -> __u32 */
+	RULES_NAMES,  /* __u64 -> struct domain_entry */
+	RULES_FLOWS,  /* struct flow6_key -> struct flow_block */
 	RULES_MAP_COUNT
 };
 
@@ -43,11 +47,13 @@ struct rules_tables {
 	const struct rules_map_ops *ops;
 	void *arg; /* first argument of @ops */
 	struct control *control;
-	struct rule *rules; /* [RULES_MAX] */
-	uint64_t *bits16;   /* [BITS16_WORDS] */
-	uint64_t *bits24;   /* [BITS24_WORDS] */
-	uint64_t *bits48;   /* [BITS48_WORDS] */
-	uint32_t safe_max;  /* entries the safe maps hold, each */
+	struct rule *rules;	    /* [RULES_MAX] */
+	uint64_t *bits16;	    /* [BITS16_WORDS] */
+	uint64_t *bits24;	    /* [BITS24_WORDS] */
+	uint64_t *bits48;	    /* [BITS48_WORDS] */
+	uint64_t *bits_names;	    /* [BITS_NAMES_WORDS] */
+	struct rule_set *rule_sets; /* [RULE_SETS_MAX] */
+	uint32_t safe_max;	    /* entries the safe maps hold, each */
 };
 
 struct rules;
@@ -73,6 +79,36 @@ int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_c
 int rules_sync(struct rules *rules, const struct block_rule *list, size_t count);
 /* rules_safe_set - as capture_safe_set; -ENOSPC before anything changed when it does not fit. */
 int rules_safe_set(struct rules *rules, const struct prefix *prefixes, size_t count);
+
+/* ---- names and five-tuples: rules_names.c ---- */
+
+/* rules_name_find - as capture_domain_find. */
+uint32_t rules_name_find(const struct rules *rules, const char *name);
+/* rules_flow_block - as capture_flow_block. */
+int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32_t rule_id,
+		     uint8_t layer, uint64_t until_boot_ns);
+/* rules_flows_expire - five-tuples whose end has passed @boot_ns go; their hits stay with the
+ * rule. A bounded part at a time. */
+void rules_flows_expire(struct rules *rules, uint64_t boot_ns);
+#define RULES_FLOWS_MAX 16384 /* FLOW_BLOCKS of bpf/maps.h */
+
+/* rules_names_count, rules_flows_count - entries in the maps. */
+size_t rules_names_count(const struct rules *rules);
+size_t rules_flows_count(const struct rules *rules);
+
+/* ---- lists: rules_list.c; each as the capture_ function of its name ---- */
+
+int rules_list_set(struct rules *rules, const struct block_rule *rule, struct prefix_set *set);
+int rules_list_step(struct rules *rules);
+int rules_list_remove(struct rules *rules, uint32_t rule_id);
+int rules_list_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
+		    struct block_hits *hits);
+int rules_target_hits(const struct rules *rules, const struct prefix *target,
+		      const struct drain_clock *clock, struct block_hits *hits);
+int rules_rule_set(struct rules *rules, const struct block_rule *rule);
+int rules_settle(struct rules *rules);
+void rules_lists_free(struct rules *rules);
+
 /* rules_count - rules in force, of @exact or prefix targets, IPv4 and IPv6 together. */
 size_t rules_count(const struct rules *rules, bool exact);
 size_t rules_safe_count(const struct rules *rules);

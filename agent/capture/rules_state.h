@@ -8,8 +8,9 @@
 #include "agent/capture/rules.h"
 
 struct rule_slot {
-	struct prefix target;
+	struct prefix target; /* of an address rule */
 	bool is_used;
+	uint32_t name; /* of a name's rule: its number in names, from 1 on */
 };
 
 /* Targets in force, by what decides about their bits and flags. */
@@ -18,8 +19,13 @@ struct rule_counts {
 	uint32_t short6; /* of prefix6: shorter than /48 */
 };
 
+struct names_state; /* rules_names.c; NULL until the first name */
+struct lists_state; /* rules_list.c; NULL until the first list */
+
 struct rules {
 	struct rules_tables tables;
+	struct names_state *names;
+	struct lists_state *lists;
 	struct rule_counts counts;
 	uint32_t stale; /* targets removed whose bits are still set */
 	size_t safe_count;
@@ -31,6 +37,8 @@ union rules_key {
 	__be32 exact6[4];
 	struct lpm4_key prefix4;
 	struct lpm6_key prefix6;
+	__u64 name;
+	struct flow6_key flow;
 };
 
 /* rules_key_of - the map and key of a block target. */
@@ -60,6 +68,20 @@ void rules_slot_take(struct rules *rules, uint32_t rule_id, const struct prefix 
  * comes in its place is never without them. */
 void rules_slot_leave(struct rules *rules, uint32_t rule_id);
 void rules_flags_publish(const struct rules *rules);
+/* ---- rules_names.c ---- */
+
+/* rules_name_block, rules_name_unblock, rules_name_hits - of a rule with a name. */
+int rules_name_block(struct rules *rules, const struct block_rule *rule);
+int rules_name_unblock(struct rules *rules, uint32_t rule_id);
+int rules_name_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
+		    struct block_hits *hits);
+/* rules_names_learn - what the maps hold at start. Returns 0 or -errno. */
+int rules_names_learn(struct rules *rules);
+/* rules_names_prune - names that @wanted (by rule id; their domain) does not have go. Returns how
+ * many, or -errno. */
+int rules_names_prune(struct rules *rules, const struct block_rule *const *wanted);
+void rules_names_free(struct rules *rules);
+
 /* rules_store - the words of the rule table; true when they were others before. */
 bool rules_store(struct rules *rules, const struct block_rule *rule);
 

@@ -50,6 +50,8 @@ int rules_new(const struct rules_tables *tables, uint64_t lease_boot_ns, struct 
 		err = entries_learn(rules, map);
 	for (enum rules_map map = RULES_SAFE4; map <= RULES_SAFE6 && !err; map++)
 		err = safe_learn(rules, map);
+	if (!err)
+		err = rules_names_learn(rules);
 	if (err)
 		return err;
 	if (!tables->control->abi)
@@ -71,7 +73,8 @@ static int wanted_list(struct wanted *wanted, const struct block_rule *list, siz
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!list[i].rule_id || list[i].rule_id >= RULES_MAX ||
-		    wanted->by_id[list[i].rule_id] || !rules_target_is_valid(&list[i].target))
+		    wanted->by_id[list[i].rule_id] ||
+		    (!list[i].domain && !rules_target_is_valid(&list[i].target)))
 			return -EINVAL;
 		wanted->by_id[list[i].rule_id] = &list[i];
 	}
@@ -85,7 +88,8 @@ static void slots_leave_unwanted(struct rules *rules, const struct wanted *wante
 		const struct block_rule *rule = wanted->by_id[id];
 
 		if (rules->slots[id].is_used &&
-		    (!rule || !prefix_is_equal(&rule->target, &rules->slots[id].target)))
+		    (!rule || rule->domain ||
+		     !prefix_is_equal(&rule->target, &rules->slots[id].target)))
 			rules_slot_leave(rules, id);
 	}
 }
@@ -94,9 +98,13 @@ static void slots_leave_unwanted(struct rules *rules, const struct wanted *wante
 static int rule_repair(struct rules *rules, const struct block_rule *rule)
 {
 	struct block_entry entry;
-	bool repaired = rules_store(rules, rule);
-	int err = rules_entry_find(rules, &rule->target, &entry);
+	bool repaired;
+	int err;
 
+	if (rule->domain)
+		return rules_name_block(rules, rule);
+	repaired = rules_store(rules, rule);
+	err = rules_entry_find(rules, &rule->target, &entry);
 	if (err && err != -ENOENT)
 		return err;
 	if (err || entry.rule != rule->rule_id) {
@@ -126,7 +134,7 @@ static int entries_prune(struct rules *rules, enum rules_map map, const struct w
 		int err = rules_entry_find(rules, &target, &entry);
 
 		rule = !err && entry.rule < RULES_MAX ? wanted->by_id[entry.rule] : NULL;
-		if (rule && prefix_is_equal(&rule->target, &target))
+		if (rule && !rule->domain && prefix_is_equal(&rule->target, &target))
 			continue;
 		err = rules_entry_remove(rules, map, &keys[i]);
 		if (err)
@@ -150,6 +158,10 @@ int rules_sync(struct rules *rules, const struct block_rule *list, size_t count)
 	if (err)
 		return err;
 	slots_leave_unwanted(rules, wanted);
+	err = rules_names_prune(rules, wanted->by_id);
+	if (err < 0)
+		return err;
+	repairs += err;
 	for (size_t i = 0; i < count; i++) {
 		err = rule_repair(rules, &list[i]);
 		if (err < 0)

@@ -87,6 +87,15 @@ int capture_user_feed(struct capture *user, const struct capture_frame *frame)
 	return user_datapath_run(&context, frame->direction);
 }
 
+/* An eighth is kept for the frames between two questions. */
+bool capture_user_is_full(const struct capture *user)
+{
+	const struct usermaps *maps = ((const struct user_source *)user)->maps;
+
+	return maps->events.used > maps->events.size / 8 * 7 ||
+	       maps->evict.used > maps->evict.size / 8 * 7;
+}
+
 void capture_user_set_boot_ns(struct capture *user, uint64_t boot_ns)
 {
 	source_of(user)->maps->control.at->replay_boot_ns = boot_ns;
@@ -145,6 +154,7 @@ static struct usermap *map_of(void *arg, enum rules_map map)
 		[RULES_BLOCK4] = &maps->block4, [RULES_BLOCK6] = &maps->block6,
 		[RULES_LPM4] = &maps->lpm4,	[RULES_LPM6] = &maps->lpm6,
 		[RULES_SAFE4] = &maps->safe4,	[RULES_SAFE6] = &maps->safe6,
+		[RULES_NAMES] = &maps->domains, [RULES_FLOWS] = &maps->flow_blocks,
 	};
 
 	return by_name[map];
@@ -211,6 +221,69 @@ static int user_safe_set(struct capture *capture, const struct prefix *prefixes,
 	return rules_safe_set(source_of(capture)->rules, prefixes, count);
 }
 
+static int user_event_fd(const struct capture *capture)
+{
+	(void)capture; /* drained by whoever feeds it */
+	return -1;
+}
+
+static int user_list_set(struct capture *capture, const struct block_rule *rule,
+			 struct prefix_set *set)
+{
+	return rules_list_set(source_of(capture)->rules, rule, set);
+}
+
+static int user_list_step(struct capture *capture)
+{
+	const struct user_source *source = source_of(capture);
+
+	rules_flows_expire(source->rules, source->maps->control.at->replay_boot_ns);
+	return rules_list_step(source->rules);
+}
+
+static int user_rule_set(struct capture *capture, const struct block_rule *rule)
+{
+	return rules_rule_set(source_of(capture)->rules, rule);
+}
+
+static int user_list_remove(struct capture *capture, uint32_t rule_id)
+{
+	return rules_list_remove(source_of(capture)->rules, rule_id);
+}
+
+static int user_target_hits(struct capture *capture, const struct prefix *target,
+			    struct block_hits *hits)
+{
+	const struct user_source *source = source_of(capture);
+	struct drain_clock clock = clock_of(source);
+
+	return rules_target_hits(source->rules, target, &clock, hits);
+}
+
+static int user_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
+{
+	const struct user_source *source = source_of(capture);
+	struct drain_clock clock = clock_of(source);
+
+	return rules_list_hits(source->rules, rule_id, &clock, hits);
+}
+
+static uint32_t user_domain_find(struct capture *capture, const char *name)
+{
+	return rules_name_find(source_of(capture)->rules, name);
+}
+
+static int user_flow_block(struct capture *capture, const struct five_tuple *tuple,
+			   uint32_t rule_id, uint8_t layer, uint64_t until_boot_ns)
+{
+	return rules_flow_block(source_of(capture)->rules, tuple, rule_id, layer, until_boot_ns);
+}
+
+static int user_block_settle(struct capture *capture)
+{
+	return rules_settle(source_of(capture)->rules);
+}
+
 static int user_lease(struct capture *capture, uint64_t until_boot_ns)
 {
 	rules_set_lease(source_of(capture)->maps->control.at, until_boot_ns);
@@ -264,6 +337,8 @@ static int user_coverage(struct capture *capture, struct coverage *coverage)
 	add_map(coverage, "flows6", drain_slots_used6(tables), tables->slots6);
 	add_map(coverage, "rules_exact", rules_count(source->rules, true), RULES_MAX - 1);
 	add_map(coverage, "rules_prefix", rules_count(source->rules, false), RULES_MAX - 1);
+	add_map(coverage, "names", rules_names_count(source->rules), RULES_MAX - 1);
+	add_map(coverage, "cut_flows", rules_flows_count(source->rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(source->rules), USER_SAFE_ENTRIES);
 	return 0;
 }
@@ -292,6 +367,16 @@ static void user_close(struct capture *capture)
 
 static const struct capture_ops user_ops = {
 	.drain = user_drain,
+	.event_fd = user_event_fd,
+	.list_set = user_list_set,
+	.list_step = user_list_step,
+	.rule_set = user_rule_set,
+	.list_remove = user_list_remove,
+	.target_hits = user_target_hits,
+	.list_hits = user_list_hits,
+	.domain_find = user_domain_find,
+	.flow_block = user_flow_block,
+	.block_settle = user_block_settle,
 	.block = user_block,
 	.unblock = user_unblock,
 	.block_hits = user_block_hits,
@@ -316,6 +401,8 @@ static int source_open_rules(struct user_source *source)
 		.bits16 = maps->bits16.at,
 		.bits24 = maps->bits24.at,
 		.bits48 = maps->bits48.at,
+		.bits_names = maps->bits_names.at,
+		.rule_sets = maps->rule_sets.at,
 		.safe_max = USER_SAFE_ENTRIES,
 	};
 

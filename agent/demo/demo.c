@@ -91,6 +91,60 @@ static int demo_safe_set(struct capture *capture, const struct prefix *prefixes,
 	return capture_safe_set(demo_of(capture)->user, prefixes, count);
 }
 
+static int demo_event_fd(const struct capture *capture)
+{
+	(void)capture; /* its own clock drains it */
+	return -1;
+}
+
+static int demo_list_set(struct capture *capture, const struct block_rule *rule,
+			 struct prefix_set *set)
+{
+	return capture_list_set(demo_of(capture)->user, rule, set);
+}
+
+static int demo_list_step(struct capture *capture)
+{
+	return capture_list_step(demo_of(capture)->user);
+}
+
+static int demo_rule_set(struct capture *capture, const struct block_rule *rule)
+{
+	return capture_rule_set(demo_of(capture)->user, rule);
+}
+
+static int demo_list_remove(struct capture *capture, uint32_t rule_id)
+{
+	return capture_list_remove(demo_of(capture)->user, rule_id);
+}
+
+static int demo_target_hits(struct capture *capture, const struct prefix *target,
+			    struct block_hits *hits)
+{
+	return capture_target_hits(demo_of(capture)->user, target, hits);
+}
+
+static int demo_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
+{
+	return capture_list_hits(demo_of(capture)->user, rule_id, hits);
+}
+
+static uint32_t demo_domain_find(struct capture *capture, const char *name)
+{
+	return capture_domain_find(demo_of(capture)->user, name);
+}
+
+static int demo_flow_block(struct capture *capture, const struct five_tuple *tuple,
+			   uint32_t rule_id, uint8_t layer, uint64_t until_boot_ns)
+{
+	return capture_flow_block(demo_of(capture)->user, tuple, rule_id, layer, until_boot_ns);
+}
+
+static int demo_block_settle(struct capture *capture)
+{
+	return capture_block_settle(demo_of(capture)->user);
+}
+
 static int demo_lease(struct capture *capture, uint64_t until_boot_ns)
 {
 	return capture_lease(demo_of(capture)->user, until_boot_ns);
@@ -123,6 +177,16 @@ static void demo_close(struct capture *capture)
 
 static const struct capture_ops demo_ops = {
 	.drain = demo_drain,
+	.event_fd = demo_event_fd,
+	.list_set = demo_list_set,
+	.list_step = demo_list_step,
+	.rule_set = demo_rule_set,
+	.list_remove = demo_list_remove,
+	.target_hits = demo_target_hits,
+	.list_hits = demo_list_hits,
+	.domain_find = demo_domain_find,
+	.flow_block = demo_flow_block,
+	.block_settle = demo_block_settle,
 	.block = demo_block,
 	.unblock = demo_unblock,
 	.block_hits = demo_block_hits,

@@ -136,15 +136,19 @@ static bool map_arrays(struct kernel *kernel)
 	rules->bits16 = map_array(kernel, "bits16", NULL);
 	rules->bits24 = map_array(kernel, "bits24", NULL);
 	rules->bits48 = map_array(kernel, "bits48", NULL);
+	rules->bits_names = map_array(kernel, "bits_names", NULL);
+	rules->rule_sets = map_array(kernel, "rule_sets", NULL);
 	return tables->flows4 && tables->flows6 && tables->shadow4 && tables->shadow6 &&
 	       tables->ledger && kernel->counters && kernel->cpus && rules->control &&
-	       rules->rules && rules->bits16 && rules->bits24 && rules->bits48;
+	       rules->rules && rules->bits16 && rules->bits24 && rules->bits48 &&
+	       rules->bits_names && rules->rule_sets;
 }
 
 static int keyed_fd(void *arg, enum rules_map map)
 {
-	static const char *const names[RULES_MAP_COUNT] = { "block4", "block6", "lpm4",
-							    "lpm6",   "safe4",	"safe6" };
+	static const char *const names[RULES_MAP_COUNT] = { "block4",  "block6",     "lpm4",
+							    "lpm6",    "safe4",	     "safe6",
+							    "domains", "flow_blocks" };
 
 	return kernel_map_fd(arg, names[map]);
 }

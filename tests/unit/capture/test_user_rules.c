@@ -15,9 +15,10 @@ struct world {
 static struct usermap *map_of(void *arg, enum rules_map map)
 {
 	struct usermaps *maps = arg;
-	struct usermap *const by_name[RULES_MAP_COUNT] = { &maps->block4, &maps->block6,
-							   &maps->lpm4,	  &maps->lpm6,
-							   &maps->safe4,  &maps->safe6 };
+	struct usermap *const by_name[RULES_MAP_COUNT] = { &maps->block4,  &maps->block6,
+							   &maps->lpm4,	   &maps->lpm6,
+							   &maps->safe4,   &maps->safe6,
+							   &maps->domains, &maps->flow_blocks };
 
 	return by_name[map];
 }
@@ -60,6 +61,8 @@ static void world_open(struct world *world)
 		.bits16 = world->maps->bits16.at,
 		.bits24 = world->maps->bits24.at,
 		.bits48 = world->maps->bits48.at,
+		.bits_names = world->maps->bits_names.at,
+		.rule_sets = world->maps->rule_sets.at,
 		.safe_max = 8,
 	};
 	assert_int_equal(rules_new(&world->tables, 77, &world->rules), 0);

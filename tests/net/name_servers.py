@@ -1,0 +1,87 @@
+"""DNS, HTTP, HTTPS and a UDP answerer on one address, for tests of names; run inside a namespace.
+
+usage: name_servers.py ADDRESS CERT KEY    prints "ready" when all of them listen
+"""
+import socket
+import socketserver
+import ssl
+import struct
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def answer(query, address):
+    """One A record for whatever was asked (RFC 1035 4.1)."""
+    ident, flags, questions = struct.unpack("!HHH", query[:6])
+    end = query.index(b"\0", 12) + 5
+    head = struct.pack("!HHHHHH", ident, 0x8180 | flags & 0x0100, questions, 1, 0, 0)
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address)
+    return head + query[12:end] + record
+
+
+class DnsUdp(socketserver.BaseRequestHandler):
+    """A datagram, an answer."""
+
+    def handle(self):
+        data, sock = self.request
+        sock.sendto(answer(data, self.server.server_address[0]), self.client_address)
+
+
+class DnsTcp(socketserver.BaseRequestHandler):
+    """One query, in however many pieces."""
+
+    def handle(self):
+        data = b""
+        while len(data) < 2 or len(data) < 2 + struct.unpack("!H", data[:2])[0]:
+            piece = self.request.recv(4096)
+            if not piece:
+                return
+            data += piece
+        reply = answer(data[2:], self.server.server_address[0])
+        self.request.sendall(struct.pack("!H", len(reply)) + reply)
+
+
+class Echo(socketserver.BaseRequestHandler):
+    """Any datagram is answered."""
+
+    def handle(self):
+        data, sock = self.request
+        sock.sendto(b"answer to %d bytes" % len(data), self.client_address)
+
+
+class Page(BaseHTTPRequestHandler):
+    """Says which host was asked for."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        """The only method."""
+        body = ("host " + self.headers.get("Host", "")).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args):
+        """Quiet."""
+
+
+def main(address, cert, key):
+    """Everything listens, then the word is said."""
+    socketserver.TCPServer.allow_reuse_address = True
+    servers = [socketserver.ThreadingUDPServer((address, 53), DnsUdp),
+               socketserver.ThreadingTCPServer((address, 53), DnsTcp),
+               socketserver.ThreadingUDPServer((address, 443), Echo),
+               ThreadingHTTPServer((address, 80), Page), ThreadingHTTPServer((address, 443), Page)]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    servers[4].socket = context.wrap_socket(servers[4].socket, server_side=True,
+                                            do_handshake_on_connect=False)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("ready", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

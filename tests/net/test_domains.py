@@ -1,0 +1,156 @@
+"""A blocked name fails at every layer, whole and in pieces; its neighbour on the same address works."""
+import pathlib
+import subprocess
+
+import pytest
+
+from hosts import Service, either, lab, service, sh, wait_for
+
+HERE = pathlib.Path(__file__).resolve().parent
+BLOCKED, NEIGHBOUR = "blocked.example", "fine.example"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Self-signed; nobody checks it here."""
+    folder = tmp_path_factory.mktemp("cert")
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+       "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=names.example")
+    return cert, key
+
+
+@pytest.fixture
+def names(lab, certificate):
+    """The servers of names on host b."""
+    child = lab.start(lab.b, "/usr/bin/python3", str(HERE / "name_servers.py"), lab.ip_b,
+                      *certificate)
+    assert child.stdout.readline().strip() == "ready"
+    return lab
+
+
+def curl(lab, name, scheme):
+    """What the server answered, or None."""
+    port = {"http": 80, "https": 443}[scheme]
+    done = lab.run(lab.a, "curl", "-sk", "--max-time", "1.5", "--resolve",
+                   f"{name}:{port}:{lab.ip_b}", f"{scheme}://{name}/")
+    return done.stdout if done.returncode == 0 else None
+
+
+def dig(lab, name, *options):
+    """The addresses, or None when no answer came."""
+    done = lab.run(lab.a, "dig", f"@{lab.ip_b}", name, "A", "+short", "+tries=1", "+time=1",
+                   *options)
+    return done.stdout.split() if done.returncode == 0 else None
+
+
+def status_of(lab, name):
+    """NOERROR, REFUSED or None."""
+    done = lab.run(lab.a, "dig", f"@{lab.ip_b}", name, "A", "+tries=1", "+time=1")
+    return done.stdout.partition("status: ")[2].partition(",")[0] or None
+
+
+def pieces(lab, kind, name, *cuts):
+    """Bytes that came back for a message sent in pieces."""
+    done = lab.run(lab.a, "/usr/bin/python3", str(HERE / "name_client.py"), kind, lab.ip_b, name,
+                   *map(str, cuts))
+    return int(done.stdout or 0)
+
+
+def block_row(service):
+    """The row of the name."""
+    return next(b for b in service.json("block", "list")["items"] if b["value"] == BLOCKED)
+
+
+def test_a_blocked_name_fails_everywhere_and_its_neighbour_works(names, either):
+    lab = names
+    assert curl(lab, BLOCKED, "http") and curl(lab, BLOCKED, "https") and dig(lab, BLOCKED)
+    assert either.cli("block", "add", BLOCKED)[0] == 0
+    for name in (BLOCKED, BLOCKED.upper(), "a.b." + BLOCKED):
+        assert dig(lab, name) is None
+        assert dig(lab, name, "+tcp") is None
+        assert curl(lab, name, "http") is None
+        assert curl(lab, name, "https") is None
+    for name in (NEIGHBOUR, "not" + BLOCKED):
+        assert dig(lab, name) == [lab.ip_b] and dig(lab, name, "+tcp") == [lab.ip_b]
+        assert curl(lab, name, "http") == f"host {name}"
+        assert curl(lab, name, "https") == f"host {name}"
+    layers = wait_for(lambda: block_row(either)["layers"], 3, "layers")
+    assert layers["dns"] >= 6 and layers["tls"] >= 3 and layers["http"] >= 3, layers
+    assert either.cli("block", "del", BLOCKED)[0] == 0
+    assert curl(lab, BLOCKED, "https") == f"host {BLOCKED}" and dig(lab, BLOCKED) == [lab.ip_b]
+
+
+def test_refuse_answers_at_once(names, service):
+    assert service.cli("block", "add", BLOCKED, "--refuse")[0] == 0
+    assert status_of(names, BLOCKED) == "REFUSED"
+    assert status_of(names, NEIGHBOUR) == "NOERROR"
+
+
+def test_pieces_are_cut_before_the_answer_over_a_50_ms_link(names, service):
+    lab = names
+    for where, dev in ((lab.a, lab.va), (lab.b, lab.vb)):
+        sh("tc", "-n", where, "qdisc", "add", "dev", dev, "root", "netem", "delay", "25ms")
+    whole = {kind: pieces(lab, kind, NEIGHBOUR, 3, 40) for kind in ("tls", "http", "dns")}
+    assert all(whole.values()), whole
+    assert service.cli("block", "add", BLOCKED)[0] == 0
+    for kind, cuts in (("tls", (1,)), ("tls", (5, 60, 120)), ("http", (20,)), ("http", (18, 26)),
+                       ("dns", (2,)), ("dns", (1, 16, 20))):
+        assert pieces(lab, kind, BLOCKED, *cuts) == 0, (kind, cuts)
+    assert {kind: pieces(lab, kind, NEIGHBOUR, 3, 40) for kind in whole} == whole
+
+
+def test_quic_is_cut_by_its_server_name(names, service):
+    quic = pytest.importorskip("quic_sender")
+    lab = names
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); import quic_sender, socket, time\n"
+              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1)\n"
+              "s.connect((sys.argv[2], 443)); got = 0\n"
+              "for d in quic_sender.build_initials(sys.argv[3], 1, int(sys.argv[4])): s.send(d)\n"
+              "time.sleep(0.1)\n"
+              "for d in quic_sender.build_initials(sys.argv[3], 1, int(sys.argv[4])): s.send(d)\n"
+              "t = time.time() + 1\n"
+              "while time.time() < t:\n"
+              "    try: s.recv(2000); got += 1\n"
+              "    except OSError: break\n"
+              "print(got)\n")
+
+    def answers(name, count):
+        return int(lab.run(lab.a, "/usr/bin/python3", "-c", script, str(HERE), lab.ip_b, name,
+                           str(count)).stdout)
+
+    for where, dev in ((lab.a, lab.va), (lab.b, lab.vb)):
+        sh("tc", "-n", where, "qdisc", "add", "dev", dev, "root", "netem", "delay", "25ms")
+    assert quic and answers(NEIGHBOUR, 2) == 4
+    assert service.cli("block", "add", BLOCKED)[0] == 0
+    for count in (1, 2):
+        assert answers(BLOCKED, count) == 0, f"hello in {count} datagrams"
+    assert answers(NEIGHBOUR, 2) == 4
+    assert block_row(service)["layers"]["quic"] >= 2
+
+
+def test_flows_carry_their_names(names, service):
+    lab = names
+    dig(lab, NEIGHBOUR)
+    curl(lab, NEIGHBOUR, "http")
+    curl(lab, NEIGHBOUR, "https")
+
+    def named():
+        rows = service.json("flows", "list")["items"]
+        return {row["dst_port"]: row for row in rows if row["host"] or row["sni"]}
+
+    rows = wait_for(lambda: (lambda r: r if {53, 80, 443} <= set(r) else None)(named()), 5,
+                    "names of three flows")
+    assert rows[443]["sni"] == NEIGHBOUR and rows[443]["ja4"].startswith("t13d")
+    assert rows[80]["host"] == NEIGHBOUR and rows[53]["host"] == NEIGHBOUR
+
+
+def test_a_shared_address_is_never_blocked_for_a_name(names, service):
+    lab = names
+    for name in (BLOCKED, NEIGHBOUR):
+        assert dig(lab, name) == [lab.ip_b]
+    status, _, err = service.cli("block", "add", BLOCKED, "--addresses")
+    assert status == 0, err
+    values = [b["value"] for b in service.json("block", "list")["items"]]
+    assert lab.ip_b not in values and BLOCKED in values
+    assert curl(lab, NEIGHBOUR, "http") == f"host {NEIGHBOUR}"
