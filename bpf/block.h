@@ -30,17 +30,100 @@ HOT bool control_allows_drop(const struct control *word, __u64 boot_ns)
 	return !word->abi || boot_ns < word->lease_boot_ns;
 }
 
-/* ---- what is asked after a hit ---- */
+/* Where the maps are; the kernel's programs know theirs. */
+#ifdef SLUICE_USER
+#define CTX_OF(s) ((s)->ctx)
+#else
+#define CTX_OF(s) ((void *)NULL)
+#endif
+
+/* ---- what a rule says ---- */
+
+/* What is asked of a rule; numbers that stay in registers. */
+struct scope {
+	__u32 side; /* enum block_direction whose rules are asked: in or out */
+	__u32 proto;
+	__be16 port;
+};
+
+/* What one rule, or the first of several that applies, says; 0: nothing. */
+#define SAYS_COUNT     1
+#define SAYS_DROP      2
+#define SAYS_REFUSE    4
+#define SAYS_RULE(say) ((say) >> 3)
 
 /* @rule is a copy: its head in one load, so that a change by core is whole or not there. */
-HOT bool rule_applies(const struct suspect *s, const struct rule *rule, __u64 boot_ns)
+HOT bool rule_applies(const struct rule *rule, const struct scope *scope, __u64 boot_ns)
 {
-	if (!(rule->flags & RULE_ACTIVE) || (rule->direction && rule->direction != s->side))
+	if (!(rule->flags & RULE_ACTIVE) || (rule->direction && rule->direction != scope->side))
 		return false;
-	if ((rule->proto && rule->proto != s->proto) || (rule->port && rule->port != s->dst_port))
+	if ((rule->proto && rule->proto != scope->proto) ||
+	    (rule->port && rule->port != scope->port))
 		return false;
 	return !rule->end_boot_ns || boot_ns < rule->end_boot_ns;
 }
+
+HOT struct rule rule_copy(const struct rule *found)
+{
+	struct rule rule;
+
+	rule.head = VOLATILE(found->head);
+	rule.end_boot_ns = VOLATILE(found->end_boot_ns);
+	return rule;
+}
+
+HOT __u32 rule_says(CONTEXT *ctx, __u32 id, const struct scope *scope, __u64 boot_ns)
+{
+	const struct rule *found = ARRAY_ELEM(ctx, rules, id);
+	struct rule rule;
+
+	if (!found)
+		return 0;
+	rule = rule_copy(found);
+	if (!rule_applies(&rule, scope, boot_ns))
+		return 0;
+	if (rule.flags & RULE_COUNT_ONLY)
+		return SAYS_COUNT;
+	return id << 3 | (rule.flags & RULE_REFUSE ? SAYS_REFUSE : 0) | SAYS_DROP | SAYS_COUNT;
+}
+
+HOT struct scope scope_of(const struct suspect *s)
+{
+	return (struct scope){ s->side, s->proto, s->dst_port };
+}
+
+/* The rules of a set, from the first. */
+APART int set_says(const struct suspect *s, __u32 index, __u64 boot_ns)
+{
+	const struct rule_set *set;
+	struct scope scope;
+	__u32 says = 0;
+
+	if (!s)
+		return 0;
+	set = ARRAY_ELEM(s->ctx, rule_sets, index);
+	scope = scope_of(s);
+	for (int i = 0; set && i < RULE_SET_WAYS && !(says & SAYS_DROP); i++) {
+		__u32 id = VOLATILE(set->rule[i]);
+
+		if (!id)
+			break;
+		says |= rule_says(CTX_OF(s), id, &scope, boot_ns);
+	}
+	return (int)says;
+}
+
+/* What the rule of an entry says, or its set. */
+HOT __u32 entry_says(const struct suspect *s, __u32 rule, __u64 boot_ns)
+{
+	struct scope scope = scope_of(s);
+
+	if (UNLIKELY(rule & ENTRY_SET))
+		return (__u32)set_says(s, rule & ~ENTRY_SET, boot_ns);
+	return rule_says(CTX_OF(s), rule, &scope, boot_ns);
+}
+
+/* ---- what is asked after a hit ---- */
 
 /* @family is a constant here and below: what the other family needs is not even compiled. */
 HOT bool safe_holds(const struct suspect *s, const __u32 family)
@@ -54,12 +137,18 @@ HOT bool safe_holds(const struct suspect *s, const __u32 family)
 	return KEYED_ELEM(s->ctx, safe6, &key6) != NULL;
 }
 
+/* What an entry's safe_cache is when the list of now does not hold it. */
+HOT __u32 safe_cache_not(const struct control *word)
+{
+	return (VOLATILE(word->safe_epoch) + 1) << 1;
+}
+
 /* As safe_holds; the entry of an exact address keeps the answer as long as the list is the same. */
 HOT bool safe_holds_exact(const struct suspect *s, const struct control *word,
 			  struct block_entry *entry, const __u32 family)
 {
 	/* read before the list is asked: an answer may be older than its epoch, never newer */
-	__u32 now = (VOLATILE(word->safe_epoch) + 1) << 1, cached = VOLATILE(entry->safe_cache);
+	__u32 now = safe_cache_not(word), cached = VOLATILE(entry->safe_cache);
 	bool safe;
 
 	if (LIKELY((cached ^ now) <= 1))
@@ -69,45 +158,46 @@ HOT bool safe_holds_exact(const struct suspect *s, const struct control *word,
 	return safe;
 }
 
+HOT void entry_count(struct block_entry *entry, __u64 segments, __u64 bytes, __u64 jiffies)
+{
+	ATOMIC_ADD(&entry->packets, segments);
+	ATOMIC_ADD(&entry->bytes, bytes);
+	VOLATILE(entry->last_jiffies) = jiffies;
+}
+
 /* A hit: does it drop? @exact is a constant. */
 HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry, const bool exact,
 			      const __u32 family)
 {
 	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
-	const struct rule *found = ARRAY_ELEM(s->ctx, rules, entry->rule);
-	struct rule rule;
 	__u64 boot_ns;
+	__u32 says;
 
-	if (!found || !word)
+	if (!word)
 		return OUTCOME_NEXT;
-	rule.head = VOLATILE(found->head);
-	rule.end_boot_ns = VOLATILE(found->end_boot_ns);
 	boot_ns = clock_boot_ns(s, word);
-	if (!rule_applies(s, &rule, boot_ns))
+	says = entry_says(s, VOLATILE(entry->rule), boot_ns);
+	if (!says)
 		return OUTCOME_NEXT;
 	if (!control_allows_drop(word, boot_ns))
 		return OUTCOME_PASS;
 	if (exact ? safe_holds_exact(s, word, entry, family) : safe_holds(s, family))
 		return OUTCOME_PASS;
-	ATOMIC_ADD(&entry->packets, s->segments);
-	ATOMIC_ADD(&entry->bytes, s->bytes);
-	VOLATILE(entry->last_jiffies) = s->jiffies;
+	entry_count(entry, s->segments, s->bytes, s->jiffies);
 	/* a rule that only counts stands in no other rule's way */
-	if (rule.flags & RULE_COUNT_ONLY)
+	if (!(says & SAYS_DROP))
 		return OUTCOME_NEXT;
-	emit_block_hit(s, entry->rule);
+	emit_block_hit(s, SAYS_RULE(says), LAYER_ADDRESS);
 	return OUTCOME_DROP;
 }
 
-HOT struct block_entry *exact_find(const struct suspect *s, const __u32 family)
-{
-	__be32 addr4 = s->addr[0], addr6[4];
+/* ---- prefixes, from the longest to the widest ---- */
 
-	if (family == 4)
-		return KEYED_ELEM(s->ctx, block4, &addr4);
-	__builtin_memcpy(addr6, s->addr, sizeof(addr6));
-	return KEYED_ELEM(s->ctx, block6, addr6);
-}
+struct prefix_walk {
+	const struct suspect *s;
+	__u32 len;     /* bits of the address that the next lookup may use */
+	__u32 outcome; /* enum outcome */
+};
 
 /* The longest prefix of at most @len bits that holds the address. */
 HOT struct block_entry *prefix_find(const struct suspect *s, __u32 len, const __u32 family)
@@ -121,40 +211,153 @@ HOT struct block_entry *prefix_find(const struct suspect *s, __u32 len, const __
 	return KEYED_ELEM(s->ctx, lpm6, &key6);
 }
 
-HOT enum outcome suspect_decide(const struct suspect *s, const __u32 family)
+/* One prefix; 1 ends the walk. */
+HOT long prefix_decide(struct prefix_walk *walk, const __u32 family)
 {
-	struct block_entry *entry;
-	enum outcome outcome = OUTCOME_NEXT;
-	__u32 len = family == 4 ? 32 : 128;
+	struct block_entry *entry = prefix_find(walk->s, walk->len, family);
+	enum outcome outcome;
 
-	if (s->kinds & KIND_EXACT) {
-		entry = exact_find(s, family);
-		if (entry)
-			outcome = entry_decide(s, entry, true, family);
-		if (outcome != OUTCOME_NEXT)
-			return outcome;
-	}
-	for (int i = 0; i < LPM_WALK_MAX && s->kinds & KIND_PREFIX; i++) {
-		entry = prefix_find(s, len, family);
-		if (!entry)
-			break;
-		outcome = entry_decide(s, entry, false, family);
-		if (outcome != OUTCOME_NEXT || !entry->prefix_len)
-			return outcome;
-		len = entry->prefix_len - 1;
-	}
-	return OUTCOME_NEXT;
+	if (!entry)
+		return 1;
+	outcome = entry_decide(walk->s, entry, false, family);
+	walk->outcome = outcome;
+	if (outcome != OUTCOME_NEXT || !entry->prefix_len)
+		return 1;
+	walk->len = entry->prefix_len - 1U;
+	return 0;
 }
 
-/* The bitmaps did not clear @s. Return an enum outcome. */
+static long prefix4_step(__u32 round, void *walk)
+{
+	(void)round;
+	return prefix_decide(walk, 4);
+}
+
+static long prefix6_step(__u32 round, void *walk)
+{
+	(void)round;
+	return prefix_decide(walk, 6);
+}
+
+/* ---- a suspect: the bitmaps did not clear it, and what is inlined did not decide ---- */
+
+HOT struct block_entry *exact_find(CONTEXT *ctx, const __be32 *addr, const __u32 family)
+{
+	__be32 addr4 = addr[0], addr6[4];
+
+	if (family == 4)
+		return KEYED_ELEM(ctx, block4, &addr4);
+	__builtin_memcpy(addr6, addr, sizeof(addr6));
+	return KEYED_ELEM(ctx, block6, addr6);
+}
+
+HOT enum outcome exact_decide(const struct suspect *s, const __u32 family)
+{
+	struct block_entry *entry =
+		s->kinds & KIND_EXACT ? exact_find(CTX_OF(s), s->addr, family) : NULL;
+
+	return entry ? entry_decide(s, entry, true, family) : OUTCOME_NEXT;
+}
+
+/* Return an enum outcome. */
 APART int suspect4_decide(const struct suspect *s)
 {
-	return s ? suspect_decide(s, 4) : OUTCOME_NEXT;
+	struct prefix_walk walk = { .s = s, .len = 32 };
+	enum outcome outcome;
+
+	if (!s)
+		return OUTCOME_NEXT;
+	outcome = exact_decide(s, 4);
+	if (outcome != OUTCOME_NEXT || !(s->kinds & KIND_PREFIX))
+		return outcome;
+	LOOP(33, prefix4_step, &walk);
+	return (int)walk.outcome;
 }
 
 APART int suspect6_decide(const struct suspect *s)
 {
-	return s ? suspect_decide(s, 6) : OUTCOME_NEXT;
+	struct prefix_walk walk = { .s = s, .len = 128 };
+	enum outcome outcome;
+
+	if (!s)
+		return OUTCOME_NEXT;
+	outcome = exact_decide(s, 6);
+	if (outcome != OUTCOME_NEXT || !(s->kinds & KIND_PREFIX))
+		return outcome;
+	LOOP(129, prefix6_step, &walk);
+	return (int)walk.outcome;
+}
+
+/* What the functions apart need to know of a packet. */
+HOT void suspect_begin(struct suspect *s, const struct packet *p, __u32 side)
+{
+	__builtin_memset(s, 0, sizeof(*s));
+#ifdef SLUICE_USER
+	s->ctx = p->ctx;
+#endif
+	__builtin_memcpy(s->src, p->src, sizeof(s->src));
+	__builtin_memcpy(s->dst, p->dst, sizeof(s->dst));
+	s->src_port = p->src_port;
+	s->dst_port = p->dst_port;
+	s->family = (__u8)p->family;
+	s->proto = (__u8)p->proto;
+	s->direction = p->direction;
+	s->iface = (__u8)p->iface;
+	s->side = side;
+	s->cpu = CPU_ID(p->ctx);
+	s->ip_bytes = p->ip_bytes;
+	s->jiffies = clock_jiffies(p->ctx);
+	s->segments = p->segments;
+	s->bytes = p->bytes;
+}
+
+/* ---- five-tuples that core blocked for a name ---- */
+
+/* Whether the packet's own five-tuple is blocked. The safe list is not asked: it speaks of
+ * addresses, and the block is of a name. */
+APART int flow_decide(const struct suspect *s)
+{
+	struct flow6_key key;
+	struct flow_block *block;
+	const struct control *word;
+	const struct rule *rule;
+	__u64 boot_ns;
+
+	if (!s)
+		return OUTCOME_NEXT;
+	__builtin_memset(&key, 0, sizeof(key));
+	__builtin_memcpy(key.src, s->src, sizeof(key.src));
+	__builtin_memcpy(key.dst, s->dst, sizeof(key.dst));
+	key.src_port = s->src_port;
+	key.dst_port = s->dst_port;
+	key.proto = s->proto;
+	key.used = s->family;
+	block = KEYED_ELEM(s->ctx, flow_blocks, &key);
+	word = ARRAY_ELEM(s->ctx, control, 0);
+	if (!block || !word)
+		return OUTCOME_NEXT;
+	rule = ARRAY_ELEM(s->ctx, rules, block->rule);
+	boot_ns = clock_boot_ns(s, word);
+	if (!rule || !(rule->flags & RULE_ACTIVE) || boot_ns >= VOLATILE(block->end_boot_ns) ||
+	    !control_allows_drop(word, boot_ns))
+		return OUTCOME_NEXT;
+	ATOMIC_ADD(&block->packets, s->segments);
+	ATOMIC_ADD(&block->bytes, s->bytes);
+	VOLATILE(block->last_jiffies) = s->jiffies;
+	emit_block_hit(s, block->rule, block->layer);
+	return OUTCOME_DROP;
+}
+
+HOT bool flow_drops(const struct packet *p)
+{
+	const struct control *word = ARRAY_ELEM(p->ctx, control, 0);
+	struct suspect s;
+
+	if (LIKELY(!word || !(word->flags & CONTROL_FLOWS)) ||
+	    (p->proto != IP_TCP && p->proto != IP_UDP))
+		return false;
+	suspect_begin(&s, p, SIDE_IN); /* no rule is asked of its side */
+	return flow_decide(&s) == OUTCOME_DROP;
 }
 
 /* ---- the bitmaps ---- */
@@ -184,42 +387,62 @@ HOT __u32 kinds6(const struct packet *p, const __be32 *addr)
 	return word && word->flags & CONTROL_SHORT6 ? KIND_PREFIX : 0;
 }
 
+/*
+ * The next packet of a flood, told from its entry alone: one plain rule that drops, the answer of
+ * the safe list at hand, boot time of this jiffy, no event due. False: ask in full.
+ */
+HOT bool entry_drops_again(const struct packet *p, struct block_entry *entry, __u32 side)
+{
+	const struct scope scope = { side, p->proto, p->dst_port };
+	const struct control *word = ARRAY_ELEM(p->ctx, control, 0);
+	struct cpu_state *cpu = ARRAY_ELEM(p->ctx, cpus, CPU_ID(p->ctx));
+	const struct rule *found = ARRAY_ELEM(p->ctx, rules, VOLATILE(entry->rule));
+	__u64 jiffies = clock_jiffies(p->ctx);
+	struct rule rule;
+
+	if (!word || !cpu || !found || REPLAY_CLOCK(p->ctx) || cpu->jiffies != jiffies ||
+	    cpu->tokens || VOLATILE(entry->safe_cache) != safe_cache_not(word))
+		return false;
+	rule = rule_copy(found);
+	if (rule.flags & RULE_COUNT_ONLY || !rule_applies(&rule, &scope, cpu->boot_ns) ||
+	    !control_allows_drop(word, cpu->boot_ns))
+		return false;
+	entry_count(entry, p->segments, p->bytes, jiffies);
+	cpu->events_skipped++;
+	return true;
+}
+
 HOT bool address_drops(const struct packet *p, const __be32 *addr, __u32 side)
 {
 	__u32 kinds = p->family == 4 ? kinds4(p, addr[0]) : kinds6(p, addr);
+	struct block_entry *entry;
 	struct suspect s;
 
 	if (LIKELY(!kinds))
 		return false;
-	__builtin_memset(&s, 0, sizeof(s));
-#ifdef SLUICE_USER
-	s.ctx = p->ctx;
-#endif
+	if (kinds & KIND_EXACT) {
+		entry = exact_find(p->ctx, addr, p->family);
+		if (entry && entry_drops_again(p, entry, side))
+			return true;
+		if (!entry)
+			kinds &= ~(__u32)KIND_EXACT;
+		if (!kinds)
+			return false;
+	}
+	suspect_begin(&s, p, side);
 	__builtin_memcpy(s.addr, addr, sizeof(s.addr));
-	__builtin_memcpy(s.src, p->src, sizeof(s.src));
-	__builtin_memcpy(s.dst, p->dst, sizeof(s.dst));
-	s.src_port = p->src_port;
-	s.dst_port = p->dst_port;
-	s.family = p->family;
-	s.proto = p->proto;
-	s.direction = p->direction;
-	s.iface = p->iface;
-	s.side = side;
 	s.kinds = kinds;
-	s.cpu = CPU_ID(p->ctx);
-	s.ip_bytes = p->ip_bytes;
-	s.jiffies = clock_jiffies(p->ctx);
-	s.segments = p->segments;
-	s.bytes = p->bytes;
 	return (p->family == 4 ? suspect4_decide(&s) : suspect6_decide(&s)) == OUTCOME_DROP;
 }
 
 /*
  * The source of what enters; the destination of what leaves, and the source of a packet forwarded
- * through this host when it entered where nobody checked.
+ * through this host when it entered where nobody checked. Five-tuples both ways.
  */
 HOT bool packet_is_blocked(const struct packet *p)
 {
+	if (UNLIKELY(flow_drops(p)))
+		return true;
 	if (p->direction == ABI_INGRESS)
 		return address_drops(p, p->src, SIDE_IN);
 	if (address_drops(p, p->dst, SIDE_OUT))

@@ -61,8 +61,8 @@ HOT bool event_is_due(const struct suspect *s, struct cpu_state *cpu)
 	return true;
 }
 
-/* A packet that @rule dropped, sampled. */
-HOT void emit_block_hit(const struct suspect *s, __u32 rule)
+/* A packet that @rule dropped at @layer, sampled. */
+HOT void emit_block_hit(const struct suspect *s, __u32 rule, __u8 layer)
 {
 	struct cpu_state *cpu = ARRAY_ELEM(s->ctx, cpus, s->cpu);
 	struct event_record *event;
@@ -93,7 +93,7 @@ HOT void emit_block_hit(const struct suspect *s, __u32 rule)
 	event->key.direction = s->direction;
 	event->key.iface = s->iface;
 	event->key.used = 1;
-	event->layer = LAYER_ADDRESS;
+	event->layer = layer;
 	__builtin_memset(event->zero, 0, sizeof(event->zero));
 	RING_SUBMIT(s->ctx, event);
 }

@@ -28,32 +28,52 @@ static inline __attribute__((always_inline)) __u32 bits48_index(__u64 first)
 	return (__u32)((first << 16) * HASH_MUL1 >> BITS48_SHIFT);
 }
 
-/*
- * Names: a polynomial in a secret odd base modulo 2^64 over the bytes of the lower-cased text with
- * its dots, first byte first, so that one pass over a name gives the hash of every suffix of it:
- * (sum at the end - sum at a label's start) * the inverse of the power there.
+/* ---- names ----
+ *
+ * A name is hashed as a polynomial in a secret odd base modulo 2^64, the first byte with power 0:
+ * what a name above it hashes to is then the difference of two sums, moved by an inverse power, so
+ * that one pass over a name gives the hash of everything it lies below. Bytes count from 1: a zero
+ * byte is not nothing. Upper case is lower case; between two labels stands one dot.
  */
-#define NAME_HASH_BYTE(byte) ((__u64)(byte) + 1)
 
-static inline __attribute__((always_inline)) __u64 name_hash(__u64 base, const char *text,
-							     __u32 len)
+#define NAME_LABELS_MAX 16 /* of a blocked name; of a longer name the last ones are judged */
+#define NAME_DOT	'.'
+/* A dot inside a label of a DNS message, which is no end of a label. */
+#define NAME_DOT_INSIDE 256
+
+static inline __attribute__((always_inline)) __u32 name_fold(__u32 byte)
+{
+	return byte - 'A' < 26 ? byte + ('a' - 'A') : byte;
+}
+
+/* Of a name's text of @len bytes: dots between labels, none at the end. */
+static inline __u64 name_hash(__u64 base, const char *text, __u32 len)
 {
 	__u64 sum = 0, power = 1;
 
-	for (__u32 i = 0; i < len; i++) {
-		sum += NAME_HASH_BYTE((unsigned char)text[i]) * power;
-		power *= base;
-	}
+	for (__u32 i = 0; i < len; i++, power *= base)
+		sum += (name_fold((unsigned char)text[i]) + 1) * power;
 	return sum;
 }
 
-/* Bit number in bits_names. */
-static inline __attribute__((always_inline)) __u32 bits_names_index(__u64 hash)
+/* The inverse of an odd @base: each step of Newton's doubles the bits that are right, from 3. */
+static inline __u64 name_inverse(__u64 base)
 {
-	return (__u32)(hash * HASH_MUL1 >> 48);
+	__u64 inverse = base;
+
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - base * inverse;
+	return inverse;
 }
 
-_Static_assert(BITS_NAMES_WORDS * 64 == 1 << 16, "bits_names is indexed whole");
+#define NAME_BITS_SHIFT 48
+_Static_assert(1ULL << (64 - NAME_BITS_SHIFT) == BITS_NAMES_WORDS * 64, "bits_names whole");
+
+/* Bit number in bits_names of a name's hash: the upper 16 of a product, as bits48_index. */
+static inline __attribute__((always_inline)) __u32 bits_names_index(__u64 hash)
+{
+	return (__u32)(hash * HASH_MUL1 >> NAME_BITS_SHIFT);
+}
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");
 

@@ -7,6 +7,7 @@
 #define SLUICE_BPF_MAPS_H
 
 #include "bpf/env.h"
+#include "bpf/walk.h"
 
 #ifndef SLUICE_USER /* bpf/env_user.h: the same maps for a process */
 
@@ -103,6 +104,14 @@ KEYED_MAP(domains, BPF_MAP_TYPE_HASH, DOMAIN_ENTRIES, __u64, struct domain_entry
  * kernel adds hits. Full: core forgets the oldest first. */
 #define FLOW_BLOCKS 16384
 KEYED_MAP(flow_blocks, BPF_MAP_TYPE_HASH, FLOW_BLOCKS, struct flow6_key, struct flow_block);
+
+/* Where a payload is copied and walked for names, one for each CPU. Kernel only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_walk);
+} name_walks SEC(".maps");
 
 /* Never dropped; asked after a hit. Core writes. Full: the new list is refused, the old stays. */
 #define SAFE_ENTRIES 4096

@@ -301,7 +301,7 @@ static int arrays_init(struct usermaps *maps)
 	    !ARRAY_NEW(maps->bits16, BITS16_WORDS) || !ARRAY_NEW(maps->bits24, BITS24_WORDS) ||
 	    !ARRAY_NEW(maps->bits48, BITS48_WORDS) ||
 	    !ARRAY_NEW(maps->bits_names, BITS_NAMES_WORDS) ||
-	    !ARRAY_NEW(maps->rule_sets, RULE_SETS_MAX))
+	    !ARRAY_NEW(maps->rule_sets, RULE_SETS_MAX) || !ARRAY_NEW(maps->name_walks, 1))
 		return -ENOMEM;
 	return 0;
 }
@@ -367,6 +367,7 @@ void usermaps_free(struct usermaps *maps)
 	free(maps->bits48.at);
 	free(maps->bits_names.at);
 	free(maps->rule_sets.at);
+	free(maps->name_walks.at);
 	free(maps->events.at);
 	free(maps->evict.at);
 	free(maps);

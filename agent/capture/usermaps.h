@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/util/cleanup.h"
+#include "bpf/walk.h"
 #include "include/abi.h"
 
 /* ---- keyed maps: hash or longest prefix, as BPF_MAP_TYPE_HASH and _LPM_TRIE -------------- */
@@ -80,6 +81,7 @@ struct usermaps {
 	USERMAP_ARRAY(uint64_t) bits48;
 	USERMAP_ARRAY(uint64_t) bits_names;
 	USERMAP_ARRAY(struct rule_set) rule_sets;
+	USERMAP_ARRAY(struct name_walk) name_walks;
 	struct usermap block4, block6, lpm4, lpm6, safe4, safe6, domains, flow_blocks;
 	struct userring events, evict;
 };
