@@ -1,41 +1,19 @@
 /*
- * Rules by name, and the five-tuples that core has cut because of one. The kernel looks a name's
+ * Rules by name. The kernel looks a name's
  * suffixes up by hash (bpf/hash.h); the texts themselves are kept by whoever gave the order.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/capture/drain.h"
-#include "agent/capture/rules_state.h"
+#include "agent/capture/rules_names.h"
 #include "agent/util/crypto.h"
 #include "bpf/hash.h"
 
 #define NAME_MAX_BYTES 253 /* RFC 1035 2.3.4 */
 #define EXPIRE_AT_ONCE 64  /* five-tuples that one call takes away */
 #define STALE_NAMES    64  /* removals before bits_names is made anew */
-
-struct name_slot {
-	uint64_t hash;
-	uint32_t rule_id;	  /* 0: free */
-	struct block_hits folded; /* of five-tuples that went */
-};
-
-/* Oldest first: a ring, so that the oldest makes room. */
-struct cut_flow {
-	struct flow6_key key;
-	uint64_t end_boot_ns;
-	uint32_t rule_id; /* 0: taken away meanwhile */
-	uint8_t layer;
-};
-
-struct names_state {
-	struct name_slot *slots; /* number - 1 */
-	uint32_t room, high, count, stale;
-	struct cut_flow *flows; /* [RULES_FLOWS_MAX], made with the first one */
-	uint32_t first, flow_count;
-};
 
 /* ---- control word ---- */
 
@@ -49,23 +27,12 @@ static void flag_set(struct rules *rules, uint32_t flag, bool on)
 		__atomic_fetch_and(flags, ~(__u32)flag, __ATOMIC_RELEASE);
 }
 
-static void flags_follow(struct rules *rules)
+void rules_names_flags(struct rules *rules)
 {
 	const struct names_state *names = rules->names;
 
 	flag_set(rules, CONTROL_DOMAINS, names && names->count);
 	flag_set(rules, CONTROL_FLOWS, names && names->flow_count);
-}
-
-/* Each step of Newton doubles the right bits of an inverse modulo 2^64; 5 bits are right at first
- * (Hacker's Delight, 10-16). */
-static uint64_t inverse_of(uint64_t odd)
-{
-	uint64_t inverse = odd * 3 ^ 2;
-
-	for (int bits = 5; bits < 64; bits *= 2)
-		inverse *= 2 - odd * inverse;
-	return inverse;
 }
 
 /* The base lives as long as the maps: entries of an earlier core are found again by it. */
@@ -77,20 +44,20 @@ static void base_choose(struct control *control)
 		return;
 	crypto_random(&base, sizeof(base));
 	base |= 1;
-	control->name_inverse = inverse_of(base);
+	control->name_inverse = name_inverse(base);
 	__atomic_store_n(&control->name_base, base, __ATOMIC_RELEASE);
 }
 
 /* ---- slots ---- */
 
-static struct names_state *state_of(struct rules *rules)
+struct names_state *rules_names_state(struct rules *rules)
 {
 	if (!rules->names)
 		rules->names = calloc(1, sizeof(*rules->names));
 	return rules->names;
 }
 
-static struct name_slot *slot_of(const struct rules *rules, uint32_t rule_id)
+struct name_slot *rules_name_slot(const struct rules *rules, uint32_t rule_id)
 {
 	uint32_t number = rules->slots[rule_id].name;
 
@@ -100,7 +67,7 @@ static struct name_slot *slot_of(const struct rules *rules, uint32_t rule_id)
 /* Returns 0 or -ENOMEM. */
 static int slot_take(struct rules *rules, uint32_t rule_id, uint64_t hash)
 {
-	struct names_state *names = state_of(rules);
+	struct names_state *names = rules_names_state(rules);
 	uint32_t at = 0;
 
 	if (!names)
@@ -143,14 +110,14 @@ static void bits_rebuild(struct rules *rules)
 
 static void slot_leave(struct rules *rules, uint32_t rule_id)
 {
-	struct name_slot *slot = slot_of(rules, rule_id);
+	struct name_slot *slot = rules_name_slot(rules, rule_id);
 
 	*slot = (struct name_slot){ 0 };
 	rules->slots[rule_id].name = 0;
 	rules->names->count--;
 	if (++rules->names->stale > STALE_NAMES || !rules->names->count)
 		bits_rebuild(rules);
-	flags_follow(rules);
+	rules_names_flags(rules);
 }
 
 /* ---- rules ---- */
@@ -179,7 +146,7 @@ static int entry_put(struct rules *rules, uint64_t hash, uint32_t rule_id)
 
 int rules_name_block(struct rules *rules, const struct block_rule *rule)
 {
-	struct name_slot *slot = slot_of(rules, rule->rule_id);
+	struct name_slot *slot = rules_name_slot(rules, rule->rule_id);
 	struct domain_entry entry;
 	uint64_t hash;
 	bool changed;
@@ -204,20 +171,18 @@ int rules_name_block(struct rules *rules, const struct block_rule *rule)
 		__atomic_store_n(&rules->tables.rules[rule->rule_id].head, 0, __ATOMIC_RELEASE);
 		return err;
 	}
-	flags_follow(rules);
+	rules_names_flags(rules);
 	return changed;
 }
 
-static void flows_forget(struct rules *rules, uint32_t rule_id);
-
 int rules_name_unblock(struct rules *rules, uint32_t rule_id)
 {
-	uint64_t hash = slot_of(rules, rule_id)->hash;
+	uint64_t hash = rules_name_slot(rules, rule_id)->hash;
 	int err;
 
 	/* from here on it drops nothing, whatever becomes of its entry */
 	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
-	flows_forget(rules, rule_id);
+	rules_flows_forget(rules, rule_id);
 	err = rules->tables.ops->remove(rules->tables.arg, RULES_NAMES, &hash);
 	if (err && err != -ENOENT)
 		return err;
@@ -225,66 +190,46 @@ int rules_name_unblock(struct rules *rules, uint32_t rule_id)
 	return 0;
 }
 
+/* The rule of exactly this name, when it drops. */
+static uint32_t rule_dropping(const struct rules_tables *tables, const char *name)
+{
+	uint64_t hash = name_hash(tables->control->name_base, name, (uint32_t)strlen(name));
+	uint32_t bit = bits_names_index(hash), flags;
+	struct domain_entry entry;
+
+	if (!(tables->bits_names[bit / 64] >> bit % 64 & 1) ||
+	    tables->ops->lookup(tables->arg, RULES_NAMES, &hash, &entry) || entry.rule >= RULES_MAX)
+		return 0;
+	flags = tables->rules[entry.rule].flags;
+	return flags & RULE_ACTIVE && !(flags & RULE_COUNT_ONLY) ? entry.rule : 0;
+}
+
 uint32_t rules_name_find(const struct rules *rules, const char *name)
 {
-	const struct rules_tables *tables = &rules->tables;
-	char lower[NAME_MAX_BYTES + 1];
-	size_t len = strnlen(name, sizeof(lower));
+	char text[NAME_MAX_BYTES + 1];
+	size_t len = strnlen(name, sizeof(text));
+	uint32_t rule_id = 0;
 
-	if (len && name[len - 1] == '.')
-		len--;
-	if (!rules->names || !rules->names->count || !len || len > NAME_MAX_BYTES)
+	if (!rules->names || !rules->names->count || len == sizeof(text))
 		return 0;
-	for (size_t i = 0; i < len; i++)
-		lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
-	for (size_t at = 0; at < len; at++) {
-		uint64_t hash;
-		uint32_t bit;
-		struct domain_entry entry;
-		uint32_t flags;
-
-		if (at && lower[at - 1] != '.')
-			continue;
-		hash = name_hash(tables->control->name_base, lower + at, (uint32_t)(len - at));
-		bit = bits_names_index(hash);
-		if (!(tables->bits_names[bit / 64] >> bit % 64 & 1) ||
-		    tables->ops->lookup(tables->arg, RULES_NAMES, &hash, &entry) ||
-		    entry.rule >= RULES_MAX)
-			continue;
-		flags = tables->rules[entry.rule].flags;
-		if (flags & RULE_ACTIVE && !(flags & RULE_COUNT_ONLY))
-			return entry.rule;
+	memcpy(text, name, len);
+	if (len && text[len - 1] == '.')
+		len--;
+	text[len] = '\0';
+	for (const char *at = text; *at && !rule_id;) {
+		rule_id = rule_dropping(&rules->tables, at);
+		at += strcspn(at, ".");
+		at += *at == '.';
 	}
-	return 0;
+	return rule_id;
 }
 
 /* ---- hits ---- */
 
-static void add_cut(const struct rules *rules, const struct cut_flow *cut,
-		    const struct drain_clock *clock, struct block_hits *hits)
-{
-	struct flow_block entry;
-	int64_t last;
-
-	if (rules->tables.ops->lookup(rules->tables.arg, RULES_FLOWS, &cut->key, &entry))
-		return;
-	hits->packets += entry.packets;
-	hits->bytes += entry.bytes;
-	hits->layers[cut->layer] += entry.packets;
-	last = clock ? drain_clock_unix_ms(clock, entry.last_jiffies) : 0;
-	if (last > hits->last_unix_ms)
-		hits->last_unix_ms = last;
-}
-
-static struct cut_flow *cut_at(const struct names_state *names, uint32_t i)
-{
-	return &names->flows[(names->first + i) % RULES_FLOWS_MAX];
-}
-
 int rules_name_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
 		    struct block_hits *hits)
 {
-	const struct name_slot *slot = slot_of(rules, rule_id);
+	const struct name_slot *slot = rules_name_slot(rules, rule_id);
 	struct domain_entry entry;
 	int64_t last;
 	int err = rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &slot->hash, &entry);
@@ -300,151 +245,11 @@ int rules_name_hits(const struct rules *rules, uint32_t rule_id, const struct dr
 	last = drain_clock_unix_ms(clock, entry.last_jiffies);
 	if (last > hits->last_unix_ms)
 		hits->last_unix_ms = last;
-	for (uint32_t i = 0; i < rules->names->flow_count; i++)
-		if (cut_at(rules->names, i)->rule_id == rule_id)
-			add_cut(rules, cut_at(rules->names, i), clock, hits);
+	rules_flows_hits(rules, rule_id, clock, hits);
 	return 0;
-}
-
-/* ---- five-tuples ---- */
-
-static struct flow6_key key_of_tuple(const struct five_tuple *tuple, bool is_back)
-{
-	const struct addr *src = is_back ? &tuple->dst : &tuple->src;
-	const struct addr *dst = is_back ? &tuple->src : &tuple->dst;
-	size_t skip = src->family == ADDR_IPV4 ? 12 : 0;
-	struct flow6_key key = { .proto = tuple->proto, .used = src->family };
-
-	memcpy(key.src, src->bytes + skip, sizeof(src->bytes) - skip);
-	memcpy(key.dst, dst->bytes + skip, sizeof(dst->bytes) - skip);
-	key.src_port = htons(is_back ? tuple->dst_port : tuple->src_port);
-	key.dst_port = htons(is_back ? tuple->src_port : tuple->dst_port);
-	return key;
-}
-
-/* The oldest goes; what it dropped stays with its rule. */
-static void cut_forget_first(struct rules *rules)
-{
-	struct names_state *names = rules->names;
-	struct cut_flow *cut = cut_at(names, 0);
-	struct name_slot *slot = cut->rule_id ? slot_of(rules, cut->rule_id) : NULL;
-
-	if (slot)
-		add_cut(rules, cut, NULL, &slot->folded);
-	if (cut->rule_id) /* gone already is as good */
-		(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &cut->key);
-	names->first = (names->first + 1) % RULES_FLOWS_MAX;
-	names->flow_count--;
-}
-
-static int cut_add(struct rules *rules, const struct cut_flow *cut)
-{
-	struct names_state *names = rules->names;
-	struct flow_block entry = { .rule = cut->rule_id,
-				    .layer = cut->layer,
-				    .end_boot_ns = cut->end_boot_ns };
-	struct flow_block there;
-	int err;
-
-	if (!rules->tables.ops->lookup(rules->tables.arg, RULES_FLOWS, &cut->key, &there) &&
-	    there.rule == cut->rule_id)
-		return 0; /* cut already; its hits go on */
-	if (names->flow_count == RULES_FLOWS_MAX)
-		cut_forget_first(rules);
-	err = rules->tables.ops->update(rules->tables.arg, RULES_FLOWS, &cut->key, &entry);
-	if (err)
-		return err == -E2BIG ? -ENOSPC : err;
-	*cut_at(names, names->flow_count) = *cut;
-	names->flow_count++;
-	return 0;
-}
-
-int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32_t rule_id,
-		     uint8_t layer, uint64_t until_boot_ns)
-{
-	struct names_state *names = state_of(rules);
-	uint64_t end;
-	int err = 0;
-
-	if (!names || !rule_id || rule_id >= RULES_MAX || layer >= LAYER_COUNT ||
-	    !rules->slots[rule_id].name)
-		return names ? -EINVAL : -ENOMEM;
-	if (!names->flows)
-		names->flows = calloc(RULES_FLOWS_MAX, sizeof(*names->flows));
-	if (!names->flows)
-		return -ENOMEM;
-	end = rules->tables.rules[rule_id].end_boot_ns;
-	end = end && end < until_boot_ns ? end : until_boot_ns;
-	for (int back = 0; back < 2 && !err; back++) {
-		const struct cut_flow cut = { .key = key_of_tuple(tuple, back),
-					      .end_boot_ns = end,
-					      .rule_id = rule_id,
-					      .layer = layer };
-
-		err = cut_add(rules, &cut);
-	}
-	flags_follow(rules);
-	return err;
-}
-
-void rules_flows_expire(struct rules *rules, uint64_t boot_ns)
-{
-	struct names_state *names = rules->names;
-
-	if (!names || !names->flow_count)
-		return;
-	for (int i = 0; i < EXPIRE_AT_ONCE && names->flow_count; i++) {
-		if (cut_at(names, 0)->rule_id && cut_at(names, 0)->end_boot_ns > boot_ns)
-			break;
-		cut_forget_first(rules);
-	}
-	flags_follow(rules);
-}
-
-/* The rule goes and its five-tuples with it: they pass again from now on. */
-static void flows_forget(struct rules *rules, uint32_t rule_id)
-{
-	struct names_state *names = rules->names;
-
-	for (uint32_t i = 0; i < names->flow_count; i++) {
-		struct cut_flow *cut = cut_at(names, i);
-
-		if (cut->rule_id != rule_id)
-			continue;
-		/* gone already is as good */
-		(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &cut->key);
-		cut->rule_id = 0;
-	}
 }
 
 /* ---- start ---- */
-
-static int flows_learn(struct rules *rules)
-{
-	CLEANUP(free) union rules_key *keys = NULL;
-	ssize_t count = rules_keys(rules, RULES_FLOWS, &keys);
-	struct names_state *names = rules->names;
-
-	for (ssize_t i = 0; i < count; i++) {
-		struct flow_block entry;
-		bool is_known;
-
-		if (rules->tables.ops->lookup(rules->tables.arg, RULES_FLOWS, &keys[i], &entry))
-			continue;
-		is_known = names && entry.rule < RULES_MAX && entry.layer < LAYER_COUNT &&
-			   rules->slots[entry.rule].name && names->flow_count < RULES_FLOWS_MAX;
-		if (is_known && !names->flows)
-			names->flows = calloc(RULES_FLOWS_MAX, sizeof(*names->flows));
-		if (!is_known || !names->flows) {
-			(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &keys[i]);
-			continue;
-		}
-		*cut_at(names, names->flow_count++) =
-			(struct cut_flow){ keys[i].flow, entry.end_boot_ns, entry.rule,
-					   entry.layer };
-	}
-	return count < 0 ? (int)count : 0;
-}
 
 int rules_names_learn(struct rules *rules)
 {
@@ -463,8 +268,8 @@ int rules_names_learn(struct rules *rules)
 			err = slot_take(rules, entry.rule, keys[i].name);
 	}
 	if (!err)
-		err = flows_learn(rules);
-	flags_follow(rules);
+		err = rules_flows_learn(rules);
+	rules_names_flags(rules);
 	return err;
 }
 
@@ -494,11 +299,6 @@ int rules_names_prune(struct rules *rules, const struct block_rule *const *wante
 size_t rules_names_count(const struct rules *rules)
 {
 	return rules->names ? rules->names->count : 0;
-}
-
-size_t rules_flows_count(const struct rules *rules)
-{
-	return rules->names ? rules->names->flow_count : 0;
 }
 
 void rules_names_free(struct rules *rules)
