@@ -107,7 +107,8 @@ bool rules_store(struct rules *rules, const struct block_rule *rule)
 
 static bool rule_is_valid(const struct block_rule *rule)
 {
-	return rule->rule_id && rule->rule_id < RULES_MAX && rule->action <= BLOCK_REFUSE &&
+	return rule->rule_id && rule->rule_id < RULES_MAX &&
+	       rule->action <= (rule->domain ? BLOCK_REFUSE : BLOCK_COUNT) &&
 	       rule->direction <= BLOCK_OUT &&
 	       (rule->domain || rules_target_is_valid(&rule->target));
 }
