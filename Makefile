@@ -51,7 +51,7 @@ has = $(filter $(MODULES),$(1))
 
 LIBS_util := -ljson-c -lsodium -lcap-ng -lseccomp -lz -lgnutls
 LIBS_config := -linih
-LIBS_capture := -lbpf -lelf -lz
+LIBS_capture := -lbpf -lelf -lz -lpcap
 LIBS_store := -lsqlite3
 LIBS_front := -lmicrohttpd
 LIBS_demo := -lm
