@@ -323,6 +323,7 @@ static int load_datapath(struct app *app)
 		.mode = config_text(app->config, CONFIG_CAPTURE_MODE),
 		.interfaces = config_text(app->config, CONFIG_CAPTURE_INTERFACES),
 		.fix_offloads = config_bool(app->config, CONFIG_CAPTURE_OFFLOADS),
+		.promisc = config_bool(app->config, CONFIG_CAPTURE_PROMISC),
 		.pin_dir = app->pin_dir,
 	};
 	struct capture_kernel_options unpinned = options;

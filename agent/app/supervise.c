@@ -274,6 +274,8 @@ static void check_time(struct supervisor *s)
 		s->beat_ns = now;
 	}
 	restart_due(s, now);
+	if (s->app->kernel)
+		capture_kernel_tick(s->app->kernel, now);
 }
 
 static void handle_signal(struct supervisor *s)

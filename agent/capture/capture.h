@@ -247,6 +247,7 @@ struct capture_kernel_options {
 	const char *mode;	 /* "auto", "xdp", "tc" */
 	const char *interfaces;	 /* "auto", or names, comma separated */
 	bool fix_offloads;	 /* [Capture] fix_offloads */
+	bool promisc;		 /* [Capture] promisc: set on what is watched, undone with it */
 	const char *pin_dir;	 /* folder in a bpffs, made if absent; NULL = unpinned */
 };
 
@@ -267,6 +268,12 @@ int capture_kernel_attach(struct capture_kernel *kernel, char *error);
 int capture_kernel_netlink_fd(const struct capture_kernel *kernel);
 /* capture_kernel_follow - re-attach what came back, drop what went, follow default routes. */
 int capture_kernel_follow(struct capture_kernel *kernel);
+/*
+ * capture_kernel_tick - a few times a second, in the loader: repairs what others took off, goes
+ * back to native XDP when its hook is free again, and takes tc where the gateway stopped answering
+ * after native XDP was attached. Never waits.
+ */
+void capture_kernel_tick(struct capture_kernel *kernel, uint64_t now_ns);
 /* capture_kernel_open - core's half, in the forked child: maps mapped, rings open. */
 int capture_kernel_open(struct capture_kernel *kernel, struct capture **out);
 /* capture_kernel_core_fds - descriptors core keeps (no link, no program but the clock's). */

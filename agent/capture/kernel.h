@@ -12,6 +12,7 @@
 
 #include "agent/capture/capture.h"
 #include "agent/capture/drain.h"
+#include "agent/capture/kernel_netlink.h"
 #include "include/abi.h"
 
 struct bpf_object;
@@ -80,7 +81,7 @@ struct kernel_row {
 	uint8_t is_used;
 	uint8_t mode;	    /* enum attach_mode */
 	uint8_t has_clsact; /* we made the qdisc */
-	uint8_t zero;
+	uint8_t is_promisc; /* we set the flag */
 	char name[IFACE_NAME_MAX];
 	char note[160];
 };
@@ -88,10 +89,22 @@ _Static_assert(sizeof(struct kernel_row) == 192, "a multiple of 8, as array valu
 
 /* ---- attachments ---------------------------------------------------------------------------- */
 
+/* A driver that took native XDP but carries nothing since: asked of the gateway. */
+struct kernel_confirm {
+	struct kernel_gateway gateway;
+	struct kernel_neighbour known; /* before attaching */
+	uint64_t until_ns;	       /* 0 = nothing to confirm */
+	uint64_t probe_ns;	       /* the next question */
+};
+
 struct kernel_link {
 	uint32_t ifindex;  /* 0 = not attached */
 	int xdp_fd;	   /* bpf_link, or -1 */
 	bool is_inherited; /* an earlier loader attached it: still to be brought up to date */
+	bool is_hook_busy; /* another's XDP program: looked at again */
+	bool is_silent;	   /* under native XDP nothing came through: tc while the device lasts */
+	uint32_t mtu;	   /* when it was attached: another one may suit the driver */
+	struct kernel_confirm confirm;
 };
 
 enum kernel_mode {
@@ -111,8 +124,11 @@ struct capture_kernel {
 	enum kernel_mode mode;
 	uint32_t tc_handle;
 	bool fix_offloads;
-	bool is_forgotten; /* a child's copy: nothing may be detached through it */
-	int notify;	   /* rtnetlink, or -1 */
+	bool promisc;
+	uint32_t ingress_id;	      /* of the program, as a device shows it */
+	uint64_t check_ns, follow_ns; /* capture_kernel_tick: when it looks next */
+	bool is_forgotten;	      /* a child's copy: nothing may be detached through it */
+	int notify;		      /* rtnetlink, or -1 */
 	uint64_t ns_per_jiffy;
 	int *core_fds; /* what the source opened here keeps */
 	size_t core_fd_count;
@@ -163,17 +179,28 @@ int kernel_ifaces_find(int map_fd, uint32_t ifindex);
 
 /* ---- kernel_attach.c, kernel_follow.c ------------------------------------------------------- */
 
-struct kernel_device;
-
 /* kernel_attach_device - attach or bring up to date at @index; what was wrong is in the row's
  * note. -EBUSY, -EOPNOTSUPP with mode = xdp; @error may be NULL. */
 int kernel_attach_device(struct capture_kernel *kernel, int index,
 			 const struct kernel_device *device, char *error);
 /* kernel_detach_device - programs off, unpinned, the row kept for its return. */
 void kernel_detach_device(struct capture_kernel *kernel, int index);
+/* kernel_promisc_end - take the flag back, when it was set here. */
+void kernel_promisc_end(struct capture_kernel *kernel, int index);
+/* kernel_is_in_order - what was attached is still there, and nothing better can be had. */
+bool kernel_is_in_order(const struct capture_kernel *kernel, int index,
+			const struct kernel_device *device);
 /* kernel_follow_wanted - bring attachments in line with interfaces and routes.
  * Returns the number watched, or -errno of the first that failed. */
 int kernel_follow_wanted(struct capture_kernel *kernel, char *error);
+
+/* ---- kernel_confirm.c ---- */
+
+/* kernel_confirm_begin - before native XDP is attached: what is known of the gateway. */
+void kernel_confirm_begin(const struct kernel_device *device, struct kernel_confirm *confirm);
+/* kernel_confirm_step - ask and look; never waits. Returns 1 confirmed or nothing to confirm, 0 not
+ * yet, -ETIMEDOUT: it answered before, and no more. */
+int kernel_confirm_step(uint32_t ifindex, struct kernel_confirm *confirm, uint64_t now_ns);
 
 /* ---- kernel_tc.c ---------------------------------------------------------------------------- */
 
@@ -193,6 +220,8 @@ uint32_t kernel_tc_handle(const char *pin_dir);
  * -EBUSY: our handle is held by another program, or another qdisc holds the hook.
  */
 int kernel_tc_attach(const struct kernel_hook *at, int prog_fd, bool *has_clsact);
+/* kernel_tc_is_attached - our filter is in its place. */
+bool kernel_tc_is_attached(const struct kernel_hook *at);
 /* kernel_tc_detach - only a filter that is ours. */
 int kernel_tc_detach(const struct kernel_hook *at);
 /* kernel_tc_remove_clsact - when nothing is left on either hook. */

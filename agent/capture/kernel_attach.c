@@ -103,6 +103,44 @@ static int register_and_attach(struct capture_kernel *kernel, int index,
 	return err;
 }
 
+/* Only a flag set here is taken back: somebody else's stays. */
+static void set_promisc(const struct capture_kernel *kernel, const struct kernel_device *device,
+			struct kernel_row *row)
+{
+	int err = 0;
+
+	if (kernel->promisc && !device->is_promisc)
+		err = kernel_promisc_set(device->ifindex, true);
+	else if (!kernel->promisc && row->is_promisc)
+		err = kernel_promisc_set(device->ifindex, false);
+	if (err)
+		log_warn("promiscuous mode not changed name=%s error=%s", row->name,
+			 strerror(-err));
+	else if (kernel->promisc && !device->is_promisc)
+		row->is_promisc = 1;
+	else if (!kernel->promisc)
+		row->is_promisc = 0;
+}
+
+bool kernel_is_in_order(const struct capture_kernel *kernel, int index,
+			const struct kernel_device *device)
+{
+	const struct kernel_link *link = &kernel->links[index];
+	const struct kernel_row *row = &kernel->rows[index];
+	struct kernel_hook at = { device->ifindex, kernel->tc_handle, true };
+
+	if (link->is_inherited || !kernel_tc_is_attached(&at))
+		return false;
+	if (row->mode == ATTACH_XDP)
+		return device->xdp_id == kernel->ingress_id;
+	at.is_egress = false;
+	if (!kernel_tc_is_attached(&at))
+		return false;
+	if (kernel->mode == KERNEL_MODE_TC)
+		return true;
+	return !(link->is_hook_busy && !device->xdp_id) && link->mtu == device->mtu;
+}
+
 int kernel_attach_device(struct capture_kernel *kernel, int index,
 			 const struct kernel_device *device, char *error)
 {
@@ -116,7 +154,9 @@ int kernel_attach_device(struct capture_kernel *kernel, int index,
 	row.note[0] = '\0';
 	err = register_and_attach(kernel, index, device, &row);
 	link->ifindex = device->ifindex;
+	link->mtu = device->mtu;
 	link->is_inherited = false;
+	set_promisc(kernel, device, &row);
 	kernel_rows_set(kernel, index, &row);
 	if (err) {
 		if (error)
@@ -134,11 +174,24 @@ int kernel_attach_device(struct capture_kernel *kernel, int index,
 	return 0;
 }
 
+void kernel_promisc_end(struct capture_kernel *kernel, int index)
+{
+	struct kernel_row row = kernel->rows[index];
+
+	if (!row.is_promisc)
+		return;
+	(void)kernel_promisc_set(kernel->links[index].ifindex, false); /* a device that is gone */
+	row.is_promisc = 0;
+	kernel_rows_set(kernel, index, &row);
+}
+
 void kernel_detach_device(struct capture_kernel *kernel, int index)
 {
 	struct kernel_link *link = &kernel->links[index];
-	struct kernel_row row = kernel->rows[index];
+	struct kernel_row row;
 
+	kernel_promisc_end(kernel, index);
+	row = kernel->rows[index];
 	kernel_xdp_detach(kernel, index);
 	if (link->ifindex) {
 		/* A device that is gone took its filters along. */

@@ -56,7 +56,7 @@ static bool is_below(const struct kernel_devices *devices, const struct kernel_d
 }
 
 /* The lower device sees everything its upper one does, and native XDP only exists there. */
-static bool has_chosen_below(const struct kernel_devices *devices,
+static uint32_t chosen_below(const struct kernel_devices *devices,
 			     const struct kernel_device *upper)
 {
 	for (size_t i = 0; i < devices->count; i++) {
@@ -64,9 +64,9 @@ static bool has_chosen_below(const struct kernel_devices *devices,
 
 		if (device != upper && (device->is_chosen || device->is_covered) &&
 		    is_below(devices, device, upper, 0))
-			return true;
+			return device->ifindex;
 	}
-	return false;
+	return 0;
 }
 
 size_t kernel_choose(struct kernel_devices *devices, const char *interfaces)
@@ -85,7 +85,8 @@ size_t kernel_choose(struct kernel_devices *devices, const char *interfaces)
 	for (size_t i = 0; i < devices->count; i++) {
 		struct kernel_device *device = &devices->items[i];
 
-		device->is_covered = device->is_chosen && has_chosen_below(devices, device);
+		device->covered_by = device->is_chosen ? chosen_below(devices, device) : 0;
+		device->is_covered = device->covered_by;
 		if (device->is_covered)
 			device->is_chosen = false;
 	}

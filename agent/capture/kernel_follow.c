@@ -10,6 +10,7 @@
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_netlink.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
 #include "agent/util/log.h"
 
 static bool is_auto(const struct capture_kernel *kernel)
@@ -43,7 +44,7 @@ static int watch(struct capture_kernel *kernel, const struct kernel_device *devi
 {
 	int index = index_of(kernel, device);
 
-	if (index >= 0 && !kernel->links[index].is_inherited)
+	if (index >= 0 && kernel_is_in_order(kernel, index, device))
 		return 0;
 	if (index < 0)
 		index = kernel_rows_add(kernel, device->name);
@@ -87,6 +88,27 @@ static void unwatch_gone(struct capture_kernel *kernel, const struct kernel_devi
 	}
 }
 
+/* What was asked for by name and is not watched says why. */
+static void note_covered(struct capture_kernel *kernel, const struct kernel_devices *devices,
+			 const struct kernel_device *device)
+{
+	const struct kernel_device *below = find_device(devices, device->covered_by);
+	int index = kernel_rows_add(kernel, device->name);
+	struct kernel_row row;
+	char note[sizeof(row.note)];
+
+	if (index < 0)
+		return; /* as many are watched as can be: then it is not said */
+	row = kernel->rows[index];
+	(void)snprintf(note, sizeof(note), "not watched: %s below it sees the same packets",
+		       below ? below->name : "a device");
+	if (!strcmp(row.note, note))
+		return;
+	memcpy(row.note, note, sizeof(row.note));
+	kernel_rows_set(kernel, index, &row);
+	log_warn("interface name=%s note=%s", device->name, note);
+}
+
 int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
 {
 	CLEANUP(kernel_devices_done) struct kernel_devices devices = { 0 };
@@ -102,6 +124,8 @@ int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
 	for (size_t i = 0; i < devices.count; i++) {
 		const struct kernel_device *device = &devices.items[i];
 
+		if (device->is_covered && !is_auto(kernel))
+			note_covered(kernel, &devices, device);
 		if (!device->is_chosen)
 			continue;
 		err = watch(kernel, device, first ? NULL : error);
@@ -109,6 +133,71 @@ int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
 		first = first ? first : err;
 	}
 	return watched ? watched : first;
+}
+
+/* ---- now and then ------------------------------------------------------------------------------
+ */
+
+/* Tells of others' programs and filters do not come unasked for all of them (a BPF link's end says
+ * nothing): a look costs a dump of the devices. */
+#define CHECK_NS  (2 * NS_PER_S)
+#define FOLLOW_NS (30 * NS_PER_S) /* what failed is tried again */
+
+static bool is_all_in_order(const struct capture_kernel *kernel)
+{
+	CLEANUP(kernel_devices_done) struct kernel_devices devices = { 0 };
+
+	if (kernel_devices_read(&devices))
+		return true; /* not known to be otherwise */
+	for (int i = 0; i < IFACES_MAX; i++) {
+		const struct kernel_device *device =
+			find_device(&devices, kernel->links[i].ifindex);
+
+		if (device && !kernel_is_in_order(kernel, i, device))
+			return false;
+	}
+	return true;
+}
+
+/* Native XDP of interface @index goes, tc comes; the rows say why. */
+static void give_up_xdp(struct capture_kernel *kernel, int index)
+{
+	struct kernel_link *link = &kernel->links[index];
+	CLEANUP(kernel_devices_done) struct kernel_devices devices = { 0 };
+	const struct kernel_device *device;
+
+	if (kernel->mode == KERNEL_MODE_XDP) {
+		log_warn("the gateway stopped answering under native XDP, kept as asked name=%s",
+			 kernel->rows[index].name);
+		return;
+	}
+	link->is_silent = true;
+	device = kernel_devices_read(&devices) ? NULL : find_device(&devices, link->ifindex);
+	if (device)
+		(void)kernel_attach_device(kernel, index, device, NULL); /* logs and notes */
+}
+
+static void confirm_all(struct capture_kernel *kernel, uint64_t now_ns)
+{
+	for (int i = 0; i < IFACES_MAX; i++) {
+		struct kernel_link *link = &kernel->links[i];
+
+		if (link->ifindex && link->confirm.until_ns &&
+		    kernel_confirm_step(link->ifindex, &link->confirm, now_ns) == -ETIMEDOUT)
+			give_up_xdp(kernel, i);
+	}
+}
+
+void capture_kernel_tick(struct capture_kernel *kernel, uint64_t now_ns)
+{
+	confirm_all(kernel, now_ns);
+	if (now_ns < kernel->check_ns)
+		return;
+	kernel->check_ns = now_ns + CHECK_NS;
+	if (now_ns < kernel->follow_ns && is_all_in_order(kernel))
+		return;
+	kernel->follow_ns = now_ns + FOLLOW_NS;
+	(void)kernel_follow_wanted(kernel, NULL); /* what fails is in its row, and tried again */
 }
 
 int capture_kernel_netlink_fd(const struct capture_kernel *kernel)

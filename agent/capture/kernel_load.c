@@ -125,6 +125,7 @@ static int set_options(struct capture_kernel *kernel, const struct capture_kerne
 	if (!kernel->interfaces || (options->pin_dir && !kernel->pin_dir))
 		return -ENOMEM;
 	kernel->fix_offloads = options->fix_offloads;
+	kernel->promisc = options->promisc;
 	kernel->mode = !strcmp(options->mode, "xdp")  ? KERNEL_MODE_XDP
 		       : !strcmp(options->mode, "tc") ? KERNEL_MODE_TC
 						      : KERNEL_MODE_AUTO;
@@ -154,6 +155,17 @@ static int find_programs(struct capture_kernel *kernel)
 	return 0;
 }
 
+static int identify(struct capture_kernel *kernel)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(kernel->ingress, &info, &len))
+		return -errno;
+	kernel->ingress_id = info.id;
+	return 0;
+}
+
 static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 {
 	int cpus = kernel_possible_cpus();
@@ -173,6 +185,8 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 		err = kernel_maps_finish(&kernel->maps, kernel->object, kernel->pin_dir);
 	if (!err)
 		err = find_programs(kernel);
+	if (!err)
+		err = identify(kernel);
 	if (!err)
 		err = kernel_rows_map(kernel);
 	if (!err)
@@ -250,9 +264,13 @@ void capture_kernel_free(struct capture_kernel *kernel)
 {
 	if (!kernel)
 		return;
-	for (int i = 0; i < IFACES_MAX && !kernel->is_forgotten && !kernel->pin_dir; i++) {
-		if (kernel->rows && kernel->links[i].ifindex)
+	for (int i = 0; i < IFACES_MAX && !kernel->is_forgotten && kernel->rows; i++) {
+		if (!kernel->links[i].ifindex)
+			continue;
+		if (!kernel->pin_dir)
 			kernel_detach_device(kernel, i);
+		else
+			kernel_promisc_end(kernel, i); /* nobody listens any more */
 	}
 	close_descriptors(kernel);
 	free(kernel->interfaces);

@@ -3,6 +3,7 @@
  * again. Message layout: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h.
  */
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
@@ -63,6 +64,8 @@ static int read_link(const struct nlmsghdr *message, void *arg)
 	/* Loopback frames carry an Ethernet header of zeros (drivers/net/loopback.c). */
 	device->no_l2 = info->ifi_type != ARPHRD_ETHER && !device->is_loopback;
 	device->master = nlmsg_u32(attrs[IFLA_MASTER]);
+	device->mtu = nlmsg_u32(attrs[IFLA_MTU]);
+	device->is_promisc = info->ifi_flags & IFF_PROMISC;
 	/* A lower device in another namespace is not ours to compare with. */
 	read_link_kind(attrs[IFLA_LINKINFO], device,
 		       attrs[IFLA_LINK_NETNSID] ? 0 : nlmsg_u32(attrs[IFLA_LINK]));
@@ -75,11 +78,38 @@ static int read_link(const struct nlmsghdr *message, void *arg)
 /* ---- routes -----------------------------------------------------------------------------------
  */
 
-static void mark_route(struct kernel_devices *devices, uint32_t ifindex)
+/* The address of RTA_GATEWAY, or of RTA_VIA: its family before it (struct rtvia). */
+static void read_gateway(const struct rtattr *const *attrs, uint8_t family,
+			 struct kernel_gateway *gateway)
+{
+	const struct rtattr *attr = attrs[RTA_GATEWAY] ? attrs[RTA_GATEWAY] : attrs[RTA_VIA];
+	const uint8_t *bytes = attr ? RTA_DATA(attr) : NULL;
+	size_t len = attr ? RTA_PAYLOAD(attr) : 0;
+	uint16_t via;
+
+	if (!attrs[RTA_GATEWAY] && len > sizeof(via)) {
+		memcpy(&via, bytes, sizeof(via));
+		family = (uint8_t)via;
+		bytes += sizeof(via);
+		len -= sizeof(via);
+	}
+	if (len != (family == AF_INET ? 4 : 16))
+		return;
+	gateway->family = family;
+	memcpy(gateway->bytes, bytes, len);
+}
+
+static void mark_route(struct kernel_devices *devices, uint32_t ifindex,
+		       const struct kernel_gateway *gateway)
 {
 	for (size_t i = 0; i < devices->count; i++) {
-		if (devices->items[i].ifindex == ifindex && !devices->items[i].is_loopback)
-			devices->items[i].has_default_route = true;
+		struct kernel_device *device = &devices->items[i];
+
+		if (device->ifindex != ifindex || device->is_loopback)
+			continue;
+		device->has_default_route = true;
+		if (!device->gateway.family)
+			device->gateway = *gateway;
 	}
 }
 
@@ -91,13 +121,19 @@ static bool is_default_route(const struct nlmsghdr *message)
 	       route->rtm_type == RTN_UNICAST && !(route->rtm_flags & RTM_F_CLONED);
 }
 
-static void mark_multipath(struct kernel_devices *devices, const struct rtattr *paths)
+static void mark_multipath(struct kernel_devices *devices, const struct rtattr *paths,
+			   uint8_t family)
 {
 	const struct rtnexthop *hop = RTA_DATA(paths);
 	int left = (int)RTA_PAYLOAD(paths);
 
 	while (left >= (int)sizeof(*hop) && RTNH_OK(hop, left)) {
-		mark_route(devices, (uint32_t)hop->rtnh_ifindex);
+		const struct rtattr *attrs[RTA_MAX + 1];
+		struct kernel_gateway gateway = { 0 };
+
+		nlmsg_attrs(RTNH_DATA(hop), hop->rtnh_len - sizeof(*hop), attrs, RTA_MAX);
+		read_gateway(attrs, family, &gateway);
+		mark_route(devices, (uint32_t)hop->rtnh_ifindex, &gateway);
 		left -= (int)RTNH_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
 	}
@@ -107,13 +143,15 @@ static int read_route(const struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
 	const struct rtattr *attrs[RTA_MAX + 1];
+	struct kernel_gateway gateway = { 0 };
 
 	if (message->nlmsg_type != RTM_NEWROUTE || !is_default_route(message))
 		return 0;
 	nlmsg_attrs(RTM_RTA(route), RTM_PAYLOAD(message), attrs, RTA_MAX);
-	mark_route(arg, nlmsg_u32(attrs[RTA_OIF]));
+	read_gateway(attrs, route->rtm_family, &gateway);
+	mark_route(arg, nlmsg_u32(attrs[RTA_OIF]), &gateway);
 	if (attrs[RTA_MULTIPATH])
-		mark_multipath(arg, attrs[RTA_MULTIPATH]);
+		mark_multipath(arg, attrs[RTA_MULTIPATH], route->rtm_family);
 	return 0;
 }
 
@@ -222,16 +260,28 @@ static int set_xdp(uint32_t ifindex, int prog_fd, uint32_t flags, struct nlmsg_a
 	return nlmsg_exchange(&request, NULL, NULL, answer);
 }
 
-int kernel_xdp_ask(uint32_t ifindex, int prog_fd, char *reason, size_t size)
+int kernel_xdp_ask(const struct kernel_device *device, int prog_fd, char *reason, size_t size)
 {
+	uint32_t mode = device->has_xdp_generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	struct nlmsg_answer answer = { .text = reason, .size = size };
 	int err;
 
 	reason[0] = '\0';
-	err = set_xdp(ifindex, prog_fd, XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, &answer);
+	err = set_xdp(device->ifindex, prog_fd, mode | XDP_FLAGS_UPDATE_IF_NOEXIST, &answer);
 	if (!err)
-		(void)set_xdp(ifindex, -1, XDP_FLAGS_DRV_MODE, NULL); /* it was only a question */
+		(void)set_xdp(device->ifindex, -1, mode, NULL); /* it was only a question */
 	return err;
+}
+
+int kernel_promisc_set(uint32_t ifindex, bool on)
+{
+	struct nlmsg_request request = { 0 };
+	struct ifinfomsg *info = nlmsg_begin(&request, RTM_SETLINK, NLM_F_ACK, sizeof(*info));
+
+	info->ifi_index = (int)ifindex;
+	info->ifi_change = IFF_PROMISC;
+	info->ifi_flags = on ? IFF_PROMISC : 0;
+	return nlmsg_exchange(&request, NULL, NULL, NULL);
 }
 
 struct filter_search {

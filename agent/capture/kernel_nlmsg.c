@@ -38,6 +38,11 @@ static struct rtattr *put(struct nlmsg_request *request, uint16_t type, const vo
 	return attr;
 }
 
+void nlmsg_put(struct nlmsg_request *request, uint16_t type, const void *data, size_t len)
+{
+	(void)put(request, type, data, len);
+}
+
 void nlmsg_put_u32(struct nlmsg_request *request, uint16_t type, uint32_t value)
 {
 	(void)put(request, type, &value, sizeof(value));

@@ -32,6 +32,7 @@ typedef int (*nlmsg_read_fn)(const struct nlmsghdr *message, void *arg);
 void *nlmsg_begin(struct nlmsg_request *request, uint16_t type, uint16_t flags, size_t size);
 /* The request never outgrows its body: our requests are of fixed shape. */
 void nlmsg_put_u32(struct nlmsg_request *request, uint16_t type, uint32_t value);
+void nlmsg_put(struct nlmsg_request *request, uint16_t type, const void *data, size_t len);
 struct rtattr *nlmsg_nest(struct nlmsg_request *request, uint16_t type);
 void nlmsg_nest_end(struct nlmsg_request *request, struct rtattr *nest);
 

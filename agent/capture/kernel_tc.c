@@ -75,6 +75,13 @@ int kernel_tc_attach(const struct kernel_hook *at, int prog_fd, bool *has_clsact
 	return err == -EINVAL || err == -EEXIST ? -EBUSY : err;
 }
 
+bool kernel_tc_is_attached(const struct kernel_hook *at)
+{
+	struct kernel_filter filter;
+
+	return !check_owner(at, &filter) && filter.is_held;
+}
+
 int kernel_tc_detach(const struct kernel_hook *at)
 {
 	struct bpf_tc_hook hook = { .sz = sizeof(hook),

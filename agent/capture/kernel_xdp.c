@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -59,22 +60,38 @@ static int link_new(const struct capture_kernel *kernel, int index, uint32_t ifi
 	return err ? err : TAKE_FD(fd);
 }
 
-/* Who holds the hook. Its name needs CAP_SYS_ADMIN, which the service does not have. */
-static void note_holder(const struct kernel_device *device, char *note)
+/* What frees the hook. The kernel refuses `ip link` where a BPF link holds it: whoever made that
+ * has to let it go (net/core/dev.c, dev_xdp_attach: "Can't replace active BPF XDP link"). */
+static void write_remedy(struct capture_kernel *kernel, const struct kernel_device *device,
+			 const char *program, char *remedy)
+{
+	char reason[NOTE_MAX];
+
+	if (!strcmp(program, "xdp_dispatcher"))
+		(void)snprintf(remedy, NOTE_MAX, "xdp-loader unload %s --all", device->name);
+	else if (kernel_xdp_ask(device, kernel->ingress, reason, sizeof(reason)) &&
+		 strstr(reason, "link"))
+		(void)snprintf(remedy, NOTE_MAX,
+			       "a BPF link; bpftool link names its process, or detaches it");
+	else
+		(void)snprintf(remedy, NOTE_MAX, "ip link set %s %s off", device->name,
+			       device->has_xdp_generic ? "xdpgeneric" : "xdp");
+}
+
+/* Who holds the hook. Its name needs CAP_SYS_ADMIN, which the service keeps only to the start. */
+static void note_holder(struct capture_kernel *kernel, const struct kernel_device *device,
+			char *note)
 {
 	struct bpf_prog_info info = { 0 };
 	uint32_t len = sizeof(info);
+	char remedy[NOTE_MAX];
 	CLEANUP(close) int fd = bpf_prog_get_fd_by_id(device->xdp_id);
 
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
-		(void)snprintf(note, NOTE_MAX,
-			       "XDP hook held by program %u (%s): ip link set %s %s off",
-			       device->xdp_id, info.name, device->name,
-			       device->has_xdp_generic ? "xdpgeneric" : "xdp");
-	else
-		(void)snprintf(note, NOTE_MAX, "XDP hook held by program %u: ip link set %s %s off",
-			       device->xdp_id, device->name,
-			       device->has_xdp_generic ? "xdpgeneric" : "xdp");
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.name[0] = '\0';
+	write_remedy(kernel, device, info.name, remedy);
+	(void)snprintf(note, NOTE_MAX, "XDP hook held by program %u%s%s%s: %.90s", device->xdp_id,
+		       info.name[0] ? " (" : "", info.name, info.name[0] ? ")" : "", remedy);
 }
 
 static int refused(struct capture_kernel *kernel, int index, const struct kernel_device *device,
@@ -84,11 +101,10 @@ static int refused(struct capture_kernel *kernel, int index, const struct kernel
 	int fd;
 
 	if (device->xdp_id) {
-		note_holder(device, note);
+		note_holder(kernel, device, note);
 		return -EBUSY;
 	}
-	if (!kernel_xdp_ask(device->ifindex, kernel->ingress, reason, sizeof(reason)) ||
-	    !reason[0]) {
+	if (!kernel_xdp_ask(device, kernel->ingress, reason, sizeof(reason)) || !reason[0]) {
 		(void)snprintf(note, NOTE_MAX, "no native XDP in the driver of %s (error %d)",
 			       device->name, -err);
 		return -EOPNOTSUPP;
@@ -122,17 +138,29 @@ int kernel_xdp_attach(struct capture_kernel *kernel, int index, const struct ker
 	struct kernel_link *link = &kernel->links[index];
 	int fd;
 
+	if (link->is_silent) {
+		(void)snprintf(note, NOTE_MAX,
+			       "the gateway stopped answering under native XDP of %s: tc",
+			       device->name);
+		return -EOPNOTSUPP;
+	}
 	if (device->no_l2) {
 		(void)snprintf(note, NOTE_MAX, "%s has no Ethernet header: tc", device->name);
 		return -EOPNOTSUPP;
 	}
 	fd = link_updated(kernel, index, device->ifindex);
-	if (fd < 0)
+	if (fd < 0) {
+		/* only what is new to the driver can upset it */
+		kernel_confirm_begin(device, &link->confirm);
 		fd = link_new(kernel, index, device->ifindex);
+	}
 	if (fd < 0)
 		fd = refused(kernel, index, device, fd, note);
-	if (fd < 0)
+	link->is_hook_busy = fd == -EBUSY;
+	if (fd < 0) {
+		link->confirm.until_ns = 0;
 		return fd;
+	}
 	if (link->xdp_fd >= 0)
 		(void)close(link->xdp_fd); /* of a device that went */
 	link->xdp_fd = fd;
