@@ -107,14 +107,62 @@ struct json *encode_flow(const struct flow *flow, const struct snapshot *snapsho
 	return item;
 }
 
+void encode_hits(struct json *item, const struct block_hits *hits)
+{
+	json_set_uint(item, "hits", hits->packets);
+	json_set_uint(item, "hit_bytes", hits->bytes);
+	json_set_time(item, "last_hit", hits->last_unix_ms);
+}
+
+static struct json *encode_layers(const struct block_hits *hits)
+{
+	static const char *const names[HIT_LAYER_COUNT] = {
+		[HIT_DNS] = "dns", [HIT_TLS] = "tls", [HIT_HTTP] = "http", [HIT_QUIC] = "quic"
+	};
+	struct json *layers = json_new_object();
+
+	for (size_t i = 0; i < HIT_LAYER_COUNT; i++)
+		if (names[i])
+			json_set_uint(layers, names[i], hits->layers[i]);
+	return layers;
+}
+
+static void encode_list_facts(struct json *item, const struct block *block)
+{
+	const struct block_list_facts *facts = &block->facts;
+
+	if (!block->list[0]) {
+		json_set_null(item, "list");
+		json_set_null(item, "entries");
+		return;
+	}
+	json_set_string(item, "list", block->list);
+	json_set_uint(item, "entries", facts->version ? facts->entries : facts->pending_entries);
+	json_set_uint(item, "pending_entries", facts->pending_entries);
+	json_set_uint(item, "version", facts->version);
+	json_set_time(item, "updated", facts->updated_unix_ms);
+}
+
+static const char *block_kind(const struct block *block)
+{
+	if (block->list[0])
+		return "list";
+	if (block->domain[0])
+		return "domain";
+	return prefix_is_exact(&block->target) ? "address" : "prefix";
+}
+
 struct json *encode_block(const struct block *block)
 {
 	char value[PREFIX_TEXT_MAX], proto[PROTO_TEXT_MAX];
 	struct json *item = json_new_object();
 
 	json_set_int(item, "id", block->id);
-	json_set_string(item, "kind", prefix_is_exact(&block->target) ? "address" : "prefix");
-	json_set_string(item, "value", prefix_format(&block->target, value));
+	json_set_string(item, "kind", block_kind(block));
+	json_set_string(item, "value",
+			block->list[0]	   ? block->list
+			: block->domain[0] ? block->domain
+					   : prefix_format(&block->target, value));
 	json_set_string(item, "action", block_action_name(block->action));
 	json_set_string(item, "direction", block_direction_name(block->direction));
 	json_set_string(item, "proto", block->proto ? proto_format(block->proto, proto) : NULL);
@@ -129,14 +177,18 @@ struct json *encode_block(const struct block *block)
 	json_set_time(item, "expires", block->expires_unix_ms);
 	json_set_time(item, "ended", block->ended_unix_ms);
 	json_set_string(item, "state", block_state_name(block->state));
-	json_set_uint(item, "hits", block->hits.packets);
-	json_set_uint(item, "hit_bytes", block->hits.bytes);
-	json_set_time(item, "last_hit", block->hits.last_unix_ms);
+	encode_hits(item, &block->hits);
+	json_set(item, "layers", encode_layers(&block->hits));
+	encode_list_facts(item, block);
 	if (block->incident_id)
 		json_set_int(item, "incident_id", block->incident_id);
 	else
 		json_set_null(item, "incident_id");
-	json_set_null(item, "confirm_by");
+	if (block->parent_id)
+		json_set_int(item, "parent_id", block->parent_id);
+	else
+		json_set_null(item, "parent_id");
+	json_set_time(item, "confirm_by", block->confirm_by_unix_ms);
 	return item;
 }
 

@@ -17,7 +17,7 @@
 #define BLOCKS_LIMIT_MAX     10000
 #define SAFE_MAX	     4096
 
-static void answer_outcome(struct call *call, int status, const struct block_outcome *outcome)
+void answer_outcome(struct call *call, int status, const struct block_outcome *outcome)
 {
 	switch (outcome->error) {
 	case 0:
@@ -31,6 +31,13 @@ static void answer_outcome(struct call *call, int status, const struct block_out
 		return;
 	case -EBUSY:
 		answer_error(call, 409, "blocked_now", outcome->field, outcome->message);
+		return;
+	case -ETIME:
+		answer_error(call, 409, "too_late", outcome->field, outcome->message);
+		return;
+	case -ENOSPC:
+	case -E2BIG:
+		answer_error(call, 422, "too_many", outcome->field, outcome->message);
 		return;
 	case -EINVAL:
 		answer_error(call, 422, "invalid", outcome->field, outcome->message);
@@ -71,16 +78,22 @@ void handle_blocks(struct call *call)
 void handle_block(struct call *call)
 {
 	struct block block;
+	struct json *item;
 	int64_t id;
 	int error;
 
 	if (part_id(call, &id))
 		return;
 	error = block_get(call->api->options.block, id, &block);
-	if (error)
+
+	if (error) {
 		answer_failure(call, error);
-	else
-		answer_json(call, 200, encode_block(&block));
+		return;
+	}
+	item = encode_block(&block);
+	json_set_bool(item, "applying",
+		      block.list[0] && block_list_is_busy(call->api->options.block));
+	answer_json(call, 200, item);
 }
 
 /* Seconds as a number, a text such as "4h", "never" or nothing. Answers 422 itself. */
@@ -119,29 +132,94 @@ static int read_number(struct call *call, const struct json *body, const char *n
 	return 0;
 }
 
+int read_order(struct call *call, const struct json *body, struct block_request *request)
+{
+	if (body_text(call, body, "action", &request->action) ||
+	    body_text(call, body, "direction", &request->direction) ||
+	    body_text(call, body, "proto", &request->proto) ||
+	    body_text(call, body, "reason", &request->reason) ||
+	    read_number(call, body, "port", &request->port) ||
+	    read_number(call, body, "incident_id", &request->incident_id))
+		return -EINVAL;
+	return read_ttl(call, body, &request->ttl_s);
+}
+
+static int read_switch(struct call *call, const struct json *body, const char *name, bool *out)
+{
+	*out = false;
+	if (json_get_bool(body, name, out) != -EINVAL)
+		return 0;
+	answer_error(call, 422, "invalid", name, "This is true or false.");
+	return -EINVAL;
+}
+
+/* A name's addresses: how many were blocked beside it, and why others were not. */
+static void answer_added(struct call *call, const struct block_outcome *outcome,
+			 const struct block_notes *notes)
+{
+	struct json *block = encode_block(&outcome->block);
+	struct json *texts = json_new_array();
+
+	for (size_t i = 0; i < notes->count && i < BLOCK_NOTES_MAX; i++)
+		json_add_string(texts, notes->text[i]);
+	json_set_uint(block, "addresses_blocked", notes->added);
+	json_set(block, "notes", texts);
+	answer_json(call, 201, block);
+}
+
 void handle_block_add(struct call *call)
 {
 	CLEANUP(json_free) struct json *body = NULL;
-	struct block_request request = { 0 };
+	CLEANUP(free) struct block_notes *notes = calloc(1, sizeof(*notes));
+	struct block_request request = { .notes = notes };
 	struct block_outcome outcome;
 	struct incident incident;
 
 	if (body_json(call, &body) || body_text(call, body, "value", &request.value) ||
-	    body_text(call, body, "action", &request.action) ||
-	    body_text(call, body, "direction", &request.direction) ||
-	    body_text(call, body, "proto", &request.proto) ||
-	    body_text(call, body, "reason", &request.reason) ||
-	    read_number(call, body, "port", &request.port) ||
-	    read_number(call, body, "incident_id", &request.incident_id) ||
-	    read_ttl(call, body, &request.ttl_s))
+	    read_order(call, body, &request) ||
+	    read_switch(call, body, "addresses", &request.with_addresses))
 		return;
 	if (request.incident_id &&
 	    store_incident_get(call->api->options.store, request.incident_id, &incident, NULL)) {
 		answer_error(call, 422, "invalid", "incident_id", "There is no such incident.");
 		return;
 	}
-	(void)block_add(call->api->options.block, &call->who, &request, &outcome);
-	answer_outcome(call, 201, &outcome);
+	if (!block_add(call->api->options.block, &call->who, &request, &outcome) && notes)
+		answer_added(call, &outcome, notes);
+	else
+		answer_outcome(call, 201, &outcome);
+}
+
+void handle_block_confirm(struct call *call)
+{
+	struct block_outcome outcome;
+	int64_t id;
+
+	if (part_id(call, &id))
+		return;
+	(void)block_confirm(call->api->options.block, &call->who, id, &outcome);
+	answer_outcome(call, 200, &outcome);
+}
+
+static void turn(struct call *call, bool off)
+{
+	struct block_outcome outcome;
+	int64_t id;
+
+	if (part_id(call, &id))
+		return;
+	(void)block_set_off(call->api->options.block, &call->who, id, off, &outcome);
+	answer_outcome(call, 200, &outcome);
+}
+
+void handle_block_on(struct call *call)
+{
+	turn(call, false);
+}
+
+void handle_block_off(struct call *call)
+{
+	turn(call, true);
 }
 
 void handle_block_remove(struct call *call)
@@ -153,33 +231,6 @@ void handle_block_remove(struct call *call)
 		return;
 	(void)block_remove(call->api->options.block, &call->who, id, &outcome);
 	answer_outcome(call, 200, &outcome);
-}
-
-void handle_block_test(struct call *call)
-{
-	char value[PARAM_MAX];
-	struct block_outcome outcome;
-	struct json *body;
-
-	if (param_text(call->request->query, "value", value))
-		value[0] = '\0';
-	(void)block_test(call->api->options.block, value, &outcome);
-	if (outcome.error == -EINVAL) {
-		answer_error(call, 422, "invalid", "value", outcome.message);
-		return;
-	}
-	body = json_new_object();
-	json_set_string(body, "value", value);
-	json_set_string(body, "verdict",
-			outcome.error == -EPERM						 ? "safe"
-			: outcome.error == -EEXIST && outcome.block.action == BLOCK_DROP ? "drop"
-											 : "pass");
-	json_set_string(body, "reason", outcome.message);
-	if (outcome.error == -EEXIST)
-		json_set(body, "block", encode_block(&outcome.block));
-	else
-		json_set_null(body, "block");
-	answer_json(call, 200, body);
 }
 
 /* The emergency stop of a service without pins; with pins `sluice panic` needs no service. */

@@ -88,6 +88,7 @@ int part_id(struct call *call, int64_t *id);
 struct json *encode_principal(const struct principal *who);
 struct json *encode_flow(const struct flow *flow, const struct snapshot *snapshot);
 struct json *encode_block(const struct block *block);
+void encode_hits(struct json *item, const struct block_hits *hits);
 struct json *encode_host(const struct host_total *host);
 struct json *encode_proto(const struct proto_total *proto);
 struct json *encode_ifaces(const struct coverage *coverage);
@@ -95,6 +96,16 @@ void encode_addr(struct json *object, const char *key, const struct addr *addr);
 const char *encode_enforcement(const struct api *api);
 const char *attach_mode_name(uint8_t mode);
 const char *flow_state_name(uint8_t state);
+
+/* ---- handle_blocks.c, for handle_lists.c -------------------------------------------------------
+ */
+
+struct block_outcome;
+struct block_request;
+/* answer_outcome - the block with @status, or the error. */
+void answer_outcome(struct call *call, int status, const struct block_outcome *outcome);
+/* read_order - the members of @body that orders share; answers 422 itself. */
+int read_order(struct call *call, const struct json *body, struct block_request *request);
 
 /* ---- query.c -------------------------------------------------------------------------------- */
 

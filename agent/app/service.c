@@ -82,6 +82,13 @@ static const char *iface_name(void *arg, uint8_t iface)
 /* ---- start ------------------------------------------------------------------------------------
  */
 
+static int watch(const struct service *service, int fd, enum service_tag tag)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = tag };
+
+	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
 static int start_auth(struct service *service)
 {
 	const struct app *app = service->options.app;
@@ -107,6 +114,8 @@ static int start_block(struct service *service)
 		.datapath = pipeline_datapath(service->options.pipeline),
 		.on_change = service_on_block,
 		.arg = service,
+		.run = run_job,
+		.run_arg = service,
 		.reads_host = !app->is_demo,
 		.fixed = own,
 		.fixed_count = app->is_demo ? DEMO_SAFE_COUNT : 0,
@@ -116,6 +125,8 @@ static int start_block(struct service *service)
 	if (app->is_demo)
 		demo_safe_entries(own);
 	error = block_service_new(&options, &service->block);
+	if (!error && block_host_fd(service->block) >= 0)
+		error = watch(service, block_host_fd(service->block), TAG_HOST);
 	return error ? error : block_start(service->block);
 }
 
@@ -148,13 +159,6 @@ static int start_api(struct service *service)
 					     .started_unix_ms = app->started_unix_ms };
 
 	return api_new(&options, &service->api);
-}
-
-static int watch(const struct service *service, int fd, enum service_tag tag)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = tag };
-
-	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
 static int open_clockwork(struct service *service)
@@ -346,6 +350,9 @@ static void take_event(struct service *service, const struct epoll_event *event)
 		return;
 	case TAG_TICK:
 		take_tick(service);
+		return;
+	case TAG_HOST:
+		block_host_ready(service->block);
 		return;
 	default:
 		break;

@@ -28,6 +28,7 @@ enum service_tag {
 	TAG_QUEUE,
 	TAG_SIGNAL,
 	TAG_TICK,
+	TAG_HOST, /* addresses or routes changed */
 	TAG_FIRST_LINK
 };
 

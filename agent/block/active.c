@@ -3,6 +3,7 @@
  * the whole table (64k entries, below a millisecond) is fine for an order given by a person.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +24,24 @@ struct active_block *active_by_id(const struct block_service *service, int64_t i
 	return NULL;
 }
 
-struct active_block *active_by_target(const struct block_service *service,
-				      const struct prefix *target)
+static bool is_same(const struct active_block *active, const struct block *block)
+{
+	if (block->list[0] || active->list)
+		return active->list && strcmp(active->list->name, block->list) == 0;
+	if (block->domain[0] || active->domain) {
+		if (!active->domain || strcmp(active->domain, block->domain) != 0)
+			return false;
+	} else if (!prefix_is_equal(&active->target, &block->target)) {
+		return false;
+	}
+	return active->direction == block->direction && active->proto == block->proto &&
+	       active->port == block->port;
+}
+
+struct active_block *active_same(const struct block_service *service, const struct block *block)
 {
 	for (size_t i = 0; i < service->active_count; i++) {
-		if (prefix_is_equal(&service->active[i].target, target))
+		if (is_same(&service->active[i], block))
 			return &service->active[i];
 	}
 	return NULL;
@@ -41,22 +55,8 @@ struct active_block *active_overlapping(const struct block_service *service,
 	for (size_t i = 0; i < service->active_count; i++) {
 		struct active_block *active = &service->active[i];
 
-		if (prefix_overlaps(&active->target, prefix) &&
-		    (!found || active->target.len > found->target.len))
-			found = active;
-	}
-	return found;
-}
-
-struct active_block *active_holding(const struct block_service *service,
-				    const struct prefix *prefix)
-{
-	struct active_block *found = NULL;
-
-	for (size_t i = 0; i < service->active_count; i++) {
-		struct active_block *active = &service->active[i];
-
-		if (active->target.len <= prefix->len && prefix_overlaps(&active->target, prefix) &&
+		if (active->target.addr.family != ADDR_NONE &&
+		    prefix_overlaps(&active->target, prefix) &&
 		    (!found || active->target.len > found->target.len))
 			found = active;
 	}
@@ -81,10 +81,26 @@ int active_reserve(struct block_service *service)
 struct active_block *active_insert(struct block_service *service, const struct block *block,
 				   uint64_t end_boot_ns)
 {
-	struct active_block *active = &service->active[service->active_count++];
+	struct active_block *active = &service->active[service->active_count];
+	char *domain = block->domain[0] ? strdup(block->domain) : NULL;
+	struct active_list *list = block->list[0] ? calloc(1, sizeof(*list)) : NULL;
 
+	if ((block->domain[0] && !domain) || (block->list[0] && !list)) {
+		free(domain);
+		free(list);
+		return NULL;
+	}
+	if (list) {
+		memcpy(list->name, block->list, sizeof(list->name));
+		list->facts = block->facts;
+	}
+	service->active_count++;
 	*active = (struct active_block){
 		.id = block->id,
+		.parent_id = block->parent_id,
+		.domain = domain,
+		.list = list,
+		.state = block->state,
 		.target = block->target,
 		.rule_id = block->rule_id,
 		.action = block->action,
@@ -100,22 +116,74 @@ struct active_block *active_insert(struct block_service *service, const struct b
 	return active;
 }
 
+void active_done(struct active_block *active)
+{
+	free(active->domain);
+	list_free(active->list);
+}
+
+void rule_release(struct block_service *service, uint32_t rule_id)
+{
+	service->rule_state[rule_id] = (uint32_t)(service->boot_ns() / NS_PER_S) + 1;
+}
+
+uint32_t rule_take(struct block_service *service)
+{
+	uint32_t rule_id = rule_find_free(service);
+
+	if (rule_id)
+		service->rule_state[rule_id] = RULE_USED;
+	return rule_id;
+}
+
+static const char *text_of(const char *domain, const char *list, const struct prefix *target,
+			   char text[static BLOCK_TEXT_MAX])
+{
+	char prefix[PREFIX_TEXT_MAX];
+
+	if (list)
+		(void)snprintf(text, BLOCK_TEXT_MAX, "list %s", list); /* fits */
+	else
+		(void)snprintf(text, BLOCK_TEXT_MAX, "%s",
+			       domain ? domain : prefix_format(target, prefix)); /* fits */
+	return text;
+}
+
+const char *active_text(const struct active_block *active, char text[static BLOCK_TEXT_MAX])
+{
+	return text_of(active->domain, active->list ? active->list->name : NULL, &active->target,
+		       text);
+}
+
+const char *block_text(const struct block *block, char text[static BLOCK_TEXT_MAX])
+{
+	return text_of(block->domain[0] ? block->domain : NULL, block->list[0] ? block->list : NULL,
+		       &block->target, text);
+}
+
 void active_delete(struct block_service *service, struct active_block *active)
 {
-	service->rule_state[active->rule_id] = (uint32_t)(service->boot_ns() / NS_PER_S) + 1;
+	rule_release(service, active->rule_id);
+	active_done(active);
 	*active = service->active[--service->active_count];
 }
 
 struct block_rule active_rule(const struct active_block *active)
 {
+	uint64_t end = active->end_boot_ns;
+
+	if (active->confirm_boot_ns && (!end || active->confirm_boot_ns < end))
+		end = active->confirm_boot_ns;
 	return (struct block_rule){
 		.rule_id = active->rule_id,
 		.target = active->target,
+		.domain = active->domain,
+		.is_inactive = active->state == BLOCK_OFF,
 		.action = active->action,
 		.direction = active->direction,
 		.proto = active->proto,
 		.port = active->port,
-		.end_boot_ns = active->end_boot_ns,
+		.end_boot_ns = end,
 	};
 }
 
@@ -124,14 +192,18 @@ void active_read_hits(struct block_service *service, struct active_block *active
 	const struct block_datapath *datapath = &service->options.datapath;
 	uint64_t now = service->boot_ns();
 	struct block_hits fresh = { 0 };
+	int error;
 
 	if (active->read_boot_ns && now - active->read_boot_ns < NS_PER_S)
 		return;
-	if (datapath->hits(datapath->arg, active->rule_id, &fresh) != 0)
+	error = active->list ? list_read_hits(service, active, &fresh)
+			     : datapath->hits(datapath->arg, active->rule_id, &fresh);
+	if (error)
 		return; /* what was read last stands */
 	active->read_boot_ns = now;
 	active->hits.packets = active->base.packets + fresh.packets;
 	active->hits.bytes = active->base.bytes + fresh.bytes;
+	memcpy(active->hits.layers, fresh.layers, sizeof(fresh.layers));
 	if (fresh.last_unix_ms > active->hits.last_unix_ms)
 		active->hits.last_unix_ms = fresh.last_unix_ms;
 }

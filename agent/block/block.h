@@ -48,6 +48,9 @@ struct block_options {
 	/* something changed in the list: a live event */
 	void (*on_change)(void *arg, const struct block *block);
 	void *arg;
+	/* slow work on another thread, then @done on the service thread; NULL: done at once */
+	int (*run)(void *arg, void (*work)(void *), void (*done)(void *), void *job);
+	void *run_arg;
 	bool reads_host; /* fill own, gateway, resolver, SSH entries from this host; not in the demo
 			  */
 	/* further entries that never change: the demo's own host; borrowed */
@@ -71,14 +74,25 @@ DEFINE_CLEANUP(block_service_free, struct block_service)
 int block_start(struct block_service *service);
 
 struct block_request {
-	const char *value;     /* address or prefix */
-	const char *action;    /* "drop" (default when empty), "count" */
+	const char *value;     /* address, prefix, or a name with everything below it */
+	const char *list;      /* a list instead of @value: its name; NULL: none */
+	const char *action;    /* "drop" (default when empty), "count"; names: "refuse" */
 	const char *direction; /* "both" (default), "in", "out" */
 	const char *proto;     /* "" any, "tcp", "udp", "icmp", or a number */
 	int64_t port;	       /* 0 any */
 	int64_t ttl_s;	       /* 0 never, -1 the configured default */
 	const char *reason;
 	int64_t incident_id;
+	bool with_addresses;	   /* a name: also the addresses that only it was seen on */
+	struct block_notes *notes; /* out: what of the addresses was left out; may be NULL */
+};
+
+/* What an order did not do, one sentence each. */
+#define BLOCK_NOTES_MAX 32
+struct block_notes {
+	size_t added; /* addresses blocked beside the name */
+	size_t count; /* of all sentences */
+	char text[BLOCK_NOTES_MAX][320];
 };
 
 struct block_outcome {
@@ -98,6 +112,12 @@ struct block_outcome {
  */
 int block_add(struct block_service *service, const struct principal *who,
 	      const struct block_request *request, struct block_outcome *outcome);
+/* block_confirm - what waits for its confirmation stays; -ETIME when its time is over. */
+int block_confirm(struct block_service *service, const struct principal *who, int64_t id,
+		  struct block_outcome *outcome);
+/* block_set_off - the row stays, and drops nothing (or again). */
+int block_set_off(struct block_service *service, const struct principal *who, int64_t id, bool off,
+		  struct block_outcome *outcome);
 /* block_remove - datapath first: a row never says removed while the kernel drops. */
 int block_remove(struct block_service *service, const struct principal *who, int64_t id,
 		 struct block_outcome *outcome);
@@ -108,12 +128,94 @@ int block_get(struct block_service *service, int64_t id, struct block *out);
 /* block_tick - once a second: expiry, hits, fresh own addresses. */
 void block_tick(struct block_service *service);
 
+struct block_question {
+	const char *value;	       /* address, prefix or name */
+	const char *direction, *proto; /* as in block_request; "" any */
+	int64_t port;
+};
+
+/* A block that holds what was asked for, and whether it decides. */
+struct block_match {
+	struct block block;
+	struct prefix entry; /* of a list; else ADDR_NONE */
+	bool applies;
+	char why[160]; /* of a block that does not apply, or what is said beside one that does */
+};
+
+#define BLOCK_MATCHES_MAX 32
+struct block_verdict {
+	struct block_outcome outcome; /* error -EPERM: safe, with the reason; -EINVAL */
+	size_t match_count;	      /* narrowest first */
+	int decides;		      /* index of the match that decides; -1 = none: it passes */
+	struct block_match matches[BLOCK_MATCHES_MAX];
+};
+
+/* block_test - what would happen to packets of @question, and why. Returns 0, -EPERM, -EINVAL. */
+int block_test(struct block_service *service, const struct block_question *question,
+	       struct block_verdict *verdict);
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+#define BLOCK_LIST_ENTRIES_MAX 1048576
+#define BLOCK_LIST_BYTES_MAX   (64U << 20)
+#define BLOCK_LIST_NOTES_MAX   1000
+
+/* A line that was refused, or taken in another form. */
+struct block_line_note {
+	uint32_t line;
+	bool is_warning;
+	char text[48]; /* of the line, cut, printable */
+	char reason[160];
+};
+
+struct block_list_report {
+	size_t lines, refused, warned, duplicates;
+	size_t added, removed; /* against the version before */
+	bool is_applied;       /* false: nothing was changed */
+	struct prefix_set *set;
+	struct block_line_note *notes; /* the first BLOCK_LIST_NOTES_MAX */
+	size_t note_count;
+};
+
 /*
- * block_test - what would happen to @addr, an address or prefix: outcome->error -EPERM safe,
- * -EEXIST blocked (the narrowest block that holds it, see its action, in outcome->block), 0 free,
- * -EINVAL.
+ * block_list_part - the next bytes of a file for list @name; @offset 0 begins anew. -EINVAL: not
+ * the next ones, or a wrong name; -E2BIG beyond BLOCK_LIST_BYTES_MAX; -EBUSY other uploads.
  */
-int block_test(struct block_service *service, const char *addr, struct block_outcome *outcome);
+int block_list_part(struct block_service *service, const struct principal *who, const char *name,
+		    int64_t offset, const void *data, size_t len, struct block_outcome *outcome);
+
+/* Called once on the service thread; both are borrowed. */
+typedef void (*block_list_done_fn)(void *arg, const struct block_outcome *outcome,
+				   const struct block_list_report *report);
+
+struct block_list_order {
+	struct block_request request; /* list, scope, end, reason */
+	bool is_all_or_nothing;
+	block_list_done_fn done;
+	void *arg;
+};
+
+/* block_list_apply - what was uploaded becomes the list, or its next version. @done is called, now
+ * or later, whatever happens. */
+void block_list_apply(struct block_service *service, const struct principal *who,
+		      const struct block_list_order *order);
+/* block_list_is_busy - entries are still on their way to the datapath. */
+bool block_list_is_busy(struct block_service *service);
+
+struct block_list_entry {
+	struct prefix prefix;
+	struct block_hits hits;
+};
+/* block_list_entries - of the list @id from index @from on. The count, -ENOENT. */
+int block_list_entries(struct block_service *service, int64_t id, size_t from,
+		       struct block_list_entry *out, size_t max);
+
+/* ---- host: new own addresses and gateways are safe at once ------------------------------------
+ */
+
+/* block_host_fd - readable when addresses or routes changed; -1: the host is not watched. */
+int block_host_fd(const struct block_service *service);
+void block_host_ready(struct block_service *service);
 
 /* block_safe_list - own entries first, then what was found, then special ranges. The count. */
 int block_safe_list(struct block_service *service, struct safe_entry *out, size_t max);

@@ -43,18 +43,36 @@ typedef void (*message_fn)(struct dump *dump, const struct nlmsghdr *message);
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static int open_watch(struct host *host)
+{
+	const struct sockaddr_nl address = { .nl_family = AF_NETLINK,
+					     .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+							  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+
+	host->watch = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (host->watch < 0 ||
+	    bind(host->watch, (const struct sockaddr *)&address, sizeof(address)) != 0)
+		return -errno;
+	return 0;
+}
+
 int host_open(struct host **out)
 {
 	CLEANUP(host_close) struct host *host = calloc(1, sizeof(*host));
 	struct timeval patience = { .tv_sec = 1 }; /* a dump is answered at once or never */
+	int error;
 
 	if (!host)
 		return -ENOMEM;
+	host->watch = -1;
 	host->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (host->netlink < 0)
 		return -errno;
 	if (setsockopt(host->netlink, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
 		return -errno;
+	error = open_watch(host);
+	if (error)
+		return error;
 	/* read again through the same descriptors later; without /proc there is no SSH list */
 	host->tcp[0] = fopen("/proc/self/net/tcp", "re");
 	host->tcp[1] = fopen("/proc/self/net/tcp6", "re");
@@ -69,6 +87,8 @@ void host_close(struct host *host)
 		return;
 	if (host->netlink >= 0)
 		(void)close(host->netlink); /* nothing is written to it */
+	if (host->watch >= 0)
+		(void)close(host->watch); /* likewise */
 	for (size_t i = 0; i < sizeof(host->tcp) / sizeof(host->tcp[0]); i++) {
 		if (host->tcp[i])
 			(void)fclose(host->tcp[i]); /* read only */
@@ -304,4 +324,65 @@ int host_read_network(struct host *host, struct safe_list *own, struct safe_list
 	if (!error)
 		error = read_dump_again(host, RTM_GETROUTE, AF_INET6, handle_route, &dump);
 	return error ? error : dump.error;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+int host_watch_fd(const struct host *host)
+{
+	return host->watch;
+}
+
+/* A full table of routes may change all day: only default routes have gateways of ours. */
+static bool matters(const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = NLMSG_DATA(message);
+
+	switch (message->nlmsg_type) {
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return true;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return message->nlmsg_len >= NLMSG_LENGTH(sizeof(*route)) &&
+		       route->rtm_dst_len <= DEFAULT_ROUTE_LEN_MAX;
+	default:
+		return false;
+	}
+}
+
+bool host_take_changes(struct host *host)
+{
+	enum {
+		ROUND = 256 /* datagrams in one go; the rest is readable still */
+	};
+	uint32_t data[8192 / sizeof(uint32_t)];
+	bool is_changed = false;
+
+	for (int i = 0; i < ROUND; i++) {
+		ssize_t len = recv(host->watch, data, sizeof(data), MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const void *)data;
+		int left = (int)len;
+
+		if (len < 0 && errno == ENOBUFS) {
+			is_changed = true; /* some were lost: any of them may have mattered */
+			continue;
+		}
+		if (len <= 0)
+			return is_changed;
+		for (; NLMSG_OK(message, (unsigned int)left); message = NLMSG_NEXT(message, left))
+			is_changed = is_changed || matters(message);
+	}
+	return is_changed;
+}
+
+void host_read_name(char *name, size_t size)
+{
+	name[0] = '\0';
+	if (gethostname(name, size) != 0 || !memchr(name, '\0', size))
+		name[0] = '\0';
+	for (char *c = name; *c; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + ('a' - 'A'));
+	}
 }

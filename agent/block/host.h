@@ -6,6 +6,8 @@
 #ifndef SLUICE_BLOCK_HOST_H
 #define SLUICE_BLOCK_HOST_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/block/safe_list.h"
@@ -23,6 +25,13 @@ DEFINE_CLEANUP(host_close, struct host)
  * which VPNs set instead). Source: rtnetlink(7). Returns 0 or -errno; the lists are then partial.
  */
 int host_read_network(struct host *host, struct safe_list *own, struct safe_list *gateways);
+/* host_watch_fd - readable when addresses or routes changed. */
+int host_watch_fd(const struct host *host);
+/* host_take_changes - reads what waits there; true when own addresses or gateways may be others:
+ * an address, or a default route. Source: rtnetlink(7). */
+bool host_take_changes(struct host *host);
+/* host_read_name - this host's name, lower case; "" when unknown. */
+void host_read_name(char *name, size_t size);
 /* host_read_ssh - other ends of established TCP to an sshd port. Returns 0, -ENOENT, -errno. */
 int host_read_ssh(struct host *host, struct safe_list *peers);
 

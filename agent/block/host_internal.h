@@ -11,6 +11,7 @@
 
 struct host {
 	int netlink;
+	int watch; /* joined to the groups of addresses and routes */
 	uint32_t sequence;
 	FILE *tcp[2]; /* /proc/self/net/tcp and tcp6; NULL when not readable */
 	uint16_t ssh_ports[HOST_SSH_PORTS_MAX];

@@ -66,7 +66,6 @@ int order_parse_target(const char *text, const char *field, struct prefix *targe
 {
 	char trimmed[PREFIX_TEXT_MAX], fixed[PREFIX_TEXT_MAX];
 	struct prefix prefix;
-	unsigned int widest;
 	int error = -EINVAL;
 
 	if (text && copy_trimmed(text, trimmed))
@@ -79,14 +78,24 @@ int order_parse_target(const char *text, const char *field, struct prefix *targe
 		return outcome_fail(outcome, -EINVAL, field,
 				    "not an address or prefix, such as 192.0.2.7, 192.0.2.0/24 or "
 				    "2001:db8::/64");
-	if (prefix.len == 0)
-		return outcome_fail(outcome, -EINVAL, field, "%s is every address: refused",
-				    trimmed);
-	widest = prefix.addr.family == ADDR_IPV4 ? WIDEST_IPV4 : WIDEST_IPV6;
-	if (prefix.len < widest)
-		return outcome_fail(outcome, -EINVAL, field,
-				    "%s is too wide: the widest allowed is /%u", trimmed, widest);
+	if (order_check_width(&prefix, field, outcome) != 0)
+		return outcome->error;
 	*target = prefix;
+	return 0;
+}
+
+int order_check_width(const struct prefix *prefix, const char *field, struct block_outcome *outcome)
+{
+	unsigned int widest = prefix->addr.family == ADDR_IPV4 ? WIDEST_IPV4 : WIDEST_IPV6;
+	char text[PREFIX_TEXT_MAX];
+
+	if (prefix->len == 0)
+		return outcome_fail(outcome, -EINVAL, field, "%s is every address: refused",
+				    prefix_format(prefix, text));
+	if (prefix->len < widest)
+		return outcome_fail(outcome, -EINVAL, field,
+				    "%s is too wide: the widest allowed is /%u",
+				    prefix_format(prefix, text), widest);
 	return 0;
 }
 
@@ -130,12 +139,13 @@ static bool has_ports(uint8_t proto)
 static int parse_scope(const struct block_request *request, struct block *block,
 		       struct block_outcome *outcome)
 {
-	int action = parse_word(request->action, block_action_name, BLOCK_COUNT + 1);
+	int action = parse_word(request->action, block_action_name, BLOCK_REFUSE + 1);
 	int direction = parse_word(request->direction, block_direction_name, BLOCK_OUT + 1);
 	int proto = parse_proto(request->proto, block->target.addr.family);
 
-	if (action < 0)
-		return outcome_fail(outcome, -EINVAL, "action", "the action is drop or count");
+	if (action < 0 || (action == BLOCK_REFUSE && !block->domain[0]))
+		return outcome_fail(outcome, -EINVAL, "action",
+				    "the action is drop or count; for names also refuse");
 	if (direction < 0)
 		return outcome_fail(outcome, -EINVAL, "direction",
 				    "the direction is both, in or out");
@@ -144,6 +154,9 @@ static int parse_scope(const struct block_request *request, struct block *block,
 				    "the protocol is tcp, udp, icmp or a number from 0 to 255");
 	if (request->port < 0 || request->port > UINT16_MAX)
 		return outcome_fail(outcome, -EINVAL, "port", "a port is a number up to 65535");
+	if (block->domain[0] && proto != 0 && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return outcome_fail(outcome, -EINVAL, "proto",
+				    "names are seen in tcp and udp only");
 	if (request->port && !has_ports(proto))
 		return outcome_fail(outcome, -EINVAL, "port", "this protocol has no ports");
 	block->action = action;
@@ -185,10 +198,34 @@ static int parse_reason(const struct block_request *request, struct block *block
 	return 0;
 }
 
+static int parse_list_name(const char *name, struct block *block, struct block_outcome *outcome)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= sizeof(block->list) || strspn(name, allowed) != len)
+		return outcome_fail(outcome, -EINVAL, "list",
+				    "a list's name has 1 to %zu letters, digits, dots, - and _",
+				    sizeof(block->list) - 1);
+	memcpy(block->list, name, len + 1);
+	return 0;
+}
+
+static int parse_what(const struct block_service *service, const struct block_request *request,
+		      struct block *block, struct block_outcome *outcome)
+{
+	if (request->list)
+		return parse_list_name(request->list, block, outcome);
+	if (domain_is_meant(request->value))
+		return domain_parse(service, request->value, block->domain, outcome);
+	return order_parse_target(request->value, "value", &block->target, outcome);
+}
+
 int order_parse(const struct block_service *service, const struct block_request *request,
 		struct block *block, struct block_outcome *outcome)
 {
-	int error = order_parse_target(request->value, "value", &block->target, outcome);
+	int error = parse_what(service, request, block, outcome);
 
 	if (!error)
 		error = parse_scope(request, block, outcome);

@@ -35,7 +35,8 @@ static bool end_after_restart(const struct block_service *service, const struct 
 static int replay_row(struct block_service *service, struct block *block)
 {
 	struct principal self = { .name = "sluice" };
-	char target[PREFIX_TEXT_MAX];
+	char target[BLOCK_TEXT_MAX];
+	struct active_block *active;
 	uint64_t end_boot_ns;
 	int error;
 
@@ -43,8 +44,8 @@ static int replay_row(struct block_service *service, struct block *block)
 		error = store_block_end(service->options.store, block->id, BLOCK_EXPIRED,
 					block->expires_unix_ms);
 		if (!error)
-			block_audit(service, &self, "block.expire",
-				    prefix_format(&block->target, target), NULL);
+			block_audit(service, &self, "block.expire", block_text(block, target),
+				    NULL);
 		return error;
 	}
 	error = active_reserve(service);
@@ -55,8 +56,14 @@ static int replay_row(struct block_service *service, struct block *block)
 		block->rule_id = rule_find_free(service);
 	if (block->rule_id == 0)
 		return -ENOSPC;
-	(void)active_insert(service, block, end_boot_ns); /* borrowed by nobody here */
-	return 0;
+	active = active_insert(service, block, end_boot_ns);
+	if (!active)
+		return -ENOMEM;
+	/* 1: over already, for the tick that follows */
+	active->confirm_boot_ns = confirm_end_ns(service, block->confirm_by_unix_ms);
+	if (block->confirm_by_unix_ms && !active->confirm_boot_ns)
+		active->confirm_boot_ns = 1;
+	return active->list ? list_load(service, active) : 0;
 }
 
 static int replay_rows(struct block_service *service)
@@ -94,7 +101,8 @@ static void adopt_hits(struct block_service *service, struct active_block *activ
 	const struct block_datapath *datapath = &service->options.datapath;
 	struct block_hits kept = { 0 };
 
-	if (datapath->hits(datapath->arg, active->rule_id, &kept) != 0)
+	if (active->list ? list_read_hits(service, active, &kept)
+			 : datapath->hits(datapath->arg, active->rule_id, &kept))
 		return;
 	active->base.packets -=
 		kept.packets < active->base.packets ? kept.packets : active->base.packets;
@@ -105,15 +113,26 @@ static int replay_to_datapath(struct block_service *service)
 {
 	const struct block_datapath *datapath = &service->options.datapath;
 	CLEANUP(free) struct block_rule *rules = calloc(service->active_count + 1, sizeof(*rules));
-	int repairs;
+	size_t count = 0;
+	int repairs, error = 0;
 
 	if (!rules)
 		return -ENOMEM;
-	for (size_t i = 0; i < service->active_count; i++)
-		rules[i] = active_rule(&service->active[i]);
-	repairs = datapath->sync(datapath->arg, rules, service->active_count);
+	for (size_t i = 0; i < service->active_count; i++) {
+		if (!service->active[i].list)
+			rules[count++] = active_rule(&service->active[i]);
+	}
+	repairs = datapath->sync(datapath->arg, rules, count);
 	if (repairs < 0)
 		return repairs;
+	for (size_t i = 0; i < service->active_count && !error; i++) {
+		if (service->active[i].list)
+			error = list_replay(service, &service->active[i]);
+	}
+	if (!error && datapath->settle)
+		error = datapath->settle(datapath->arg);
+	if (error)
+		return error;
 	for (size_t i = 0; i < service->active_count; i++)
 		adopt_hits(service, &service->active[i]);
 	log_info("blocks replayed blocks=%zu repairs=%d", service->active_count, repairs);
@@ -133,5 +152,6 @@ int block_start(struct block_service *service)
 	error = replay_rows(service);
 	if (error)
 		return error;
+	confirm_tick(service); /* before the datapath: what is over never drops again */
 	return replay_to_datapath(service);
 }

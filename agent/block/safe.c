@@ -205,6 +205,28 @@ void safe_refresh_host(struct block_service *service, uint64_t age_ns)
 		refresh_resolvers(service);
 }
 
+/* A burst of changes is read again at most that part of the time; the tick reads the rest. */
+#define CHANGE_SHARE 3
+
+int block_host_fd(const struct block_service *service)
+{
+	return service->host ? host_watch_fd(service->host) : -1;
+}
+
+void block_host_ready(struct block_service *service)
+{
+	const struct safe_clock *read = &service->network_read;
+
+	if (!service->host || !host_take_changes(service->host))
+		return;
+	if (service->boot_ns() - read->at_ns < read->took_ns * CHANGE_SHARE) {
+		service->network_read.at_ns = 0; /* due at the next tick */
+		return;
+	}
+	refresh_network(service);
+	(void)safe_push(service); /* logged there, tried again at the next tick */
+}
+
 /* ---- to the datapath ------------------------------------------------------------------------ */
 
 static int compare_prefixes(const void *a, const void *b)

@@ -42,8 +42,8 @@ static void describe_entry(const struct safe_entry *entry, char *text, size_t si
 		(void)snprintf(text, size, "%s", words[entry->kind].bare); /* fits */
 }
 
-static int refuse(const struct safe_entry *entry, const struct prefix *target,
-		  struct block_outcome *outcome)
+int safe_refuse(const struct safe_entry *entry, const struct prefix *target,
+		struct block_outcome *outcome)
 {
 	char asked[PREFIX_TEXT_MAX], safe[PREFIX_TEXT_MAX], what[160];
 
@@ -65,17 +65,43 @@ int safe_check(const struct block_service *service, const struct principal *who,
 	/* who asks may not be on the list yet: the session may be a second old */
 	if (who->peer.family != ADDR_NONE && prefix_overlaps(&self.prefix, target)) {
 		(void)snprintf(self.note, sizeof(self.note), "%s", who->name); /* fits */
-		return refuse(&self, target, outcome);
+		return safe_refuse(&self, target, outcome);
 	}
 	for (size_t source = 0; source < SAFE_SOURCE_COUNT; source++) {
 		const struct safe_list *list = &service->safe[source];
 
 		for (size_t i = 0; i < list->count; i++) {
 			if (prefix_overlaps(&list->items[i].prefix, target))
-				return refuse(&list->items[i], target, outcome);
+				return safe_refuse(&list->items[i], target, outcome);
 		}
 	}
 	return 0;
+}
+
+struct safe_entry *safe_copy(const struct block_service *service, const struct principal *who,
+			     size_t *count)
+{
+	size_t most = 1, used = 0;
+	struct safe_entry *copy;
+
+	for (size_t source = 0; source < SAFE_SOURCE_COUNT; source++)
+		most += service->safe[source].count;
+	copy = calloc(most, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	if (who->peer.family != ADDR_NONE) {
+		copy[used].prefix = prefix_from_addr(&who->peer);
+		copy[used].kind = SAFE_ADMIN;
+		(void)snprintf(copy[used++].note, sizeof(copy->note), "%s", who->name);
+	}
+	for (size_t source = 0; source < SAFE_SOURCE_COUNT; source++) {
+		const struct safe_list *list = &service->safe[source];
+
+		for (size_t i = 0; i < list->count; i++)
+			copy[used++] = list->items[i];
+	}
+	*count = used;
+	return copy;
 }
 
 /* ---- admins' addresses ----------------------------------------------------------------------- */
@@ -154,7 +180,7 @@ static int admit_safe(struct block_service *service, const struct prefix *prefix
 {
 	const struct safe_list *manual = &service->safe[SAFE_FROM_MANUAL];
 	const struct active_block *active = active_overlapping(service, prefix);
-	char text[PREFIX_TEXT_MAX], other[PREFIX_TEXT_MAX];
+	char text[PREFIX_TEXT_MAX], other[BLOCK_TEXT_MAX];
 
 	(void)prefix_format(prefix, text);
 	for (size_t i = 0; i < manual->count; i++) {
@@ -165,7 +191,7 @@ static int admit_safe(struct block_service *service, const struct prefix *prefix
 	if (active)
 		return outcome_fail(outcome, -EBUSY, "prefix",
 				    "%s overlaps block %lld of %s: remove that block first", text,
-				    (long long)active->id, prefix_format(&active->target, other));
+				    (long long)active->id, active_text(active, other));
 	if (manual->count >= SAFE_LIST_MAX)
 		return outcome_fail(outcome, -ENOSPC, "", "the safe list is full (%d entries)",
 				    SAFE_LIST_MAX);

@@ -4,6 +4,7 @@
  * early nor keeps it.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,9 @@
 #include "agent/util/clock.h"
 #include "agent/util/json.h"
 #include "agent/util/log.h"
-#include "agent/util/proto.h"
+#include "include/name.h"
 
 /* Each tick (1 s) saves the hits of one 60th of the blocks, so each is saved once a minute. */
-#define SCOPE_TEXT_MAX 80
 
 #define SAVE_ROUND_TICKS 60
 
@@ -41,6 +41,7 @@ int block_service_new(const struct block_options *options, struct block_service 
 		error = host_open(&service->host);
 		if (error)
 			return error;
+		host_read_name(service->own_name, sizeof(service->own_name));
 	}
 	*out = TAKE(service);
 	return 0;
@@ -54,7 +55,9 @@ void block_service_free(struct block_service *service)
 		service->active[i].read_boot_ns = 0;
 		active_read_hits(service, &service->active[i]);
 		active_save_hits(service, &service->active[i]);
+		active_done(&service->active[i]);
 	}
+	uploads_free(service->uploads);
 	safe_done(service);
 	host_close(service->host);
 	free(service->active);
@@ -95,6 +98,14 @@ int block_read_row(struct block_service *service, int64_t id, struct block *out)
 	return 0;
 }
 
+void block_tell(struct block_service *service, int64_t id)
+{
+	struct block block;
+
+	if (service->options.on_change && block_read_row(service, id, &block) == 0)
+		service->options.on_change(service->options.arg, &block);
+}
+
 static void tell_change(struct block_service *service, const struct block *block)
 {
 	if (service->options.on_change)
@@ -114,6 +125,7 @@ static struct json *describe(const struct block *block)
 	json_set_int(detail, "port", block->port);
 	json_set_time(detail, "expires", block->expires_unix_ms);
 	json_set_string(detail, "reason", block->reason);
+	json_set_time(detail, "confirm_by", block->confirm_by_unix_ms);
 	if (block->incident_id)
 		json_set_int(detail, "incident", block->incident_id);
 	return detail;
@@ -134,11 +146,17 @@ static int apply(struct block_service *service, struct block *block, struct bloc
 		return outcome_fail(outcome, error, "", "the block could not be stored: %s",
 				    strerror(-error));
 	active = active_insert(service, block, end);
-	rule = active_rule(active);
-	error = datapath->block(datapath->arg, &rule);
-	if (!error)
-		return 0;
-	active_delete(service, active);
+	error = -ENOMEM;
+	if (active) {
+		if (block->confirm_by_unix_ms)
+			active->confirm_boot_ns =
+				confirm_end_ns(service, block->confirm_by_unix_ms);
+		rule = active_rule(active);
+		error = datapath->block(datapath->arg, &rule);
+		if (!error)
+			return 0;
+		active_delete(service, active);
+	}
 	if (store_block_end(service->options.store, block->id, BLOCK_REMOVED, service->unix_ms()) !=
 	    0)
 		log_error("row of a refused block stays active until the next start id=%lld",
@@ -151,16 +169,16 @@ static int apply(struct block_service *service, struct block *block, struct bloc
 static int admit(struct block_service *service, const struct principal *who, struct block *block,
 		 struct block_outcome *outcome)
 {
-	struct active_block *same = active_by_target(service, &block->target);
-	char target[PREFIX_TEXT_MAX];
+	struct active_block *same = active_same(service, block);
+	char target[BLOCK_TEXT_MAX];
 
 	safe_refresh_host(service, NS_PER_S);
-	if (safe_check(service, who, &block->target, outcome) != 0)
+	if (!block->domain[0] && safe_check(service, who, &block->target, outcome) != 0)
 		return outcome->error;
 	if (same) {
 		(void)block_read_row(service, same->id, &outcome->block); /* only to be shown */
 		return outcome_fail(outcome, -EEXIST, "value", "%s is blocked already (block %lld)",
-				    prefix_format(&block->target, target), (long long)same->id);
+				    block_text(block, target), (long long)same->id);
 	}
 	block->rule_id = rule_find_free(service);
 	if (block->rule_id == 0)
@@ -171,26 +189,96 @@ static int admit(struct block_service *service, const struct principal *who, str
 	return 0;
 }
 
+static int add_block(struct block_service *service, const struct principal *who,
+		     struct block *block, struct block_outcome *outcome)
+{
+	char target[BLOCK_TEXT_MAX];
+
+	(void)snprintf(block->author, sizeof(block->author), "%.64s", who->name);
+	confirm_mark(service, block);
+	if (admit(service, who, block, outcome) != 0)
+		return outcome->error;
+	if (apply(service, block, outcome) != 0)
+		return outcome->error;
+	block_audit(service, who, "block.add", block_text(block, target), describe(block));
+	outcome->block = *block;
+	tell_change(service, block);
+	return 0;
+}
+
+static void add_note(struct block_notes *notes, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add_note(struct block_notes *notes, const char *format, ...)
+{
+	va_list args;
+
+	if (!notes)
+		return;
+	if (notes->count < BLOCK_NOTES_MAX) {
+		va_start(args, format);
+		(void)vsnprintf(notes->text[notes->count], sizeof(notes->text[0]), format,
+				args); /* may cut */
+		va_end(args);
+	}
+	notes->count++;
+}
+
+/* The addresses that only this name was seen on, as blocks of their own; the rest is said. */
+static void add_addresses(struct block_service *service, const struct principal *who,
+			  const struct block *name, struct block_notes *notes)
+{
+	enum {
+		ADDRS_MAX = 64
+	};
+	const struct block_datapath *datapath = &service->options.datapath;
+	CLEANUP(free) struct name_addr *addrs = calloc(ADDRS_MAX, sizeof(*addrs));
+	int count = addrs && datapath->addrs_of
+			    ? datapath->addrs_of(datapath->arg, name->domain, addrs, ADDRS_MAX)
+			    : 0;
+	char text[ADDR_TEXT_MAX];
+
+	for (int i = 0; i < count; i++) {
+		struct block block = *name;
+		struct block_outcome outcome = { .field = "" };
+
+		(void)addr_format(&addrs[i].addr, text);
+		if (addrs[i].is_shared) {
+			add_note(notes, "%s is not blocked: %s was seen on it too", text,
+				 addrs[i].other);
+			continue;
+		}
+		block.domain[0] = '\0';
+		block.parent_id = name->id;
+		block.target = prefix_from_addr(&addrs[i].addr);
+		block.action = name->action == BLOCK_REFUSE ? BLOCK_DROP : name->action;
+		(void)snprintf(block.reason, sizeof(block.reason), "address of %s (block %lld)",
+			       name->domain, (long long)name->id); /* fits */
+		if (add_block(service, who, &block, &outcome) != 0)
+			add_note(notes, "%s is not blocked: %s", text, outcome.message);
+		else if (notes)
+			notes->added++;
+	}
+}
+
 int block_add(struct block_service *service, const struct principal *who,
 	      const struct block_request *request, struct block_outcome *outcome)
 {
 	struct block block = { 0 };
-	char target[PREFIX_TEXT_MAX];
 
 	*outcome = (struct block_outcome){ .field = "" };
 	if (order_require_admin(who, outcome) != 0)
 		return outcome->error;
 	if (order_parse(service, request, &block, outcome) != 0)
 		return outcome->error;
-	(void)snprintf(block.author, sizeof(block.author), "%.64s", who->name);
-	if (admit(service, who, &block, outcome) != 0)
+	if (block.list[0])
+		return outcome_fail(outcome, -EINVAL, "list", "a list is made by an upload");
+	if (request->with_addresses && !block.domain[0])
+		return outcome_fail(outcome, -EINVAL, "addresses", "only a name has addresses");
+	if (add_block(service, who, &block, outcome) != 0)
 		return outcome->error;
-	if (apply(service, &block, outcome) != 0)
-		return outcome->error;
-	block_audit(service, who, "block.add", prefix_format(&block.target, target),
-		    describe(&block));
-	outcome->block = block;
-	tell_change(service, &block);
+	if (request->with_addresses)
+		add_addresses(service, who, &block, request->notes);
 	return 0;
 }
 
@@ -201,7 +289,8 @@ static void restore(struct block_service *service, struct active_block *active)
 {
 	const struct block_datapath *datapath = &service->options.datapath;
 	struct block_rule rule = active_rule(active);
-	int error = datapath->block(datapath->arg, &rule);
+	int error =
+		active->list ? list_replay(service, active) : datapath->block(datapath->arg, &rule);
 
 	active->base = active->hits;
 	if (error)
@@ -218,7 +307,8 @@ int block_end(struct block_service *service, struct active_block *active, enum b
 
 	active->read_boot_ns = 0; /* the last reading before the entry goes */
 	active_read_hits(service, active);
-	error = datapath->unblock(datapath->arg, active->rule_id);
+	error = active->list ? list_end(service, active)
+			     : datapath->unblock(datapath->arg, active->rule_id);
 	if (error && error != -ENOENT)
 		return outcome_fail(outcome, error, "", "the datapath did not end the block: %s",
 				    strerror(-error));
@@ -235,11 +325,29 @@ int block_end(struct block_service *service, struct active_block *active, enum b
 	return 0;
 }
 
+/* The addresses of a name go with it. */
+static void remove_children(struct block_service *service, const struct principal *who,
+			    int64_t parent_id)
+{
+	for (size_t i = service->active_count; i-- > 0;) {
+		struct block_outcome outcome = { .field = "" };
+		char target[BLOCK_TEXT_MAX];
+
+		if (service->active[i].parent_id != parent_id)
+			continue;
+		(void)active_text(&service->active[i], target);
+		if (block_end(service, &service->active[i], BLOCK_REMOVED, &outcome) == 0)
+			block_audit(service, who, "block.remove", target, NULL);
+		else
+			log_warn("an address of a removed name stays blocked: %s", outcome.message);
+	}
+}
+
 int block_remove(struct block_service *service, const struct principal *who, int64_t id,
 		 struct block_outcome *outcome)
 {
 	struct active_block *active = active_by_id(service, id);
-	char target[PREFIX_TEXT_MAX];
+	char target[BLOCK_TEXT_MAX];
 	struct json *detail;
 
 	*outcome = (struct block_outcome){ .field = "" };
@@ -248,13 +356,14 @@ int block_remove(struct block_service *service, const struct principal *who, int
 	if (!active)
 		return outcome_fail(outcome, -ENOENT, "id", "no block %lld is active",
 				    (long long)id);
-	(void)prefix_format(&active->target, target);
+	(void)active_text(active, target);
 	if (block_end(service, active, BLOCK_REMOVED, outcome) != 0)
 		return outcome->error;
 	detail = json_new_object();
 	json_set_int(detail, "block", id);
 	json_set_uint(detail, "hits", outcome->block.hits.packets);
 	block_audit(service, who, "block.remove", target, detail);
+	remove_children(service, who, id);
 	return 0;
 }
 
@@ -263,7 +372,7 @@ static void expire(struct block_service *service)
 	static struct log_limit limit;
 	struct principal self = { .name = "sluice" };
 	uint64_t now = service->boot_ns();
-	char target[PREFIX_TEXT_MAX];
+	char target[BLOCK_TEXT_MAX];
 
 	/* from the end: deletion moves the last one, which was looked at already */
 	for (size_t i = service->active_count; i-- > 0;) {
@@ -272,7 +381,7 @@ static void expire(struct block_service *service)
 
 		if (active->end_boot_ns == 0 || now < active->end_boot_ns)
 			continue;
-		(void)prefix_format(&active->target, target);
+		(void)active_text(active, target);
 		if (block_end(service, active, BLOCK_EXPIRED, &outcome) != 0)
 			log_write_limited(&limit, LOG_LEVEL_WARN, "expiry is tried again: %s",
 					  outcome.message);
@@ -298,7 +407,9 @@ static void save_some_hits(struct block_service *service)
 
 void block_tick(struct block_service *service)
 {
+	confirm_tick(service);
 	expire(service);
+	list_tick(service);
 	save_some_hits(service);
 	safe_refresh_host(service, SAFE_AGE_NS);
 	(void)safe_push(service); /* logged there, tried again at the next tick */
@@ -325,46 +436,4 @@ int block_list(struct block_service *service, bool active_only, int64_t before, 
 int block_get(struct block_service *service, int64_t id, struct block *out)
 {
 	return block_read_row(service, id, out);
-}
-
-/* "", or ", only TCP to port 80, only what enters". */
-static const char *format_scope(const struct block *block, char scope[static SCOPE_TEXT_MAX])
-{
-	char proto[PROTO_TEXT_MAX] = "", port[24] = "";
-
-	if (block->proto)
-		proto_format(block->proto, proto);
-	if (block->port)
-		(void)snprintf(port, sizeof(port), "%sto port %u", block->proto ? " " : "",
-			       block->port);
-	(void)snprintf(scope, SCOPE_TEXT_MAX, "%s%s%s%s", *proto || *port ? ", only " : "", proto,
-		       port,
-		       block->direction == BLOCK_IN    ? ", only what enters"
-		       : block->direction == BLOCK_OUT ? ", only what leaves"
-						       : "");
-	return scope;
-}
-
-int block_test(struct block_service *service, const char *addr, struct block_outcome *outcome)
-{
-	struct principal nobody = { .name = "" };
-	struct active_block *active;
-	char target[PREFIX_TEXT_MAX], holder[PREFIX_TEXT_MAX], scope[SCOPE_TEXT_MAX];
-	struct prefix prefix;
-
-	*outcome = (struct block_outcome){ .field = "" };
-	if (order_parse_target(addr, "value", &prefix, outcome) != 0)
-		return outcome->error;
-	safe_refresh_host(service, NS_PER_S);
-	if (safe_check(service, &nobody, &prefix, outcome) != 0)
-		return outcome->error;
-	active = active_holding(service, &prefix);
-	if (!active)
-		return 0;
-	(void)block_read_row(service, active->id, &outcome->block); /* only to be shown */
-	return outcome_fail(outcome, -EEXIST, "value", "%s is %s by block %lld of %s%s",
-			    prefix_format(&prefix, target),
-			    active->action == BLOCK_DROP ? "dropped" : "counted",
-			    (long long)active->id, prefix_format(&active->target, holder),
-			    format_scope(&outcome->block, scope));
 }

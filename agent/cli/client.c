@@ -70,32 +70,33 @@ static int say_unreachable(int error, const char *path)
 	return CLI_FAILED;
 }
 
-static int send_request(int fd, const char *method, const char *path, struct json *body)
+/* What goes with a request. */
+struct payload {
+	const char *type; /* "" none */
+	const char *data;
+	size_t len;
+};
+
+static int send_request(int fd, const char *method, const char *path, const struct payload *body)
 {
 	CLEANUP(buffer_done) struct buffer out;
-	CLEANUP(free) char *text = NULL;
 	char *query = strchr(path, '?');
 	char plain[1024];
 	struct request request = { .method = method,
 				   .query = query ? query + 1 : "",
-				   .content_type = body ? "application/json" : "",
+				   .content_type = body->type,
 				   .session = "",
 				   .csrf = "",
 				   .bearer = "",
 				   .request_id = "",
-				   .body = "" };
+				   .body = body->data,
+				   .body_len = body->len };
 
 	buffer_init(&out, FRAME_BODY_MAX);
 	if (snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(path, "?"), path) >=
 	    (int)sizeof(plain))
 		return -E2BIG;
 	request.path = plain;
-	if (body) {
-		text = json_print(body, &request.body_len);
-		if (!text)
-			return -ENOMEM;
-		request.body = text;
-	}
 	message_encode_request(&out, &request);
 	if (out.error)
 		return out.error;
@@ -138,7 +139,7 @@ static int judge(const struct response *response, const struct json *body)
 	return response->status == 403 ? CLI_NO_PERMISSION : CLI_FAILED;
 }
 
-static int exchange(int fd, const char *method, const char *path, struct json *body,
+static int exchange(int fd, const char *method, const char *path, const struct payload *body,
 		    struct json **out)
 {
 	struct frame_reader reader;
@@ -163,8 +164,8 @@ static int exchange(int fd, const char *method, const char *path, struct json *b
 	return status;
 }
 
-int client_call(const struct args *args, const char *method, const char *path, struct json *body,
-		struct json **out)
+static int call_service(const struct args *args, const char *method, const char *path,
+			const struct payload *body, struct json **out)
 {
 	struct sockaddr_un address;
 	CLEANUP(close) int fd = connect_service(args, &address);
@@ -173,6 +174,27 @@ int client_call(const struct args *args, const char *method, const char *path, s
 	if (fd < 0)
 		return say_unreachable(fd, address.sun_path);
 	return exchange(fd, method, path, body, out);
+}
+
+int client_call(const struct args *args, const char *method, const char *path, struct json *body,
+		struct json **out)
+{
+	size_t len = 0;
+	CLEANUP(free) char *text = body ? json_print(body, &len) : NULL;
+	const struct payload payload = { body ? "application/json" : "", text ? text : "", len };
+
+	*out = NULL;
+	if (body && !text)
+		return say_unreachable(-ENOMEM, "the request");
+	return call_service(args, method, path, &payload, out);
+}
+
+int client_upload(const struct args *args, const char *path, const void *data, size_t len)
+{
+	const struct payload payload = { "application/octet-stream", data, len };
+	CLEANUP(json_free) struct json *answer = NULL;
+
+	return call_service(args, "POST", path, &payload, &answer);
 }
 
 int path_append(char *path, size_t size, const char *text)

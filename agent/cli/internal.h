@@ -66,6 +66,8 @@ int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int client_call(const struct args *args, const char *method, const char *path, struct json *body,
 		struct json **out);
+/* client_upload - POST of plain bytes that no body answers; errors as above. */
+int client_upload(const struct args *args, const char *path, const void *data, size_t len);
 /* client_is_running - somebody answers on the control socket. */
 bool client_is_running(const struct args *args);
 /* path_append - query or path part, percent-encoded. -E2BIG. */
@@ -116,6 +118,15 @@ int command_top(const struct args *args);
 int command_flows_list(const struct args *args);
 int command_flows_follow(const struct args *args);
 int command_block_add(const struct args *args);
+int command_block_confirm(const struct args *args);
+int command_block_on(const struct args *args);
+int command_block_off(const struct args *args);
+/* command_block.c, for command_list.c: a body's members of the options that orders share. */
+int block_set_options(const struct args *args, struct json *body);
+/* block_find_list - the number of the list @name; -1, said. */
+int64_t block_find_list(const struct args *args, const char *name);
+int list_add_file(const struct args *args, const char *file);
+int list_print_entries(const struct args *args, const char *name);
 int command_block_del(const struct args *args);
 int command_block_list(const struct args *args);
 int command_block_test(const struct args *args);

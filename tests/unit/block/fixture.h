@@ -24,6 +24,8 @@
 #include "agent/util/addr.h"
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
+#include "agent/util/prefix_set.h"
+#include "include/name.h"
 
 #define HOUR_S 3600
 
@@ -57,6 +59,13 @@ struct fixture {
 	size_t rule_count;
 	struct prefix safe[64];
 	size_t safe_count;
+	/* lists by rule */
+	struct block_rule list_rules[8];
+	struct prefix_set *sets[8];
+	size_t set_count;
+	bool is_busy;
+	struct name_addr addrs[4];
+	size_t addr_count;
 	int fail; /* what block() answers */
 	/* events */
 	int changes;
@@ -134,6 +143,95 @@ static inline int fake_safe_set(void *arg, const struct prefix *prefixes, size_t
 	return 0;
 }
 
+static inline int fake_find_list(const struct fixture *f, uint32_t rule_id)
+{
+	for (size_t i = 0; i < f->set_count; i++) {
+		if (f->list_rules[i].rule_id == rule_id)
+			return (int)i;
+	}
+	return -1;
+}
+
+static inline int fake_list_set(void *arg, const struct block_rule *rule, struct prefix_set *set)
+{
+	struct fixture *f = arg;
+	int at = fake_find_list(f, rule->rule_id);
+
+	if (f->fail)
+		return f->fail;
+	if (at < 0) {
+		assert_true(f->set_count < 8);
+		at = (int)f->set_count++;
+		f->sets[at] = NULL;
+	}
+	prefix_set_unref(f->sets[at]);
+	f->sets[at] = prefix_set_ref(set);
+	f->list_rules[at] = *rule;
+	return 0;
+}
+
+static inline int fake_list_remove(void *arg, uint32_t rule_id)
+{
+	struct fixture *f = arg;
+	int at = fake_find_list(f, rule_id);
+
+	if (at < 0)
+		return -ENOENT;
+	prefix_set_unref(f->sets[at]);
+	f->set_count--;
+	f->sets[at] = f->sets[f->set_count];
+	f->list_rules[at] = f->list_rules[f->set_count];
+	return 0;
+}
+
+static inline bool fake_is_busy(void *arg)
+{
+	const struct fixture *f = arg;
+
+	return f->is_busy;
+}
+
+static inline int fake_rule_set(void *arg, const struct block_rule *rule)
+{
+	struct fixture *f = arg;
+	struct block_rule *found = fake_find(f, rule->rule_id);
+	int at = fake_find_list(f, rule->rule_id);
+
+	if (f->fail)
+		return f->fail;
+	if (found)
+		*found = *rule;
+	else if (at >= 0)
+		f->list_rules[at] = *rule;
+	return found || at >= 0 ? 0 : -ENOENT;
+}
+
+static inline int fake_target_hits(void *arg, const struct prefix *target, struct block_hits *hits)
+{
+	(void)arg;
+	(void)target;
+	*hits = (struct block_hits){ .packets = 3 };
+	return 0;
+}
+
+static inline int fake_list_hits(void *arg, uint32_t rule_id, struct block_hits *hits)
+{
+	if (fake_find_list(arg, rule_id) < 0)
+		return -ENOENT;
+	*hits = (struct block_hits){ .packets = rule_id };
+	return 0;
+}
+
+static inline int fake_addrs_of(void *arg, const char *domain, struct name_addr *out, size_t max)
+{
+	const struct fixture *f = arg;
+
+	(void)domain;
+	assert_true(f->addr_count <= max);
+	memcpy(out, f->addrs, f->addr_count * sizeof(*out));
+	return (int)f->addr_count;
+}
+
 static inline void fake_change(void *arg, const struct block *block)
 {
 	struct fixture *f = arg;
@@ -147,7 +245,19 @@ static inline void fixture_start(struct fixture *f)
 	struct block_options options = {
 		.store = f->store,
 		.config = f->config,
-		.datapath = { f, fake_block, fake_unblock, fake_hits, fake_sync, fake_safe_set },
+		.datapath = { .arg = f,
+			      .block = fake_block,
+			      .unblock = fake_unblock,
+			      .hits = fake_hits,
+			      .sync = fake_sync,
+			      .safe_set = fake_safe_set,
+			      .list_set = fake_list_set,
+			      .list_remove = fake_list_remove,
+			      .is_busy = fake_is_busy,
+			      .rule_set = fake_rule_set,
+			      .target_hits = fake_target_hits,
+			      .list_hits = fake_list_hits,
+			      .addrs_of = fake_addrs_of },
 		.on_change = fake_change,
 		.arg = f,
 	};
@@ -165,6 +275,8 @@ static inline void fixture_restart(struct fixture *f, bool reboot)
 	f->service = NULL;
 	if (reboot) {
 		f->rule_count = 0;
+		while (f->set_count)
+			(void)fake_list_remove(f, f->list_rules[0].rule_id);
 		now_boot_ns = 30 * NS_PER_S;
 	}
 	fixture_start(f);
@@ -218,6 +330,8 @@ static inline int fixture_teardown(void **state)
 	struct fixture *f = *state;
 
 	block_service_free(f->service);
+	while (f->set_count)
+		(void)fake_list_remove(f, f->list_rules[0].rule_id);
 	store_close(f->store);
 	config_free(f->config);
 	assert_int_equal(nftw(f->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);

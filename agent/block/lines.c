@@ -1,0 +1,293 @@
+/*
+ * A file of addresses, line by line: comments, ranges, prefixes; each wrong line refused by itself
+ * with its number. A pure function of bytes and of the safe list, for the jobs thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/block/internal.h"
+#include "agent/util/addr.h"
+#include "agent/util/prefix_set.h"
+
+/* The longest line that can be right: two IPv6 addresses, a hyphen and spaces. */
+#define LINE_MAX_LEN 127
+
+__extension__ typedef unsigned __int128 wide;
+
+struct reader {
+	const struct lines_input *input;
+	struct block_list_report *report;
+	struct prefix_set_builder *builder;
+	struct prefix_set *safe;
+	size_t taken; /* entries handed to the builder */
+	uint32_t line;
+	char text[LINE_MAX_LEN + 1];
+};
+
+static void note(struct reader *reader, bool is_warning, const char *reason)
+{
+	struct block_list_report *report = reader->report;
+	struct block_line_note *entry;
+
+	*(is_warning ? &report->warned : &report->refused) += 1;
+	if (report->note_count == BLOCK_LIST_NOTES_MAX)
+		return;
+	entry = &report->notes[report->note_count++];
+	entry->line = reader->line;
+	entry->is_warning = is_warning;
+	(void)snprintf(entry->text, sizeof(entry->text), "%.47s", reader->text);
+	(void)snprintf(entry->reason, sizeof(entry->reason), "%s", reason); /* may cut */
+	for (char *c = entry->text; *c; c++) {
+		if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+			*c = '?';
+	}
+}
+
+/* Whether @prefix may be blocked; if not, why. */
+static bool is_allowed(const struct reader *reader, const struct prefix *prefix,
+		       struct block_outcome *outcome)
+{
+	struct prefix found;
+
+	if (order_check_width(prefix, "", outcome) != 0)
+		return false;
+	if (!prefix_set_overlapping(reader->safe, prefix, &found))
+		return true;
+	for (size_t i = 0; i < reader->input->safe_count; i++) {
+		const struct safe_entry *entry = &reader->input->safe[i];
+
+		if (prefix_overlaps(&entry->prefix, prefix)) {
+			(void)safe_refuse(entry, prefix, outcome); /* only the sentence */
+			return false;
+		}
+	}
+	return false;
+}
+
+static int take(struct reader *reader, const struct prefix *prefix)
+{
+	int error = prefix_set_builder_add(reader->builder, prefix);
+
+	if (!error)
+		reader->taken++;
+	return error;
+}
+
+/* ---- ranges -----------------------------------------------------------------------------------
+ */
+
+static wide wide_of(const struct addr *addr)
+{
+	size_t first = addr->family == ADDR_IPV4 ? 12 : 0;
+	wide value = 0;
+
+	for (size_t i = first; i < sizeof(addr->bytes); i++)
+		value = value << 8 | addr->bytes[i];
+	return value;
+}
+
+static struct addr addr_of(wide value, uint8_t family)
+{
+	uint8_t bytes[16];
+
+	for (size_t i = sizeof(bytes); i-- > 0; value >>= 8)
+		bytes[i] = (uint8_t)value;
+	return family == ADDR_IPV4 ? addr_from_ipv4(bytes + 12) : addr_from_ipv6(bytes);
+}
+
+/* The widest prefix that begins at @first and ends by @last; @next: behind it. */
+static struct prefix cut_prefix(wide first, wide last, uint8_t family, wide *next)
+{
+	unsigned int bits = family == ADDR_IPV4 ? 32 : 128, host = 0;
+
+	while (host < bits - 1 && !(first >> host & 1) &&
+	       (((wide)1 << (host + 1)) - 1) <= last - first)
+		host++;
+	*next = first + ((wide)1 << host);
+	return (struct prefix){ .addr = addr_of(first, family), .len = (uint8_t)(bits - host) };
+}
+
+/* All prefixes of the range, first only checked, then taken: a line goes whole or not at all. */
+static int walk_range(struct reader *reader, const struct addr *from, const struct addr *to,
+		      bool is_taking)
+{
+	struct block_outcome outcome = { .field = "" };
+	wide first = wide_of(from), last = wide_of(to), next;
+
+	for (;; first = next) {
+		struct prefix prefix = cut_prefix(first, last, from->family, &next);
+		int error = is_taking ? take(reader, &prefix) : 0;
+
+		if (error)
+			return error;
+		if (!is_taking && !is_allowed(reader, &prefix, &outcome)) {
+			note(reader, false, outcome.message);
+			return 1;
+		}
+		if (next - 1 == last)
+			return 0;
+	}
+}
+
+static int read_range(struct reader *reader, char *dash)
+{
+	char *left = reader->text, *right = dash + 1, *end = dash;
+	struct addr from, to;
+	char copy[LINE_MAX_LEN + 1];
+	int error;
+
+	memcpy(copy, reader->text, sizeof(copy)); /* the note shows the line whole */
+	left = copy;
+	end = copy + (dash - reader->text);
+	right = end + 1;
+	while (end > left && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	right += strspn(right, " \t");
+	if (addr_parse(left, &from) || addr_parse(right, &to) || from.family != to.family) {
+		note(reader, false, "not a range of two addresses");
+		return 0;
+	}
+	if (addr_compare(&from, &to) > 0) {
+		note(reader, false, "the range ends before it begins");
+		return 0;
+	}
+	error = walk_range(reader, &from, &to, false);
+	if (error)
+		return error < 0 ? error : 0;
+	return walk_range(reader, &from, &to, true);
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static int read_prefix(struct reader *reader)
+{
+	struct block_outcome outcome = { .field = "" };
+	struct prefix prefix;
+	char fixed[PREFIX_TEXT_MAX], reason[96];
+	int error = prefix_parse(reader->text, false, &prefix);
+	bool was_masked = error == -ERANGE && !prefix_parse(reader->text, true, &prefix);
+
+	if (error && !was_masked) {
+		note(reader, false,
+		     domain_is_meant(reader->text) ? "not an address or prefix; names are blocked "
+						     "one by one"
+						   : "not an address or prefix");
+		return 0;
+	}
+	if (!is_allowed(reader, &prefix, &outcome)) {
+		note(reader, false, outcome.message);
+		return 0;
+	}
+	if (was_masked) {
+		(void)snprintf(reason, sizeof(reason),
+			       "has bits set behind its length: taken as %s",
+			       prefix_format(&prefix, fixed));
+		note(reader, true, reason);
+	}
+	return take(reader, &prefix);
+}
+
+/* The line without comment and spaces; false when nothing is left. */
+static bool cut_line(struct reader *reader, const char *at, size_t len, bool *is_too_long)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (at[i] == '#' || at[i] == ';' ||
+		    (at[i] == '/' && i + 1 < len && at[i + 1] == '/'))
+			len = i;
+	}
+	while (len > 0 && strchr(" \t\r", at[len - 1]) && at[len - 1])
+		len--;
+	while (len > 0 && (*at == ' ' || *at == '\t')) {
+		at++;
+		len--;
+	}
+	*is_too_long = len > LINE_MAX_LEN;
+	if (*is_too_long)
+		len = LINE_MAX_LEN;
+	memcpy(reader->text, at, len);
+	reader->text[len] = '\0';
+	if (strlen(reader->text) != len)
+		*is_too_long = true; /* a NUL inside: no line of text */
+	return len > 0;
+}
+
+static int read_line(struct reader *reader, const char *at, size_t len)
+{
+	bool is_too_long;
+	char *dash;
+
+	reader->line++;
+	if (!cut_line(reader, at, len, &is_too_long))
+		return 0;
+	reader->report->lines++;
+	dash = strchr(reader->text, '-');
+	if (is_too_long)
+		note(reader, false, "not an address or prefix");
+	else if (dash)
+		return read_range(reader, dash);
+	else
+		return read_prefix(reader);
+	return 0;
+}
+
+static int read_lines(struct reader *reader)
+{
+	const char *at = reader->input->data;
+	size_t left = reader->input->len;
+	int error = 0;
+
+	if (left >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
+		at += 3;
+		left -= 3;
+	}
+	while (left > 0 && !error) {
+		const char *end = memchr(at, '\n', left);
+		size_t len = end ? (size_t)(end - at) : left;
+
+		error = read_line(reader, at, len);
+		len += end ? 1 : 0;
+		at += len;
+		left -= len;
+	}
+	return error;
+}
+
+static struct prefix_set *build_safe(const struct lines_input *input)
+{
+	struct prefix_set_builder *builder = prefix_set_builder_new(input->safe_count + 1);
+
+	for (size_t i = 0; builder && i < input->safe_count; i++) {
+		if (prefix_set_builder_add(builder, &input->safe[i].prefix) != 0) {
+			prefix_set_builder_free(builder);
+			return NULL;
+		}
+	}
+	return builder ? prefix_set_builder_finish(builder) : NULL;
+}
+
+int lines_read(const struct lines_input *input, struct block_list_report *report)
+{
+	CLEANUP(prefix_set_unref) struct prefix_set *safe = build_safe(input);
+	CLEANUP(prefix_set_builder_free)
+	struct prefix_set_builder *builder = prefix_set_builder_new(BLOCK_LIST_ENTRIES_MAX);
+	struct reader reader = { .input = input, .report = report, .safe = safe };
+	int error;
+
+	*report = (struct block_list_report){ 0 };
+	report->notes = calloc(BLOCK_LIST_NOTES_MAX, sizeof(*report->notes));
+	reader.builder = builder;
+	if (!safe || !builder || !report->notes)
+		return -ENOMEM;
+	error = read_lines(&reader);
+	if (error)
+		return error;
+	report->set = prefix_set_builder_finish(TAKE(builder));
+	if (!report->set)
+		return -ENOMEM;
+	report->duplicates = reader.taken - prefix_set_len(report->set);
+	return 0;
+}
