@@ -17,13 +17,14 @@
 void handle_list_part(struct call *call)
 {
 	const struct request *request = call->request;
+	struct block_list_part part = { .name = call->part,
+					.data = request->body,
+					.len = request->body_len };
 	struct block_outcome outcome;
-	int64_t offset = 0;
 
-	if (param_int(call, "offset", 0, BLOCK_LIST_BYTES_MAX, &offset))
+	if (param_int(call, "offset", 0, BLOCK_LIST_BYTES_MAX, &part.offset))
 		return;
-	if (!block_list_part(call->api->options.block, &call->who, call->part, offset,
-			     request->body, request->body_len, &outcome))
+	if (!block_list_part(call->api->options.block, &call->who, &part, &outcome))
 		answer_empty(call, 204);
 	else
 		answer_outcome(call, 200, &outcome);

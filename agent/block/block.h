@@ -177,12 +177,20 @@ struct block_list_report {
 	size_t note_count;
 };
 
+/* The next bytes of the file for list @name; @offset 0 begins anew. */
+struct block_list_part {
+	const char *name;
+	int64_t offset;
+	const void *data;
+	size_t len;
+};
+
 /*
- * block_list_part - the next bytes of a file for list @name; @offset 0 begins anew. -EINVAL: not
- * the next ones, or a wrong name; -E2BIG beyond BLOCK_LIST_BYTES_MAX; -EBUSY other uploads.
+ * block_list_part - -EINVAL: not the next bytes, or a wrong name; -E2BIG beyond
+ * BLOCK_LIST_BYTES_MAX; -EBUSY: other uploads take all room.
  */
-int block_list_part(struct block_service *service, const struct principal *who, const char *name,
-		    int64_t offset, const void *data, size_t len, struct block_outcome *outcome);
+int block_list_part(struct block_service *service, const struct principal *who,
+		    const struct block_list_part *part, struct block_outcome *outcome);
 
 /* Called once on the service thread; both are borrowed. */
 typedef void (*block_list_done_fn)(void *arg, const struct block_outcome *outcome,

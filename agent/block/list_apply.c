@@ -101,10 +101,10 @@ static struct upload *upload_begin(struct block_service *service, const char *na
 	return upload;
 }
 
-int block_list_part(struct block_service *service, const struct principal *who, const char *name,
-		    int64_t offset, const void *data, size_t len, struct block_outcome *outcome)
+int block_list_part(struct block_service *service, const struct principal *who,
+		    const struct block_list_part *part, struct block_outcome *outcome)
 {
-	const struct block_request request = { .list = name };
+	const struct block_request request = { .list = part->name };
 	struct block block = { 0 };
 	struct upload *upload;
 
@@ -112,14 +112,15 @@ int block_list_part(struct block_service *service, const struct principal *who, 
 	if (order_require_admin(who, outcome) != 0 ||
 	    order_parse(service, &request, &block, outcome) != 0)
 		return outcome->error;
-	upload = offset == 0 ? upload_begin(service, name) : upload_find(service, name);
-	if (!upload && offset == 0)
+	upload = part->offset == 0 ? upload_begin(service, part->name)
+				   : upload_find(service, part->name);
+	if (!upload && part->offset == 0)
 		return outcome_fail(outcome, -EBUSY, "", "%d other lists are being uploaded",
 				    UPLOADS_MAX);
-	if (!upload || (uint64_t)offset != upload->bytes.len)
+	if (!upload || (uint64_t)part->offset != upload->bytes.len)
 		return outcome_fail(outcome, -EINVAL, "offset", "not the next part of this list");
 	upload->touched_ns = service->boot_ns();
-	buffer_append(&upload->bytes, data, len);
+	buffer_append(&upload->bytes, part->data, part->len);
 	if (!upload->bytes.error)
 		return 0;
 	upload_forget(upload);

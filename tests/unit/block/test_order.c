@@ -38,10 +38,14 @@ static void what_is_no_address_is_refused(void **state)
 	static const char *const wrong[] = {
 		"",
 		"   ",
-		"example.org",
+		"ex ample.org",
 		"1.2.3",
 		"1.2.3.256",
 		"01.2.3.4",
+		"a..b",
+		"-a.example",
+		"b\xc3\xbc"
+		"cher.example",
 		"1.2.3.4/33",
 		"1.2.3.4/-1",
 		"1.2.3.4/",
