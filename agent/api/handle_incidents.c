@@ -140,7 +140,8 @@ static struct json *source_block(const struct call *call, const struct incident 
 			   : 0;
 
 	for (int i = 0; i < count; i++)
-		if (prefix_has_addr(&blocks[i].target, &incident->src))
+		if (blocks[i].target.addr.family != ADDR_NONE && blocks[i].state != BLOCK_OFF &&
+		    prefix_has_addr(&blocks[i].target, &incident->src))
 			return encode_block(&blocks[i]);
 	return NULL;
 }
