@@ -63,4 +63,12 @@ size_t names_addrs_of(struct names *names, const char *domain, struct name_addr 
  */
 bool names_is_under(const char *name, const char *domain);
 
+/* "TYPE65535" with its end. */
+#define DNS_TYPE_TEXT_MAX 10
+
+/* dns_type_name - "A", "HTTPS", ...; "TYPE123" (written to @text) for those without a name. */
+const char *dns_type_name(uint16_t type, char text[static DNS_TYPE_TEXT_MAX]);
+/* dns_rcode_name - "NOERROR", "NXDOMAIN", ...; else "RCODE12", written to @text. */
+const char *dns_rcode_name(uint8_t rcode, char text[static DNS_TYPE_TEXT_MAX]);
+
 #endif
