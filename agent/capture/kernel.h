@@ -127,6 +127,7 @@ struct capture_kernel {
 	bool promisc;
 	uint32_t ingress_id;	      /* of the program, as a device shows it */
 	uint64_t check_ns, follow_ns; /* capture_kernel_tick: when it looks next */
+	uint32_t replay_cpus;	      /* 0 = live; else the CPUs up to the one that replays */
 	bool is_forgotten;	      /* a child's copy: nothing may be detached through it */
 	int notify;		      /* rtnetlink, or -1 */
 	uint64_t ns_per_jiffy;
@@ -149,6 +150,17 @@ void kernel_maps_done(struct kernel_maps *maps);
 int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, const char *pin_dir);
 /* kernel_maps_finish - after it: descriptors of our own, eviction rings, pins. */
 int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, const char *pin_dir);
+
+/* kernel_maps_set_word - before the load: the 32-bit constant @name of the object. */
+int kernel_maps_set_word(const struct bpf_object *object, const char *name, uint32_t value);
+
+/* ---- kernel_load.c -------------------------------------------------------------------------- */
+
+/* kernel_load_replay - unpinned, for frames by test run under the file's clock; nothing is
+ * attached.
+ * @cpus: maps for so many. As capture_kernel_load. */
+int kernel_load_replay(unsigned int flow_slots, uint32_t cpus, struct capture_kernel **out,
+		       char *error);
 
 /* ---- kernel_pin.c --------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 #include "agent/capture/kernel.h"
 #include "agent/capture/object.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "agent/util/rights.h"
 
@@ -168,7 +169,7 @@ static int identify(struct capture_kernel *kernel)
 
 static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 {
-	int cpus = kernel_possible_cpus();
+	int cpus = kernel->replay_cpus ? (int)kernel->replay_cpus : kernel_possible_cpus();
 	int err;
 
 	if (cpus < 0)
@@ -179,6 +180,8 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 	if (!kernel->object)
 		return -errno;
 	err = kernel_maps_prepare(&kernel->maps, kernel->object, kernel->pin_dir);
+	if (!err && kernel->replay_cpus)
+		err = kernel_maps_set_word(kernel->object, "replay_clock", 1);
 	if (!err)
 		err = bpf_object__load(kernel->object);
 	if (!err)
@@ -189,22 +192,23 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 		err = identify(kernel);
 	if (!err)
 		err = kernel_rows_map(kernel);
-	if (!err)
+	if (!err && kernel->replay_cpus)
+		kernel->ns_per_jiffy = NS_PER_MS;
+	else if (!err)
 		err = kernel_clock_measure(kernel->clock, &kernel->ns_per_jiffy);
 	return err;
 }
 
-int capture_kernel_load(const struct capture_kernel_options *options, struct capture_kernel **out,
-			char *error)
+/* @replay_cpus: 0 = live */
+static int load(const struct capture_kernel_options *options, uint32_t replay_cpus,
+		struct capture_kernel **out, char *error)
 {
-	CLEANUP(capture_kernel_free) struct capture_kernel *kernel = NULL;
-	int err = check_rights(error);
+	CLEANUP(capture_kernel_free) struct capture_kernel *kernel = calloc(1, sizeof(*kernel));
+	int err;
 
-	if (err)
-		return err;
-	kernel = calloc(1, sizeof(*kernel));
 	if (!kernel)
 		return explain(-ENOMEM, error);
+	kernel->replay_cpus = replay_cpus;
 	kernel->notify = -1;
 	kernel_maps_init(&kernel->maps);
 	for (int i = 0; i < IFACES_MAX; i++)
@@ -222,6 +226,32 @@ int capture_kernel_load(const struct capture_kernel_options *options, struct cap
 		return explain(err, error);
 	*out = TAKE(kernel);
 	return 0;
+}
+
+int capture_kernel_load(const struct capture_kernel_options *options, struct capture_kernel **out,
+			char *error)
+{
+	int err = check_rights(error);
+
+	return err ? err : load(options, 0, out, error);
+}
+
+int kernel_load_replay(unsigned int flow_slots, uint32_t cpus, struct capture_kernel **out,
+		       char *error)
+{
+	const struct capture_kernel_options options = {
+		.flow_slots = flow_slots,
+		.mode = "xdp",
+		.interfaces = "",
+	};
+
+	if (!has_rights()) {
+		(void)snprintf(error, KERNEL_ERROR_MAX,
+			       "--datapath kernel needs root or CAP_BPF, CAP_NET_ADMIN and "
+			       "CAP_PERFMON; --datapath user needs no rights");
+		return -EPERM;
+	}
+	return load(&options, cpus, out, error);
 }
 
 /* ---- the children, and the end ------------------------------------------------------------------

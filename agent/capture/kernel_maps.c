@@ -158,7 +158,7 @@ static int rodata_offset(const struct btf *btf, const char *name)
 	return -ENOENT;
 }
 
-static int set_rodata(const struct bpf_object *object, const char *name, uint32_t value)
+int kernel_maps_set_word(const struct bpf_object *object, const char *name, uint32_t value)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
 	int offset = rodata_offset(bpf_object__btf(object), name);
@@ -313,7 +313,7 @@ static int adopt_pinned(struct kernel_maps *maps, struct bpf_map *const *objects
 int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, const char *pin_dir)
 {
 	struct bpf_map *objects[KERNEL_MAP_COUNT];
-	int err = set_rodata(object, "flow_sets", maps->flow_sets);
+	int err = kernel_maps_set_word(object, "flow_sets", maps->flow_sets);
 
 	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++) {
 		objects[map] = bpf_object__find_map_by_name(object, map_names[map]);

@@ -8,6 +8,7 @@
 #include "agent/capture/capture.h"
 #include "agent/capture/drain.h"
 #include "agent/capture/rules.h"
+#include "agent/capture/user.h"
 #include "agent/capture/usermaps.h"
 #include "agent/util/clock.h"
 
@@ -69,6 +70,11 @@ int capture_user_add_iface(struct capture *user, const char *name)
 	return (int)index;
 }
 
+struct control *user_control(struct capture *user)
+{
+	return source_of(user)->maps->control.at;
+}
+
 int capture_user_feed(struct capture *user, const struct capture_frame *frame)
 {
 	struct user_source *source = source_of(user);
@@ -84,6 +90,7 @@ int capture_user_feed(struct capture *user, const struct capture_frame *frame)
 		return -EINVAL;
 	source->now_ns = frame->at_ns;
 	source->maps->control.at->replay_jiffies = jiffies_of(frame->at_ns);
+	source->maps->control.at->replay_mono_ns = frame->at_ns;
 	return user_datapath_run(&context, frame->direction);
 }
 
