@@ -180,9 +180,8 @@ static int take_frame(struct quic_table *table, struct quic_conn *conn, struct c
 	}
 }
 
-/* One opened Initial. Returns 1 when the hello is complete, 0 when not yet, or an error. */
-static int take_frames(struct quic_table *table, struct quic_conn *conn, struct cursor frames,
-		       struct hello *out)
+int quic_frames_take(struct quic_table *table, struct quic_conn *conn, struct cursor frames,
+		     struct hello *out)
 {
 	ssize_t parsed;
 	int taken = 0;
@@ -264,7 +263,8 @@ static int take_initial(struct quic_table *table, const struct payload *payload,
 	if (len < 0)
 		return -EBADMSG;
 	quic_table_touch(table, conn, payload->at_ns);
-	return take_frames(table, conn, cursor_over(quic_table_scratch(table), (size_t)len), out);
+	return quic_frames_take(table, conn, cursor_over(quic_table_scratch(table), (size_t)len),
+				out);
 }
 
 static bool is_known(const struct quic_table *table, const struct five_tuple *tuple)

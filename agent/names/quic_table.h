@@ -1,6 +1,7 @@
 /*
  * The connections that quic.c knows: found by tuple, aged by last use, each with the CRYPTO bytes
- * it has so far. For quic.c only; the pipeline thread.
+ * it has so far. For quic.c only (and the fuzz target, which cannot seal packets); the pipeline
+ * thread.
  */
 #ifndef SLUICE_NAMES_QUIC_TABLE_H
 #define SLUICE_NAMES_QUIC_TABLE_H
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/names/cursor.h"
 #include "agent/names/quic.h"
 #include "agent/util/quic_keys.h"
 
@@ -45,5 +47,11 @@ int quic_table_put(struct quic_table *table, struct quic_conn *conn, uint64_t of
 		   const uint8_t *data, size_t len);
 /* Room for one opened packet, UINT16_MAX bytes. */
 uint8_t *quic_table_scratch(struct quic_table *table);
+
+/*
+ * quic_frames_take - what one opened Initial of @conn holds. Returns as quic_take. In quic.c.
+ */
+int quic_frames_take(struct quic_table *table, struct quic_conn *conn, struct cursor frames,
+		     struct hello *out);
 
 #endif

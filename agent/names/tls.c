@@ -234,7 +234,7 @@ static ssize_t parse_across(const uint8_t *data, size_t len, struct hello *out)
 	}
 }
 
-ssize_t tls_records_parse(const uint8_t *data, size_t len, struct hello *out)
+static ssize_t parse_records(const uint8_t *data, size_t len, struct hello *out)
 {
 	const ssize_t content = record_length(data, len);
 	size_t there;
@@ -251,4 +251,21 @@ ssize_t tls_records_parse(const uint8_t *data, size_t len, struct hello *out)
 		return parse_across(data, len, out);
 	whole = tls_hello_parse(data + RECORD_HEADER_BYTES, there, out);
 	return whole > 0 ? whole + RECORD_HEADER_BYTES : whole;
+}
+
+ssize_t tls_records_parse(const uint8_t *data, size_t len, struct hello *out)
+{
+	/* A client that was asked for another hello may say this first (RFC 8446 D.4). */
+	static const uint8_t change[] = { 20, 3, 3, 0, 1, 1 };
+	const size_t there = len < sizeof(change) ? len : sizeof(change);
+	ssize_t used;
+
+	if (there == 0)
+		return 0;
+	if (memcmp(data, change, there) != 0)
+		return parse_records(data, len, out);
+	if (len <= sizeof(change))
+		return 0;
+	used = parse_records(data + sizeof(change), len - sizeof(change), out);
+	return used > 0 ? used + (ssize_t)sizeof(change) : used;
 }

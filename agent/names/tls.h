@@ -20,8 +20,9 @@
 #define HELLO_STREAM_MAX (6 * HELLO_BYTES_MAX)
 
 /*
- * tls_records_parse - the ClientHello at the beginning of a TCP stream.
- * @data: the stream from its first byte on; may end anywhere
+ * tls_records_parse - the ClientHello at the beginning of a TCP stream, or the second one that a
+ * server asked for (behind a change_cipher_spec record or not).
+ * @data: from the first byte of a record on; may end anywhere
  * @out:  of it only quic_version is left to the caller (0 here); counts when > 0 is returned
  *
  * Returns the bytes of the stream up to the hello's last, 0 when more are needed, -EBADMSG when it
