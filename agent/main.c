@@ -1,8 +1,12 @@
-/* Contents page: the command line decides; `run` and `demo` are the service. */
+/* Contents page: the command line decides; `run` and `demo` are the service, `replay` reads a file.
+ */
 #include "agent/app/app.h"
+#include "agent/app/replay.h"
 #include "agent/cli/cli.h"
 
 int main(int argc, char **argv)
 {
-	return cli_main(argc, argv, app_run);
+	static const struct cli_callbacks callbacks = { .service = app_run, .replay = app_replay };
+
+	return cli_main(argc, argv, &callbacks);
 }

@@ -40,8 +40,12 @@ static enum option_kind find_option(const char *list, const char *name, size_t l
 	return OPTION_UNKNOWN;
 }
 
-static int take_output(struct args *args, const char *value)
+static int take_output(const struct command *command, struct args *args, const char *value)
 {
+	if (command->run == command_replay && !strcmp(value, "eve")) {
+		args->is_eve = true;
+		return 0;
+	}
 	if (!strcmp(value, "json"))
 		args->is_json = true;
 	else if (strcmp(value, "human") != 0)
@@ -73,7 +77,7 @@ static int take_option(const struct command *command, int argc, char **argv, int
 	if (equals)
 		*equals = '\0';
 	if (!strcmp(name, "-o") || !strcmp(name, "--output"))
-		return take_output(args, value);
+		return take_output(command, args, value);
 	if (args->option_count == OPTIONS_MAX)
 		return usage_error("too many options");
 	args->options[args->option_count++] = (struct option_value){ name, value };

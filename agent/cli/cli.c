@@ -14,6 +14,8 @@ const struct command cli_commands[] = {
 	{ "run", "", "", SERVICE_OPTIONS, "capture and block on this machine", command_run },
 	{ "demo", "", "", "-c= --config= --listen= --seed= --speed= --for=",
 	  "the same on simulated traffic, without privileges", command_demo },
+	{ "replay", "", "FILE",
+	  "--datapath=", "flows and names of a capture file (-o eve: EVE JSON)", command_replay },
 	{ "check", "", "", "-c= --config=", "check the configuration", command_check },
 	{ "status", "", "", "", "is it running, on what, since when", command_status },
 	{ "coverage", "", "", "", "what was seen, and what of it was not counted",
@@ -121,9 +123,9 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
-int cli_main(int argc, char **argv, cli_service_fn service)
+int cli_main(int argc, char **argv, const struct cli_callbacks *callbacks)
 {
-	struct args args = { .service = service };
+	struct args args = { .callbacks = callbacks };
 	const struct command *command;
 	int used, status;
 

@@ -28,9 +28,25 @@ struct cli_service_options {
 	long long for_s; /* 0 = until stopped */
 };
 
-typedef int (*cli_service_fn)(const struct cli_service_options *options);
+enum cli_replay_output {
+	CLI_REPLAY_HUMAN,
+	CLI_REPLAY_JSON, /* one summary object */
+	CLI_REPLAY_EVE,	 /* one object a line */
+};
 
-/* cli_main - parse argv; @service runs `run` and `demo`. Returns the exit status. */
-int cli_main(int argc, char **argv, cli_service_fn service);
+struct cli_replay_options {
+	const char *file; /* "-": standard input */
+	enum cli_replay_output output;
+	int is_kernel; /* --datapath kernel */
+};
+
+/* What is wired above the command line: each takes parsed options and returns the exit status. */
+struct cli_callbacks {
+	int (*service)(const struct cli_service_options *options); /* run and demo */
+	int (*replay)(const struct cli_replay_options *options);
+};
+
+/* cli_main - parse argv and run the command. Returns the exit status. */
+int cli_main(int argc, char **argv, const struct cli_callbacks *callbacks);
 
 #endif

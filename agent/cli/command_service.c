@@ -62,7 +62,7 @@ static int serve(const struct args *args, bool is_demo)
 	};
 	int status = read_demo_options(args, &options);
 
-	return status ? status : args->service(&options);
+	return status ? status : args->callbacks->service(&options);
 }
 
 int command_run(const struct args *args)

@@ -31,7 +31,8 @@ struct args {
 	struct option_value options[OPTIONS_MAX];
 	size_t option_count;
 	bool is_json;
-	cli_service_fn service;
+	bool is_eve; /* replay only */
+	const struct cli_callbacks *callbacks;
 };
 
 struct command {
@@ -111,6 +112,7 @@ int64_t number_of(const struct json *object, const char *key);
 
 int command_run(const struct args *args);
 int command_demo(const struct args *args);
+int command_replay(const struct args *args);
 int command_check(const struct args *args);
 int command_status(const struct args *args);
 int command_coverage(const struct args *args);
