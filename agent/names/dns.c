@@ -124,29 +124,38 @@ static bool read_questions(struct dns_cursor *at, unsigned int count, struct dns
 	return true;
 }
 
+/* @count records of one section; of others than the answers only addresses are kept (glue). */
+static bool read_section(struct dns_cursor *at, unsigned int count, bool is_answer,
+			 struct dns_message *out)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		struct dns_record *record = &out->answers[out->answer_count];
+
+		if (out->answer_count == DNS_ANSWERS_MAX || !read_record(at, record))
+			return false;
+		out->answer_count += is_answer || record->addr.family != ADDR_NONE;
+	}
+	return true;
+}
+
 ssize_t dns_parse(const uint8_t *data, size_t len, struct dns_message *out)
 {
 	struct dns_cursor at = { .data = data, .len = len };
-	uint16_t questions, answers, skipped;
+	uint16_t questions, answers, authorities, additional;
 
 	if (len < HEADER_BYTES || !dns_read_u16(&at, &out->id) || !dns_read_u16(&at, &out->flags) ||
 	    !dns_read_u16(&at, &questions) || !dns_read_u16(&at, &answers) ||
-	    !dns_read_u16(&at, &skipped) || !dns_read_u16(&at, &skipped))
+	    !dns_read_u16(&at, &authorities) || !dns_read_u16(&at, &additional))
 		return -EBADMSG;
 	out->is_answer = (out->flags & FLAG_ANSWER) != 0;
-	out->is_cut = (out->flags & FLAG_CUT) != 0;
 	out->rcode = out->flags & 0xf;
 	out->latency_ns = 0;
 	out->question_count = 0;
 	out->answer_count = 0;
 	if (!read_questions(&at, questions, out))
 		return -EBADMSG;
-	for (unsigned int i = 0; i < answers; i++) {
-		if (i == DNS_ANSWERS_MAX || !read_record(&at, &out->answers[i])) {
-			out->is_cut = true;
-			break;
-		}
-		out->answer_count++;
-	}
+	out->is_cut = (out->flags & FLAG_CUT) || !read_section(&at, answers, true, out) ||
+		      !read_section(&at, authorities, false, out) ||
+		      !read_section(&at, additional, false, out);
 	return (ssize_t)at.pos;
 }

@@ -43,7 +43,8 @@ void text_put_label(struct text *text, const uint8_t *data, size_t len);
 /*
  * dns_parse - one message (RFC 1035 4.1); the header is needed at least. Questions must be well
  * formed; records are taken up to the first that is not, or not there: then out->is_cut.
- * Authority and additional records are not read. Never returns 0: a message has an end.
+ * Behind the answers come the addresses of the other sections. Never returns 0: a message has an
+ * end.
  */
 ssize_t dns_parse(const uint8_t *data, size_t len, struct dns_message *out);
 

@@ -6,11 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* Copy what of [at, end) is in none of the ranges first..last-1; returns the bytes copied. */
+/* What is added: @len bytes for [at, at + len). */
+struct piece {
+	uint32_t at, len;
+	const uint8_t *data;
+};
+
+/* Copy what is in none of the ranges first..last-1; returns the bytes copied. */
 static uint32_t fill_holes(struct pieces *pieces, unsigned int first, unsigned int last,
-			   uint32_t at, const uint8_t *data, uint32_t len)
+			   const struct piece *piece)
 {
-	uint32_t pos = at, end = at + len, copied = 0;
+	uint32_t pos = piece->at, end = piece->at + piece->len, copied = 0;
 
 	for (unsigned int i = first; i <= last && pos < end; i++) {
 		uint32_t to = end;
@@ -18,7 +24,7 @@ static uint32_t fill_holes(struct pieces *pieces, unsigned int first, unsigned i
 		if (i < last && pieces->range[i].from < end)
 			to = pieces->range[i].from;
 		if (to > pos) {
-			memcpy(pieces->data + pos, data + (pos - at), to - pos);
+			memcpy(pieces->data + pos, piece->data + (pos - piece->at), to - pos);
 			copied += to - pos;
 		}
 		if (i < last && pieces->range[i].to > pos)
@@ -29,6 +35,7 @@ static uint32_t fill_holes(struct pieces *pieces, unsigned int first, unsigned i
 
 int pieces_add(struct pieces *pieces, uint32_t at, const uint8_t *data, uint32_t len)
 {
+	const struct piece piece = { at, len, data };
 	unsigned int first = 0, last;
 	uint32_t from = at, to, copied;
 
@@ -44,7 +51,7 @@ int pieces_add(struct pieces *pieces, uint32_t at, const uint8_t *data, uint32_t
 		last++;
 	if (first == last && pieces->count == PIECES_RANGES)
 		return -ENOSPC;
-	copied = fill_holes(pieces, first, last, at, data, len);
+	copied = fill_holes(pieces, first, last, &piece);
 	if (last > first) {
 		from = pieces->range[first].from < from ? pieces->range[first].from : from;
 		to = pieces->range[last - 1].to > to ? pieces->range[last - 1].to : to;

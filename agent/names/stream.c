@@ -35,13 +35,21 @@ static void skip(struct segment *segment, uint32_t bytes)
 	segment->seq += bytes;
 }
 
-/* What these first bytes begin. A TLS record of the handshake with a ClientHello (RFC 8446 5.1). */
+/* A TLS record of the handshake with a ClientHello (RFC 8446 5.1); after a HelloRetryRequest a
+ * change_cipher_spec stands in front (RFC 8446 D.4). */
 static bool is_hello(const uint8_t *data, size_t len)
 {
+	static const uint8_t change[] = { 0x14, 3, 3, 0, 1, 1 };
+
+	if (len > sizeof(change) && memcmp(data, change, sizeof(change)) == 0) {
+		data += sizeof(change);
+		len -= sizeof(change);
+	}
 	return data[0] == 0x16 && (len < 2 || data[1] == 3) && (len < 3 || data[2] <= 4) &&
 	       (len < 6 || data[5] == 1);
 }
 
+/* What these first bytes begin. */
 static enum stream_kind guess(const struct five_tuple *tuple, const uint8_t *data, size_t len)
 {
 	if (tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS)
