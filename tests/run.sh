@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, stage by stage; the last line is "N passed, N failed[, N skipped]". Called by `make test`.
-# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf lint fuzz kernel61 net web (default: all but threads)
+# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf replay lint fuzz kernel61 net web (default: all but threads)
 # With CI=true a skipped kernel, namespace or browser test counts as failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -113,10 +113,11 @@ stage_bpf() {
 stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 300; }
+stage_replay() { pytests replay tests/replay 300; }
 stage_net() { pytests net tests/net 600; }
 stage_web() { pytests web tests/web 400; }
 
-[ $# -gt 0 ] || set -- unit sanitized bpf lint fuzz kernel61 net web
+[ $# -gt 0 ] || set -- unit sanitized bpf replay lint fuzz kernel61 net web
 began=$SECONDS
 if ! make -s -j"$jobs" all >"$log/build" 2>&1; then
 	fail build "sluice does not build" "$log/build"

@@ -11,7 +11,7 @@
 
 #include "agent/app/replay_sum.h"
 #include "agent/cli/cli.h"
-#include "agent/export/eve.h"
+#include "agent/export/export.h"
 #include "agent/flow/flow.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
@@ -279,7 +279,11 @@ static int open_all(struct replay_run *run)
 	int error = capture_file_open(path, &run->file, reason);
 
 	if (error) {
-		fprintf(stderr, "sluice: %s: %s\n", path, *reason ? reason : strerror(-error));
+		/* libpcap's reason may begin with the path itself */
+		bool has_path = !strncmp(reason, path, strlen(path));
+
+		fprintf(stderr, "sluice: %s%s%s\n", has_path ? "" : path, has_path ? "" : ": ",
+			*reason ? reason : strerror(-error));
 		return CLI_FAILED;
 	}
 	error = capture_replay_new(run->options->is_kernel, &run->capture, reason);

@@ -1,7 +1,7 @@
 /*
  * EVE lines: the fields all events share, flow records, statistics.
  */
-#include "agent/export/eve.h"
+#include "agent/export/export.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/export/eve.h"
+#include "agent/export/export.h"
 #include "agent/util/buffer.h"
 
 struct eve {

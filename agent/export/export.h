@@ -3,8 +3,8 @@
  * call themselves into text and hands it on in big pieces; where it goes is the caller's. One
  * thread. Format: Suricata doc/userguide/output/eve/eve-json-format.rst and etc/schema.json.
  */
-#ifndef SLUICE_EXPORT_EVE_H
-#define SLUICE_EXPORT_EVE_H
+#ifndef SLUICE_EXPORT_EXPORT_H
+#define SLUICE_EXPORT_EXPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
