@@ -210,9 +210,11 @@ static void add_maps(const struct kernel_source *source, struct coverage *covera
 
 	add_map(coverage, "flows4", drain_slots_used4(tables), tables->slots4);
 	add_map(coverage, "flows6", drain_slots_used6(tables), tables->slots6);
-	/* One table of rules bounds both kinds of targets. */
-	add_map(coverage, "rules_exact", rules_count(rules, true), RULES_MAX - 1);
-	add_map(coverage, "rules_prefix", rules_count(rules, false), RULES_MAX - 1);
+	/* a map for each family */
+	add_map(coverage, "rules_exact", rules_count(rules, true), 2ULL * source->tables.block_max);
+	add_map(coverage, "rules_prefix", rules_count(rules, false),
+		2ULL * source->tables.block_max);
+	add_map(coverage, "rule_sets", rules_rows_count(rules), RULE_SETS_MAX);
 	add_map(coverage, "names", rules_names_count(rules), RULES_MAX - 1);
 	add_map(coverage, "cut_flows", rules_flows_count(rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(rules), source->tables.safe_max);

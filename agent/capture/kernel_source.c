@@ -150,6 +150,9 @@ static int open_keyed(struct kernel_source *source, const struct kernel_maps *ma
 	if (bpf_obj_get_info_by_fd(maps->fd[KERNEL_SAFE4], &info, &len))
 		return -errno;
 	source->tables.safe_max = info.max_entries;
+	if (bpf_obj_get_info_by_fd(maps->fd[KERNEL_BLOCK4], &info, &len))
+		return -errno;
+	source->tables.block_max = info.max_entries; /* all four alike: bpf/maps.h */
 	return 0;
 }
 
@@ -187,11 +190,50 @@ static int keyed_next(void *arg, enum rules_map map, const void *key, void *next
 	return bpf_map_get_next_key(source->keyed[map], key, next) ? -errno : 0;
 }
 
+static int keyed_update_batch(void *arg, struct rules_batch *batch)
+{
+	const struct kernel_source *source = arg;
+
+	return bpf_map_update_batch(source->keyed[batch->map], batch->keys, batch->values,
+				    &batch->count, NULL)
+		       ? -errno
+		       : 0;
+}
+
+static int keyed_remove_batch(void *arg, struct rules_batch *batch)
+{
+	const struct kernel_source *source = arg;
+
+	return bpf_map_delete_batch(source->keyed[batch->map], batch->keys, &batch->count, NULL)
+		       ? -errno
+		       : 0;
+}
+
+static int keyed_lookup_batch(void *arg, struct rules_cursor *cursor, struct rules_batch *batch)
+{
+	const struct kernel_source *source = arg;
+	uint64_t next[RULES_CURSOR_WORDS] = { 0 };
+	int err = bpf_map_lookup_batch(source->keyed[batch->map],
+				       cursor->is_under_way ? cursor->token : NULL, next,
+				       batch->keys, batch->values, &batch->count, NULL)
+			  ? -errno
+			  : 0;
+
+	if (err && err != -ENOENT)
+		batch->count = 0;
+	memcpy(cursor->token, next, sizeof(next));
+	cursor->is_under_way = true;
+	return err;
+}
+
 static const struct rules_map_ops keyed_ops = {
 	.lookup = keyed_lookup,
 	.update = keyed_update,
 	.remove = keyed_remove,
 	.next_key = keyed_next,
+	.update_batch = keyed_update_batch,
+	.remove_batch = keyed_remove_batch,
+	.lookup_batch = keyed_lookup_batch,
 };
 
 /* ---- open and close

@@ -37,7 +37,7 @@ void rules_flags_publish(const struct rules *rules)
 {
 	__u32 *flags = &rules->tables.control->flags;
 
-	if (rules->counts.short6)
+	if (rules->short6)
 		__atomic_fetch_or(flags, CONTROL_SHORT6, __ATOMIC_RELEASE);
 	else
 		__atomic_fetch_and(flags, ~(__u32)CONTROL_SHORT6, __ATOMIC_RELEASE);
@@ -57,34 +57,29 @@ static uint32_t flags_of(const struct block_rule *rule)
 
 /* ---- slots ---- */
 
-static uint32_t *count_of(struct rule_counts *counts, const struct prefix *target)
-{
-	if (target->addr.family == ADDR_IPV4)
-		return prefix_is_exact(target) ? &counts->exact4 : &counts->prefix4;
-	return prefix_is_exact(target) ? &counts->exact6 : &counts->prefix6;
-}
-
-static bool is_short6(const struct prefix *target)
-{
-	return target->addr.family == ADDR_IPV6 && target->len < 48;
-}
-
 void rules_slot_take(struct rules *rules, uint32_t rule_id, const struct prefix *target)
 {
+	uint32_t *bucket = rules_bucket(rules, target);
+
 	rules->slots[rule_id].target = *target;
 	rules->slots[rule_id].is_used = true;
-	(*count_of(&rules->counts, target))++;
-	rules->counts.short6 += is_short6(target);
-	rules_flags_publish(rules);
+	rules->slots[rule_id].next = *bucket;
+	*bucket = rule_id;
 }
 
 void rules_slot_leave(struct rules *rules, uint32_t rule_id)
 {
-	const struct prefix *target = &rules->slots[rule_id].target;
+	uint32_t *link = rules_bucket(rules, &rules->slots[rule_id].target);
 
+	while (*link != rule_id)
+		link = &rules->slots[*link].next;
+	*link = rules->slots[rule_id].next;
 	rules->slots[rule_id].is_used = false;
-	(*count_of(&rules->counts, target))--;
-	rules->counts.short6 -= is_short6(target);
+}
+
+void rules_silence(struct rules *rules, uint32_t rule_id)
+{
+	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
 }
 
 bool rules_store(struct rules *rules, const struct block_rule *rule)
@@ -115,44 +110,39 @@ static bool rule_is_valid(const struct block_rule *rule)
 
 int rules_block(struct rules *rules, const struct block_rule *rule)
 {
-	struct block_entry entry;
+	struct rule_slot *slot;
+	const struct rules_list *list;
 	int err;
 
 	if (!rule_is_valid(rule))
 		return -EINVAL;
+	list = rules_list_find(rules, rule->rule_id);
+	if (list)
+		return list->is_leaving ? -EBUSY : -EINVAL;
 	if (rule->domain) {
 		err = rules_name_block(rules, rule);
 		return err < 0 ? err : 0;
 	}
-	if (rules->slots[rule->rule_id].name)
+	slot = &rules->slots[rule->rule_id];
+	if (slot->name || (slot->is_used && !prefix_is_equal(&slot->target, &rule->target)))
 		return -EINVAL;
-	if (rules->slots[rule->rule_id].is_used &&
-	    !prefix_is_equal(&rules->slots[rule->rule_id].target, &rule->target))
-		return -EINVAL;
-	err = rules_entry_find(rules, &rule->target, &entry);
-	if (err && err != -ENOENT)
-		return err;
-	if (!err && entry.rule != rule->rule_id)
-		return -EEXIST;
-	/* the rule before the entry that names it, the bits before the flag that has them asked */
-	(void)rules_store(rules, rule); /* whether anything changed matters to sync only */
-	if (err)
-		err = rules_entry_put(rules, &rule->target, rule->rule_id);
-	if (err) {
-		__atomic_store_n(&rules->tables.rules[rule->rule_id].head, 0, __ATOMIC_RELEASE);
+	/* the rule before the entry that names it; whether anything changed matters to sync only */
+	(void)rules_store(rules, rule);
+	if (slot->is_used)
+		return 0;
+	rules_slot_take(rules, rule->rule_id, &rule->target);
+	err = rules_entry_settle(rules, &rule->target);
+	if (err < 0) {
+		rules_silence(rules, rule->rule_id);
+		rules_slot_leave(rules, rule->rule_id);
 		return err;
 	}
-	rules_bits_set(rules, &rule->target);
-	if (!rules->slots[rule->rule_id].is_used)
-		rules_slot_take(rules, rule->rule_id, &rule->target);
 	return 0;
 }
 
 int rules_unblock(struct rules *rules, uint32_t rule_id)
 {
 	struct prefix target;
-	union rules_key key;
-	enum rules_map map;
 	int err;
 
 	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].name)
@@ -160,14 +150,14 @@ int rules_unblock(struct rules *rules, uint32_t rule_id)
 	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
 		return -ENOENT;
 	/* from here on it drops nothing, whatever becomes of its entry */
-	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
+	rules_silence(rules, rule_id);
 	target = rules->slots[rule_id].target;
-	map = rules_key_of(&target, &key);
-	err = rules_entry_remove(rules, map, &key);
-	if (err)
-		return err;
 	rules_slot_leave(rules, rule_id);
-	rules_flags_publish(rules);
+	err = rules_entry_settle(rules, &target);
+	if (err < 0) {
+		rules_slot_take(rules, rule_id, &target); /* to be tried again */
+		return err;
+	}
 	rules_bits_left(rules, &target);
 	return 0;
 }
@@ -194,10 +184,15 @@ int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_c
 
 size_t rules_count(const struct rules *rules, bool exact)
 {
-	const struct rule_counts *counts = &rules->counts;
+	const uint32_t *entries = rules->entries;
 
-	return exact ? (size_t)counts->exact4 + counts->exact6
-		     : (size_t)counts->prefix4 + counts->prefix6;
+	return exact ? (size_t)entries[RULES_BLOCK4] + entries[RULES_BLOCK6]
+		     : (size_t)entries[RULES_LPM4] + entries[RULES_LPM6];
+}
+
+size_t rules_entry_count(const struct rules *rules)
+{
+	return rules_count(rules, true) + rules_count(rules, false);
 }
 
 void rules_free(struct rules *rules)
@@ -206,5 +201,7 @@ void rules_free(struct rules *rules)
 		return;
 	rules_names_free(rules);
 	rules_lists_free(rules);
+	free(rules->rows);
+	free(rules->bits.words);
 	free(rules);
 }

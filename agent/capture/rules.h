@@ -1,7 +1,7 @@
 /*
- * Block rules and the safe list as the datapath holds them: rule table, entries by target, bitmaps,
- * control word. One bookkeeping for the kernel's maps and for user space's, over a handful of map
- * operations and the arrays both can touch directly. An order takes effect before its call
+ * Block rules, lists and the safe list as the datapath holds them: rule table, entries by target,
+ * bitmaps, control word. One bookkeeping for the kernel's maps and for user space's, over a handful
+ * of map operations and the arrays both can touch directly. An order takes effect before its call
  * returns; no call has a moment in which a target of another rule passes.
  * Called by the draining thread only.
  */
@@ -33,6 +33,24 @@ enum rules_map {
 	RULES_MAP_COUNT
 };
 
+#define RULES_BLOCK_MAPS (RULES_LPM6 + 1) /* the first ones: entries of blocks */
+
+#define RULES_CURSOR_WORDS 5
+
+/* Where a walk over a map stands; all zero: before its first entry. */
+struct rules_cursor {
+	uint64_t token[RULES_CURSOR_WORDS]; /* the last key, or what the kernel gave */
+	bool is_under_way;
+};
+
+/* Entries of one map, keys without gaps. */
+struct rules_batch {
+	enum rules_map map;
+	void *keys;
+	struct block_entry *values;
+	uint32_t count; /* in: how many, or the room; out: how many were done */
+};
+
 /* As the bpf(2) element commands; 0 or -errno. @key of next_key is NULL for the first key, which
  * ends with -ENOENT. lookup on a prefix map is by longest match, as the kernel's. */
 struct rules_map_ops {
@@ -40,6 +58,11 @@ struct rules_map_ops {
 	int (*update)(void *arg, enum rules_map map, const void *key, const void *value);
 	int (*remove)(void *arg, enum rules_map map, const void *key);
 	int (*next_key)(void *arg, enum rules_map map, const void *key, void *next);
+	/* many entries at once; NULL: there is no such thing. What was done before an error stays.
+	 * lookup_batch goes on at the cursor; -ENOENT: these were the last ones. */
+	int (*update_batch)(void *arg, struct rules_batch *batch);
+	int (*remove_batch)(void *arg, struct rules_batch *batch);
+	int (*lookup_batch)(void *arg, struct rules_cursor *cursor, struct rules_batch *batch);
 };
 
 /* Everything a source hands over; borrowed until rules_free. The arrays are mmap-able maps. */
@@ -54,6 +77,7 @@ struct rules_tables {
 	uint64_t *bits_names;	    /* [BITS_NAMES_WORDS] */
 	struct rule_set *rule_sets; /* [RULE_SETS_MAX] */
 	uint32_t safe_max;	    /* entries the safe maps hold, each */
+	uint32_t block_max;	    /* and the maps of blocks */
 };
 
 struct rules;
@@ -61,7 +85,7 @@ struct rules;
 /*
  * rules_new - takes the tables over: writes control->abi, which ends the state in which an object
  * without a master enforces with no end to the lease; the lease is set to @lease_boot_ns only if
- * control->abi was 0. What the maps hold stays in force until rules_sync.
+ * control->abi was 0. What the maps hold stays in force until somebody owns it, or rules_settle.
  * Returns 0, -ENOMEM, or -errno of reading the maps.
  */
 int rules_new(const struct rules_tables *tables, uint64_t lease_boot_ns, struct rules **out);
@@ -96,7 +120,7 @@ void rules_flows_expire(struct rules *rules, uint64_t boot_ns);
 size_t rules_names_count(const struct rules *rules);
 size_t rules_flows_count(const struct rules *rules);
 
-/* ---- lists: rules_list.c; each as the capture_ function of its name ---- */
+/* ---- lists: rules_list.c, rules_step.c; each as the capture_ function of its name ---- */
 
 int rules_list_set(struct rules *rules, const struct block_rule *rule, struct prefix_set *set);
 int rules_list_step(struct rules *rules);
@@ -109,9 +133,11 @@ int rules_rule_set(struct rules *rules, const struct block_rule *rule);
 int rules_settle(struct rules *rules);
 void rules_lists_free(struct rules *rules);
 
-/* rules_count - rules in force, of @exact or prefix targets, IPv4 and IPv6 together. */
+/* rules_count - entries of @exact or prefix targets, IPv4 and IPv6 together. */
 size_t rules_count(const struct rules *rules, bool exact);
 size_t rules_safe_count(const struct rules *rules);
+/* rules_rows_count - rows of rules that share a target; RULE_SETS_MAX is their room. */
+size_t rules_rows_count(const struct rules *rules);
 
 /* The control word, shared with `sluice panic`, which has no struct rules. One store each. */
 void rules_set_lease(struct control *control, uint64_t until_boot_ns);

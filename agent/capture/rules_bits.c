@@ -10,9 +10,10 @@
 #include "agent/util/addr.h"
 #include "bpf/hash.h"
 
-#define WORDS_PER_16 8			   /* words of bits24 for each /16: 256 * 2 bits */
-#define EXACT_BITS   0x5555555555555555ULL /* the lower bit of each pair in bits24 */
-#define STALE_MIN    64 /* removals before a rebuild, which costs about a millisecond */
+#define WORDS_PER_16   8		     /* words of bits24 for each /16: 256 * 2 bits */
+#define EXACT_BITS     0x5555555555555555ULL /* the lower bit of each pair in bits24 */
+#define STALE_MIN      64    /* removals before a rebuild, which costs about a millisecond */
+#define MARKED_AT_ONCE 16384 /* targets of a list: some 100 us */
 
 struct bits {
 	uint64_t *bits16, *bits24, *bits48;
@@ -77,21 +78,31 @@ static void bits_mark(const struct bits *bits, const struct prefix *target)
 		bits6_mark(bits, target);
 }
 
+static struct bits job_bits(const struct bits_job *job)
+{
+	return (struct bits){
+		.bits16 = job->words,
+		.bits48 = job->words + BITS16_WORDS,
+		.bits24 = job->words + BITS16_WORDS + BITS48_WORDS,
+	};
+}
+
 void rules_bits_set(struct rules *rules, const struct prefix *target)
 {
 	struct bits live = { rules->tables.bits16, rules->tables.bits24, rules->tables.bits48 };
+	struct bits want = job_bits(&rules->bits);
 
 	bits_mark(&live, target);
+	if (rules->bits.words)
+		bits_mark(&want, target);
 }
 
 void rules_bits_left(struct rules *rules, const struct prefix *target)
 {
-	uint32_t in_force = rules->counts.exact4 + rules->counts.exact6 + rules->counts.prefix4 +
-			    rules->counts.prefix6;
 	bool is_wide = target->addr.family == ADDR_IPV4 && target->len < 24;
 
 	rules->stale++;
-	if (!is_wide && rules->stale < STALE_MIN + in_force / 4)
+	if (!is_wide && rules->stale < STALE_MIN + rules_entry_count(rules) / 4)
 		return;
 	/* without memory for it the bits stay stale, and the next removal tries again */
 	(void)rules_bits_rebuild(rules);
@@ -122,22 +133,82 @@ static void bits_apply(const struct rules_tables *live, const struct bits *want)
 	words_copy(live->bits48, want->bits48, BITS48_WORDS);
 }
 
-int rules_bits_rebuild(struct rules *rules)
+void rules_bits_abort(struct rules *rules)
 {
-	/* zero pages: what no target touches costs nothing */
-	CLEANUP(free)
-	uint64_t *words = calloc(BITS16_WORDS + BITS24_WORDS + BITS48_WORDS, sizeof(*words));
+	if (!rules->bits.words)
+		return;
+	free(rules->bits.words);
+	rules->bits = (struct bits_job){ 0 };
+	rules->bits_due = true;
+}
+
+static int job_begin(struct rules *rules)
+{
 	struct bits want;
+	/* zero pages: what no target touches costs nothing */
+	uint64_t *words = calloc(BITS16_WORDS + BITS24_WORDS + BITS48_WORDS, sizeof(*words));
 
 	if (!words)
 		return -ENOMEM;
-	want.bits16 = words;
-	want.bits48 = want.bits16 + BITS16_WORDS;
-	want.bits24 = want.bits48 + BITS48_WORDS;
+	rules->bits = (struct bits_job){ .words = words };
+	want = job_bits(&rules->bits);
 	for (uint32_t id = 1; id < RULES_MAX; id++)
 		if (rules->slots[id].is_used)
 			bits_mark(&want, &rules->slots[id].target);
-	bits_apply(&rules->tables, &want);
-	rules->stale = 0;
 	return 0;
+}
+
+static void job_end(struct rules *rules)
+{
+	struct bits want = job_bits(&rules->bits);
+
+	bits_apply(&rules->tables, &want);
+	free(rules->bits.words);
+	rules->bits = (struct bits_job){ 0 };
+	rules->bits_due = false;
+	rules->stale = 0;
+}
+
+int rules_bits_step(struct rules *rules)
+{
+	struct bits_job *job = &rules->bits;
+	const struct prefix_set *set;
+	struct bits want;
+
+	if (rules->is_inherited) { /* entries whose bits nobody would set */
+		rules->bits_due = false;
+		return 1;
+	}
+	if (!job->words)
+		return job_begin(rules) ? -ENOMEM : 1;
+	if (!rules->lists || job->list == rules->lists->count) {
+		job_end(rules);
+		return 1;
+	}
+	want = job_bits(job);
+	set = rules->lists->at[job->list]->set;
+	for (int i = 0; i < MARKED_AT_ONCE && job->index < prefix_set_len(set); i++) {
+		struct prefix target = prefix_set_at(set, job->index++);
+
+		bits_mark(&want, &target);
+	}
+	if (job->index == prefix_set_len(set)) {
+		job->list++;
+		job->index = 0;
+	}
+	return 1;
+}
+
+int rules_bits_rebuild(struct rules *rules)
+{
+	int err;
+
+	rules_bits_abort(rules);
+	rules->bits_due = true;
+	if (rules->lists)
+		return 0;
+	do
+		err = rules_bits_step(rules);
+	while (err > 0 && rules->bits_due);
+	return err < 0 ? err : 0;
 }

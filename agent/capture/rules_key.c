@@ -124,17 +124,6 @@ int rules_entry_find(const struct rules *rules, const struct prefix *target,
 	return entry->prefix_len == target->len ? 0 : -ENOENT;
 }
 
-int rules_entry_put(struct rules *rules, const struct prefix *target, uint32_t rule_id)
-{
-	struct block_entry entry = { .rule = rule_id, .prefix_len = target->len };
-	union rules_key key;
-	enum rules_map map = rules_key_of(target, &key);
-	int err = rules->tables.ops->update(rules->tables.arg, map, &key, &entry);
-
-	/* a full hash map says E2BIG, a full trie ENOSPC (kernel/bpf/hashtab.c, lpm_trie.c) */
-	return err == -E2BIG ? -ENOSPC : err;
-}
-
 int rules_entry_remove(struct rules *rules, enum rules_map map, const union rules_key *key)
 {
 	int err = rules->tables.ops->remove(rules->tables.arg, map, key);

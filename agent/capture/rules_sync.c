@@ -1,6 +1,6 @@
 /*
- * All rules at once: what the maps hold is learned at start, compared with what is wanted, and
- * repaired. What must drop is added before what must not is taken away.
+ * All rules at once: what the maps hold at start is counted, and what is wanted is compared with it
+ * and repaired. What of it nobody wants goes with rules_settle.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,21 +10,38 @@
 
 /* ---- start ---- */
 
+/* How many entries there are, and which rows they name. Whose they are is not known before the
+ * rules and lists of this start: they stay in force until then (rules_settle). */
+static int part_learn(struct rules *rules, const struct rules_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct prefix target = rules_batch_target(batch, i);
+		uint32_t rule = batch->values[i].rule;
+
+		if (rule & ENTRY_SET && rules_row_learn(rules, rule & ~ENTRY_SET))
+			return -ENOMEM;
+		rules_entry_come(rules, &target);
+		rules->is_inherited = true;
+	}
+	return 0;
+}
+
 static int entries_learn(struct rules *rules, enum rules_map map)
 {
-	CLEANUP(free) union rules_key *keys = NULL;
-	ssize_t count = rules_keys(rules, map, &keys);
+	CLEANUP(free) struct rules_part *part = malloc(sizeof(*part));
+	struct rules_cursor cursor = { .is_under_way = false };
+	int err, learned = 0;
 
-	for (ssize_t i = 0; i < count; i++) {
-		struct prefix target = rules_target_of(map, &keys[i]);
-		struct block_entry entry;
+	if (!part)
+		return -ENOMEM;
+	do {
+		struct rules_batch batch = { map, part->keys, part->values, RULES_BATCH };
 
-		if (rules_entry_find(rules, &target, &entry))
-			continue;
-		if (entry.rule && entry.rule < RULES_MAX && !rules->slots[entry.rule].is_used)
-			rules_slot_take(rules, entry.rule, &target);
-	}
-	return count < 0 ? (int)count : 0;
+		err = rules_scan(rules, &cursor, &batch);
+		if (!err || err == -ENOENT)
+			learned = part_learn(rules, &batch);
+	} while (!err && !learned);
+	return err && err != -ENOENT ? err : learned;
 }
 
 static int safe_learn(struct rules *rules, enum rules_map map)
@@ -69,11 +86,12 @@ struct wanted {
 	const struct block_rule *by_id[RULES_MAX];
 };
 
-static int wanted_list(struct wanted *wanted, const struct block_rule *list, size_t count)
+static int wanted_list(const struct rules *rules, struct wanted *wanted,
+		       const struct block_rule *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!list[i].rule_id || list[i].rule_id >= RULES_MAX ||
-		    wanted->by_id[list[i].rule_id] ||
+		    wanted->by_id[list[i].rule_id] || rules_list_find(rules, list[i].rule_id) ||
 		    (!list[i].domain && !rules_target_is_valid(&list[i].target)))
 			return -EINVAL;
 		wanted->by_id[list[i].rule_id] = &list[i];
@@ -81,70 +99,46 @@ static int wanted_list(struct wanted *wanted, const struct block_rule *list, siz
 	return 0;
 }
 
-/* A slot whose target is not the wanted one: the entry goes later, with its key. */
-static void slots_leave_unwanted(struct rules *rules, const struct wanted *wanted)
+/* Rules whose target is not the wanted one. Returns how many, or -errno. */
+static int slots_prune(struct rules *rules, const struct wanted *wanted)
 {
+	int pruned = 0;
+
 	for (uint32_t id = 1; id < RULES_MAX; id++) {
 		const struct block_rule *rule = wanted->by_id[id];
+		struct prefix target = rules->slots[id].target;
+		int err;
 
-		if (rules->slots[id].is_used &&
-		    (!rule || rule->domain ||
-		     !prefix_is_equal(&rule->target, &rules->slots[id].target)))
-			rules_slot_leave(rules, id);
+		if (!rules->slots[id].is_used ||
+		    (rule && !rule->domain && prefix_is_equal(&rule->target, &target)))
+			continue;
+		err = rules_unblock(rules, id);
+		if (err)
+			return err;
+		pruned++;
 	}
+	return pruned;
 }
 
 /* Returns 1 when something was missing or different, 0, or -errno. */
 static int rule_repair(struct rules *rules, const struct block_rule *rule)
 {
-	struct block_entry entry;
-	bool repaired;
+	bool changed;
 	int err;
 
 	if (rule->domain)
 		return rules_name_block(rules, rule);
-	repaired = rules_store(rules, rule);
-	err = rules_entry_find(rules, &rule->target, &entry);
-	if (err && err != -ENOENT)
-		return err;
-	if (err || entry.rule != rule->rule_id) {
-		err = rules_entry_put(rules, &rule->target, rule->rule_id);
-		if (err)
-			return err;
-		repaired = true;
-	}
-	rules_bits_set(rules, &rule->target);
+	changed = rules_store(rules, rule);
 	if (!rules->slots[rule->rule_id].is_used)
 		rules_slot_take(rules, rule->rule_id, &rule->target);
-	return repaired;
-}
-
-static int entries_prune(struct rules *rules, enum rules_map map, const struct wanted *wanted)
-{
-	CLEANUP(free) union rules_key *keys = NULL;
-	ssize_t count = rules_keys(rules, map, &keys);
-	int repairs = 0;
-
-	if (count < 0)
-		return (int)count;
-	for (ssize_t i = 0; i < count; i++) {
-		struct prefix target = rules_target_of(map, &keys[i]);
-		struct block_entry entry = { 0 };
-		const struct block_rule *rule;
-		int err = rules_entry_find(rules, &target, &entry);
-
-		rule = !err && entry.rule < RULES_MAX ? wanted->by_id[entry.rule] : NULL;
-		if (rule && !rule->domain && prefix_is_equal(&rule->target, &target))
-			continue;
-		err = rules_entry_remove(rules, map, &keys[i]);
-		if (err)
-			return err;
-		if (!rule && entry.rule && entry.rule < RULES_MAX)
-			__atomic_store_n(&rules->tables.rules[entry.rule].head, 0,
-					 __ATOMIC_RELEASE);
-		repairs++;
+	err = rules_entry_settle(rules, &rule->target);
+	if (err < 0) {
+		rules_silence(rules, rule->rule_id);
+		rules_slot_leave(rules, rule->rule_id);
+		return err;
 	}
-	return repairs;
+	rules_bits_set(rules, &rule->target);
+	return changed || err;
 }
 
 int rules_sync(struct rules *rules, const struct block_rule *list, size_t count)
@@ -154,11 +148,14 @@ int rules_sync(struct rules *rules, const struct block_rule *list, size_t count)
 
 	if (!wanted)
 		return -ENOMEM;
-	err = wanted_list(wanted, list, count);
+	err = wanted_list(rules, wanted, list, count);
 	if (err)
 		return err;
-	slots_leave_unwanted(rules, wanted);
 	err = rules_names_prune(rules, wanted->by_id);
+	if (err < 0)
+		return err;
+	repairs += err;
+	err = slots_prune(rules, wanted);
 	if (err < 0)
 		return err;
 	repairs += err;
@@ -168,13 +165,6 @@ int rules_sync(struct rules *rules, const struct block_rule *list, size_t count)
 			return err;
 		repairs += err;
 	}
-	for (enum rules_map map = RULES_BLOCK4; map <= RULES_LPM6; map++) {
-		err = entries_prune(rules, map, wanted);
-		if (err < 0)
-			return err;
-		repairs += err;
-	}
-	rules_flags_publish(rules);
 	err = rules_bits_rebuild(rules);
 	return err ? err : repairs;
 }

@@ -342,8 +342,11 @@ static int user_coverage(struct capture *capture, struct coverage *coverage)
 		add_iface(source, (uint8_t)i, coverage);
 	add_map(coverage, "flows4", drain_slots_used4(tables), tables->slots4);
 	add_map(coverage, "flows6", drain_slots_used6(tables), tables->slots6);
-	add_map(coverage, "rules_exact", rules_count(source->rules, true), RULES_MAX - 1);
-	add_map(coverage, "rules_prefix", rules_count(source->rules, false), RULES_MAX - 1);
+	add_map(coverage, "rules_exact", rules_count(source->rules, true),
+		2ULL * USER_BLOCK_ENTRIES);
+	add_map(coverage, "rules_prefix", rules_count(source->rules, false),
+		2ULL * USER_BLOCK_ENTRIES);
+	add_map(coverage, "rule_sets", rules_rows_count(source->rules), RULE_SETS_MAX);
 	add_map(coverage, "names", rules_names_count(source->rules), RULES_MAX - 1);
 	add_map(coverage, "cut_flows", rules_flows_count(source->rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(source->rules), USER_SAFE_ENTRIES);
@@ -411,6 +414,7 @@ static int source_open_rules(struct user_source *source)
 		.bits_names = maps->bits_names.at,
 		.rule_sets = maps->rule_sets.at,
 		.safe_max = USER_SAFE_ENTRIES,
+		.block_max = USER_BLOCK_ENTRIES,
 	};
 
 	return rules_new(&tables, UINT64_MAX, &source->rules);

@@ -1,97 +1,7 @@
 /*
  * The bookkeeping behind the rules: refusals, bitmaps, sync with what the maps hold.
  */
-#include "agent/capture/rules.h"
-#include "agent/capture/usermaps.h"
-#include "tests/unit/capture/user_fixture.h"
-
-/* Maps of their own, so that a second struct rules finds what the first left. */
-struct world {
-	struct usermaps *maps;
-	struct rules_tables tables;
-	struct rules *rules;
-};
-
-static struct usermap *map_of(void *arg, enum rules_map map)
-{
-	struct usermaps *maps = arg;
-	struct usermap *const by_name[RULES_MAP_COUNT] = { &maps->block4,  &maps->block6,
-							   &maps->lpm4,	   &maps->lpm6,
-							   &maps->safe4,   &maps->safe6,
-							   &maps->domains, &maps->flow_blocks };
-
-	return by_name[map];
-}
-
-static int lookup(void *arg, enum rules_map map, const void *key, void *value)
-{
-	const void *found = usermap_lookup(map_of(arg, map), key);
-
-	if (!found)
-		return -ENOENT;
-	memcpy(value, found, map_of(arg, map)->value_size);
-	return 0;
-}
-
-static int update(void *arg, enum rules_map map, const void *key, const void *value)
-{
-	return usermap_update(map_of(arg, map), key, value);
-}
-
-static int remove_key(void *arg, enum rules_map map, const void *key)
-{
-	return usermap_remove(map_of(arg, map), key);
-}
-
-static int next_key(void *arg, enum rules_map map, const void *key, void *next)
-{
-	return usermap_next_key(map_of(arg, map), key, next);
-}
-
-static const struct rules_map_ops ops = { lookup, update, remove_key, next_key };
-
-static void world_open(struct world *world)
-{
-	assert_int_equal(usermaps_new(1, 16, &world->maps), 0);
-	world->tables = (struct rules_tables){
-		.ops = &ops,
-		.arg = world->maps,
-		.control = world->maps->control.at,
-		.rules = world->maps->rules.at,
-		.bits16 = world->maps->bits16.at,
-		.bits24 = world->maps->bits24.at,
-		.bits48 = world->maps->bits48.at,
-		.bits_names = world->maps->bits_names.at,
-		.rule_sets = world->maps->rule_sets.at,
-		.safe_max = 8,
-	};
-	assert_int_equal(rules_new(&world->tables, 77, &world->rules), 0);
-}
-
-/* Core dies and comes back: the maps stay. */
-static void world_restart(struct world *world)
-{
-	rules_free(world->rules);
-	assert_int_equal(rules_new(&world->tables, 99, &world->rules), 0);
-}
-
-static void world_close(struct world *world)
-{
-	rules_free(world->rules);
-	usermaps_free(world->maps);
-}
-
-static struct block_rule rule_of(uint32_t id, const char *target)
-{
-	return (struct block_rule){ .rule_id = id, .target = prefix_of(target) };
-}
-
-static int block(struct world *world, uint32_t id, const char *target)
-{
-	struct block_rule rule = rule_of(id, target);
-
-	return rules_block(world->rules, &rule);
-}
+#include "tests/unit/capture/rules_fixture.h"
 
 static uint64_t bits_sum(const struct world *world)
 {
@@ -133,7 +43,7 @@ static void nonsense_is_refused(void **state)
 	world_close(&world);
 }
 
-static void a_target_has_one_rule_and_a_rule_one_target(void **state)
+static void a_rule_has_one_target_and_a_target_as_many_rules_as_want_it(void **state)
 {
 	struct world world;
 
@@ -141,7 +51,7 @@ static void a_target_has_one_rule_and_a_rule_one_target(void **state)
 	world_open(&world);
 	assert_int_equal(block(&world, 1, "192.0.2.0/24"), 0);
 	assert_int_equal(block(&world, 1, "192.0.2.0/24"), 0);
-	assert_int_equal(block(&world, 2, "192.0.2.0/24"), -EEXIST);
+	assert_int_equal(block(&world, 4, "192.0.2.0/24"), 0);
 	assert_int_equal(block(&world, 1, "192.0.3.0/24"), -EINVAL);
 	/* another length is another target, although a lookup of one finds the other */
 	assert_int_equal(block(&world, 2, "192.0.2.0/25"), 0);
@@ -149,6 +59,9 @@ static void a_target_has_one_rule_and_a_rule_one_target(void **state)
 	assert_int_equal(rules_unblock(world.rules, 3), -ENOENT);
 	assert_int_equal(rules_unblock(world.rules, 1), 0);
 	assert_int_equal(rules_unblock(world.rules, 1), -ENOENT);
+	assert_int_equal(rules_count(world.rules, false), 2);
+	assert_int_equal(rules_unblock(world.rules, 4), 0);
+	assert_int_equal(rules_count(world.rules, false), 1);
 	world_close(&world);
 }
 
@@ -273,8 +186,13 @@ static void sync_repairs_what_differs(void **state)
 	assert_int_equal(block(&world, 3, "198.51.100.1"), 0);
 	assert_int_equal(usermap_update(&world.maps->block4, &key, &stray), 0);
 	world_restart(&world);
-	/* 1 takes over the entry, 5 is new, 3 and the stray one go */
-	assert_int_equal(rules_sync(world.rules, list, 2), 4);
+	/* 1 takes over the entry, 5 is new; 3 and the stray one go when nobody wanted them */
+	assert_int_equal(rules_sync(world.rules, list, 2), 2);
+	assert_int_equal(world.maps->block4.count, 3);
+	assert_true(world.maps->rules.at[3].head != 0);
+	assert_int_equal(rules_settle(world.rules), 0);
+	assert_int_equal(world.maps->rules.at[3].head, 0);
+	steps(&world);
 	assert_int_equal(world.maps->block4.count, 1);
 	assert_int_equal(world.maps->lpm4.count, 1);
 	assert_int_equal(rules_count(world.rules, true), 1);
@@ -338,7 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nonsense_is_refused),
-		cmocka_unit_test(a_target_has_one_rule_and_a_rule_one_target),
+		cmocka_unit_test(a_rule_has_one_target_and_a_target_as_many_rules_as_want_it),
 		cmocka_unit_test(full_map_refuses_and_changes_nothing),
 		cmocka_unit_test(bitmaps_hold_what_targets_need),
 		cmocka_unit_test(wide_prefix_leaves_no_bits_but_those_of_others),
