@@ -59,8 +59,9 @@ struct coverage {
 	unsigned int iface_count;
 	struct coverage_map maps[COVERAGE_MAPS_MAX];
 	unsigned int map_count;
-	uint64_t events_lost; /* events the kernel could not hand over */
-	bool complete;	      /* nothing unattributed and no event lost */
+	uint64_t events_lost;	 /* events the kernel could not hand over */
+	uint64_t events_skipped; /* over their budget: sampled out on purpose, nothing is missing */
+	bool complete;		 /* nothing unattributed and no event lost */
 };
 
 #endif

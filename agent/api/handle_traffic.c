@@ -97,6 +97,7 @@ void handle_coverage(struct call *call)
 	}
 	json_set(body, "ifaces", ifaces);
 	json_set_uint(body, "events_lost", snapshot->coverage.events_lost);
+	json_set_uint(body, "events_skipped", snapshot->coverage.events_skipped);
 	json_set(body, "maps", maps);
 	json_set_bool(body, "complete", snapshot->coverage.complete);
 	answer_json(call, 200, body);

@@ -382,3 +382,12 @@ uint64_t drain_events_lost(const struct cpu_state *states, uint32_t cpus)
 		lost += word_read(&states[cpu].events_lost);
 	return lost;
 }
+
+uint64_t drain_events_skipped(const struct cpu_state *states, uint32_t cpus)
+{
+	uint64_t skipped = 0;
+
+	for (uint32_t cpu = 0; cpu < cpus; cpu++)
+		skipped += word_read(&states[cpu].events_skipped);
+	return skipped;
+}

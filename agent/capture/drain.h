@@ -86,6 +86,8 @@ void drain_coverage(const struct drain_tables *tables, const struct drain_counte
 
 /* drain_events_lost - events the datapath could not hand over, all CPUs. */
 uint64_t drain_events_lost(const struct cpu_state *states, uint32_t cpus);
+/* drain_events_skipped - events sampled out because their budget was spent, all CPUs. */
+uint64_t drain_events_skipped(const struct cpu_state *states, uint32_t cpus);
 
 /* drain_slots_used4, drain_slots_used6 - slots that ever held a counted flow, for the coverage. */
 uint64_t drain_slots_used4(const struct drain_tables *tables);

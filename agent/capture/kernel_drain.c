@@ -248,6 +248,7 @@ static int kernel_coverage(struct capture *capture, struct coverage *coverage)
 
 	memset(coverage, 0, sizeof(*coverage));
 	coverage->events_lost = drain_events_lost(source->cpus, source->cpu_count);
+	coverage->events_skipped = drain_events_skipped(source->cpus, source->cpu_count);
 	coverage->complete = !coverage->events_lost;
 	for (int i = 0; i < IFACES_MAX; i++)
 		add_iface(source, (uint8_t)i, coverage);

@@ -337,6 +337,7 @@ static int user_coverage(struct capture *capture, struct coverage *coverage)
 
 	memset(coverage, 0, sizeof(*coverage));
 	coverage->events_lost = drain_events_lost(source->maps->cpus.at, 1);
+	coverage->events_skipped = drain_events_skipped(source->maps->cpus.at, 1);
 	coverage->complete = !coverage->events_lost;
 	for (unsigned int i = 0; i < source->iface_count; i++)
 		add_iface(source, (uint8_t)i, coverage);

@@ -62,18 +62,80 @@ int command_status(const struct args *args)
 	return CLI_OK;
 }
 
-int command_coverage(const struct args *args)
+static const struct column coverage_columns[] = {
+	{ "INTERFACE", "name", COLUMN_TEXT },
+	{ "MODE", "mode", COLUMN_TEXT },
+	{ "DIRECTION", "direction", COLUMN_TEXT },
+	{ "SEEN", "seen", COLUMN_COUNT },
+	{ "IN FLOWS", "in_flows", COLUMN_COUNT },
+	{ "DROPPED", "dropped", COLUMN_COUNT },
+	{ "NOT FLOW", "not_flow_sum", COLUMN_COUNT },
+	{ "UNATTRIBUTED", "unattributed", COLUMN_COUNT },
+};
+
+static struct json *coverage_row(const struct json *iface)
+{
+	const struct json *reasons = json_get(iface, "not_flow");
+	struct json *row = json_new_object();
+	int64_t sum = 0;
+
+	for (size_t k = 0; reasons && json_key(reasons, k); k++)
+		sum += number_of(reasons, json_key(reasons, k));
+	for (size_t c = 0; c < LENGTH(coverage_columns); c++) {
+		const char *key = coverage_columns[c].key;
+
+		if (coverage_columns[c].kind == COLUMN_TEXT)
+			json_set_string(row, key, text_of(iface, key));
+		else
+			json_set_int(row, key, number_of(iface, key));
+	}
+	json_set_int(row, "not_flow_sum", sum);
+	return row;
+}
+
+/* Why an interface is not watched in the best way; each has a row for either direction. */
+static void print_notes(const struct json *ifaces)
+{
+	for (size_t i = 0; ifaces && i < json_array_len(ifaces); i++) {
+		const struct json *iface = json_array_get(ifaces, i);
+		const char *note = text_of(iface, "note");
+
+		if (*note && !strcmp(text_of(iface, "direction"), "ingress"))
+			say("%s: %s\n", text_of(iface, "name"), note);
+	}
+}
+
+/* How full the datapath's tables are. */
+static void print_maps(const struct json *maps)
 {
 	static const struct column columns[] = {
-		{ "INTERFACE", "name", COLUMN_TEXT },
-		{ "MODE", "mode", COLUMN_TEXT },
-		{ "DIRECTION", "direction", COLUMN_TEXT },
-		{ "SEEN", "seen", COLUMN_COUNT },
-		{ "IN FLOWS", "in_flows", COLUMN_COUNT },
-		{ "DROPPED", "dropped", COLUMN_COUNT },
-		{ "NOT FLOW", "not_flow_sum", COLUMN_COUNT },
-		{ "UNATTRIBUTED", "unattributed", COLUMN_COUNT },
+		{ "TABLE", "name", COLUMN_TEXT },
+		{ "ENTRIES", "entries", COLUMN_COUNT },
+		{ "CAPACITY", "capacity", COLUMN_COUNT },
+		{ "FULL", "full", COLUMN_TEXT },
 	};
+	CLEANUP(json_free) struct json *rows = json_new_array();
+
+	for (size_t i = 0; maps && i < json_array_len(maps); i++) {
+		const struct json *map = json_array_get(maps, i);
+		double entries = (double)number_of(map, "entries");
+		double capacity = (double)number_of(map, "capacity");
+		struct json *row = json_new_object();
+		char full[32];
+
+		(void)snprintf(full, sizeof(full), "%.1f %%",
+			       capacity > 0 ? 100 * entries / capacity : 0);
+		json_set_string(row, "name", text_of(map, "name"));
+		json_set_int(row, "entries", number_of(map, "entries"));
+		json_set_int(row, "capacity", number_of(map, "capacity"));
+		json_set_string(row, "full", full);
+		json_add(rows, row);
+	}
+	table_print(rows, columns, LENGTH(columns), "no table is open");
+}
+
+int command_coverage(const struct args *args)
+{
 	CLEANUP(json_free) struct json *body = NULL;
 	CLEANUP(json_free) struct json *rows = NULL;
 	const struct json *ifaces;
@@ -85,24 +147,15 @@ int command_coverage(const struct args *args)
 		return answer_print(body);
 	rows = json_new_array();
 	ifaces = json_get(body, "ifaces");
-	for (size_t i = 0; ifaces && i < json_array_len(ifaces); i++) {
-		const struct json *iface = json_array_get(ifaces, i);
-		const struct json *reasons = json_get(iface, "not_flow");
-		struct json *row = json_new_object();
-		int64_t sum = 0;
-
-		for (size_t k = 0; reasons && json_key(reasons, k); k++)
-			sum += number_of(reasons, json_key(reasons, k));
-		for (size_t c = 0; c < LENGTH(columns); c++)
-			if (columns[c].kind == COLUMN_TEXT)
-				json_set_string(row, columns[c].key,
-						text_of(iface, columns[c].key));
-			else
-				json_set_int(row, columns[c].key, number_of(iface, columns[c].key));
-		json_set_int(row, "not_flow_sum", sum);
-		json_add(rows, row);
-	}
-	table_print(rows, columns, LENGTH(columns), "no interface is watched");
+	for (size_t i = 0; ifaces && i < json_array_len(ifaces); i++)
+		json_add(rows, coverage_row(json_array_get(ifaces, i)));
+	table_print(rows, coverage_columns, LENGTH(coverage_columns), "no interface is watched");
+	print_notes(ifaces);
+	say("\n");
+	print_maps(json_get(body, "maps"));
+	say("\nevents lost %lld, skipped over their budget %lld\n",
+	    (long long)number_of(body, "events_lost"),
+	    (long long)number_of(body, "events_skipped"));
 	return CLI_OK;
 }
 
