@@ -67,7 +67,7 @@ enum supervise_kind {
 	SUPERVISE_PEER = 1,	/* to a child, with a descriptor: the new link to the other role */
 	SUPERVISE_STOP = 2,	/* to core: stop cleanly */
 	SUPERVISE_READY = 3,	/* from core: serving; text = set-up token or empty */
-	SUPERVISE_BEAT = 4,	/* from core, once a second while all its threads move */
+	SUPERVISE_BEAT = 4,	/* from either, once a second while its threads move */
 	SUPERVISE_SUMMARY = 5,	/* from core at a clean stop: one sentence */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
 };
@@ -77,7 +77,7 @@ struct supervise_message {
 	char text[508];
 };
 
-/* @fd -1: none. Returns 0 or -errno. */
+/* @fd -1: none. Never waits for the reader. Returns 0 or -errno (-EAGAIN: it reads nothing). */
 int supervise_send(int socket, enum supervise_kind kind, const char *text, int fd);
 /* @fd: out, -1 when none came. Returns 1, 0 at the end, or -errno (-EPROTO: wrong size). */
 int supervise_receive(int socket, struct supervise_message *message, int *fd);

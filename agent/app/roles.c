@@ -80,12 +80,19 @@ int role_core(struct app *app, int control, int front_link)
 	return core_run(app, control, front_link);
 }
 
+static void tell_supervisor(int control)
+{
+	/* one that cannot be told is ending, or reads the beats before this one */
+	(void)supervise_send(control, SUPERVISE_BEAT, NULL, -1);
+}
+
 int role_front(struct app *app, int control, int core_link)
 {
 	const struct front_options options = {
 		.listen_fd = app->listen_fd,
 		.core_fd = core_link,
 		.control_fd = control,
+		.on_beat = tell_supervisor,
 		.tls = app->tls,
 		.cert_pem = app->identity.cert_pem,
 		.key_pem = app->identity.key_pem,

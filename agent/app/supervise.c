@@ -24,7 +24,8 @@
 #include "agent/util/notify.h"
 
 #define STOP_GRACE_NS	 (10 * NS_PER_S) /* a child that does not end by itself is killed */
-#define BEAT_LIMIT_NS	 (10 * NS_PER_S) /* a core whose threads stand still is killed */
+#define BEAT_LIMIT_NS	 (10 * NS_PER_S) /* a child whose threads stand still is killed */
+#define AWAY_NS		 (2 * NS_PER_S)	 /* this process looks 4 times a second */
 #define QUICK_DEATH_NS	 (5 * NS_PER_S)	 /* the second that died sooner in a row has to wait */
 #define RESTART_DELAY_NS (1 * NS_PER_S)
 
@@ -38,6 +39,7 @@ struct child {
 	pid_t pid; /* 0 = not running */
 	int control;
 	uint64_t started_ns;
+	uint64_t beat_ns;	   /* its last sign of life; 0 = none yet */
 	uint64_t restart_ns;	   /* when to start again; 0 = now */
 	unsigned int quick_deaths; /* in a row */
 };
@@ -46,7 +48,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	uint64_t beat_ns, end_ns, kill_ns;
+	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
 	int status;
@@ -106,13 +108,12 @@ static int start_child(struct supervisor *s, enum child_kind kind, int link)
 		become_child(s, kind, pair[1], link);
 	}
 	close(pair[1]);
+	/* no beat yet: opening a large store may take its time */
 	*child = (struct child){ .pid = pid,
 				 .control = pair[0],
 				 .started_ns = clock_monotonic_ns(),
 				 .quick_deaths = child->quick_deaths };
 	watch(s, child->control);
-	if (kind == CHILD_CORE)
-		s->beat_ns = 0; /* opening a large store may take its time: from READY on */
 	return 0;
 }
 
@@ -231,6 +232,8 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->children[kind].control, NULL);
 		return;
 	}
+	if (message.kind == SUPERVISE_BEAT || message.kind == SUPERVISE_READY)
+		s->children[kind].beat_ns = clock_monotonic_ns();
 	if (kind != CHILD_CORE)
 		return;
 	switch (message.kind) {
@@ -238,11 +241,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		if (!s->is_ready)
 			greet_print(s->app, message.text);
 		s->is_ready = true;
-		s->beat_ns = clock_monotonic_ns();
 		(void)notify_send("READY=1\nSTATUS=counting and enforcing");
 		break;
 	case SUPERVISE_BEAT:
-		s->beat_ns = clock_monotonic_ns();
 		(void)notify_send("WATCHDOG=1");
 		break;
 	case SUPERVISE_PASSWORD:
@@ -256,10 +257,31 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 	}
 }
 
+/* A child whose threads stand still is killed; its death starts it again. */
+static void kill_still(struct supervisor *s, uint64_t now)
+{
+	/* if it was this process that stood still, their beats only wait to be read */
+	bool was_away = now - s->checked_ns > AWAY_NS;
+
+	s->checked_ns = now;
+	for (int i = 0; i < CHILD_COUNT; i++) {
+		struct child *child = &s->children[i];
+
+		if (!child->pid || !child->beat_ns)
+			continue;
+		if (!was_away && now - child->beat_ns <= BEAT_LIMIT_NS)
+			continue;
+		child->beat_ns = now;
+		if (was_away)
+			continue;
+		log_error("%s stands still, killing it to start it again", child_names[i]);
+		(void)kill(child->pid, SIGKILL);
+	}
+}
+
 static void check_time(struct supervisor *s)
 {
 	uint64_t now = clock_monotonic_ns();
-	const struct child *core = &s->children[CHILD_CORE];
 
 	if (s->end_ns && now >= s->end_ns)
 		begin_stop(s);
@@ -268,10 +290,8 @@ static void check_time(struct supervisor *s)
 			if (s->children[i].pid)
 				(void)kill(s->children[i].pid, SIGKILL);
 		s->status = s->status ? s->status : CLI_FAILED;
-	} else if (s->beat_ns && core->pid && now - s->beat_ns > BEAT_LIMIT_NS) {
-		log_error("core stands still, killing it to start it again");
-		(void)kill(core->pid, SIGKILL);
-		s->beat_ns = now;
+	} else {
+		kill_still(s, now);
 	}
 	restart_due(s, now);
 	if (s->app->kernel)

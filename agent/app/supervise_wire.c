@@ -34,7 +34,8 @@ int supervise_send(int socket, enum supervise_kind kind, const char *text, int f
 		control->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(control), &fd, sizeof(int));
 	}
-	return sendmsg(socket, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	/* a role that stands still must not hold up the others */
+	return sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 int supervise_receive(int socket, struct supervise_message *message, int *fd)

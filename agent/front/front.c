@@ -294,7 +294,11 @@ static bool check_one(struct front *front, uint64_t now_ns)
 
 static void tick(struct front *front, uint64_t now_ns)
 {
+	const struct front_options *options = front->options;
+
 	front->next_tick_ns = now_ns + TICK_MS * NS_PER_MS;
+	if (options->on_beat && options->control_fd >= 0)
+		options->on_beat(options->control_fd);
 	http_sweep(front->http, now_ns);
 	ask_tick(front->site.ask, now_ns);
 	sse_tick(front->site.hub, now_ns);

@@ -98,11 +98,15 @@ def test_a_busy_xdp_hook_is_named_and_tc_gives_the_same_verdicts(lab, tmp_path):
         service.close()
 
 
-def test_a_core_that_stands_still_is_started_again(lab, service):
-    before = service.pids()["core"]
-    os.kill(before, signal.SIGSTOP)
-    wait_for(lambda: service.pids()["core"] not in (None, before), 20, "a new core")
-    wait_for(lambda: service.cli("status")[0] == 0, 5, "it answers")
+@pytest.mark.parametrize("role", ["core", "front"])
+def test_a_role_that_stands_still_is_started_again(lab, service, role):
+    before = service.pids()
+    os.kill(before[role], signal.SIGSTOP)
+    wait_for(lambda: service.pids()[role] not in (None, before[role]), 20, f"a new {role}")
+    wait_for(lambda: serving(service) and service.cli("status")[0] == 0, 5, "it answers")
+    other = "front" if role == "core" else "core"
+    assert service.pids()[other] == before[other], "the other one was left alone"
+    assert f"{role} stands still" in service.log()
 
 
 def test_a_clean_stop_leaves_blocks_for_a_restart_and_a_lease_of_a_minute(lab, service):
