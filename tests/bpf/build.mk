@@ -5,8 +5,15 @@ $(BPF_TEST): $(OUT)/obj/tests/bpf/test_datapath.o $(OUT)/obj/tests/bpf/kernel.o 
 		$(call archive,capture) $(call archive,util)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lbpf -lelf -lz
+BPF_TEST_BLOCK := $(OUT)/bpf/test_block
+$(BPF_TEST_BLOCK): $(OUT)/obj/tests/bpf/test_block.o $(OUT)/obj/tests/bpf/kernel.o \
+		$(call archive,capture) $(call archive,util)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,capture util)
+-include $(OUT)/obj/tests/bpf/test_block.d
 -include $(OUT)/obj/tests/bpf/test_datapath.d $(OUT)/obj/tests/bpf/kernel.d
 
 .PHONY: bpf-test
-bpf-test: $(BPF_TEST) $(BPF_OBJECT)
+bpf-test: $(BPF_TEST) $(BPF_TEST_BLOCK) $(BPF_OBJECT)
 	$(BPF_TEST) $(BPF_OBJECT)
+	$(BPF_TEST_BLOCK) $(BPF_OBJECT)
