@@ -177,6 +177,7 @@ void rules_list_depart(struct rules *rules, struct rules_list *list, struct pref
 	list->next = next;
 	list->is_moving = true;
 	list->removes_done = false;
+	list->read_count = 0;
 	list->adds_done = list->is_leaving; /* nothing comes */
 	list->is_removing = list->is_leaving || !fits_both(rules, list);
 	list->diff = (struct prefix_set_diff){ .before = list->set, .after = list->next };

@@ -36,6 +36,7 @@ struct rules_list {
 	bool is_removing; /* what the walk is about: what goes, or what comes */
 	bool adds_done, removes_done;
 	struct prefix_set_diff diff;
+	uint32_t read_count; /* entries read before they went, of this move */
 	struct hit_sum gone; /* of entries that went */
 	struct hit_sum round, known;
 };

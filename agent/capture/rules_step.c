@@ -12,6 +12,10 @@
 #define ROUND_NS  NS_PER_MS /* of counting hits at once */
 #define ROUND_PER 99	    /* then as long for others, so that it takes 1 % of a core */
 
+/* Entries that one move reads before they go, so that their hits stay in the list's sum; a call for
+ * each. Of more than that the sum keeps what the last round counted. */
+#define READ_MAX 65536
+
 /* ---- one part of a difference ---- */
 
 static struct rules_batch batch_of(struct rules_part *part, enum rules_map map)
@@ -102,12 +106,19 @@ static int adds_apply(struct rules *rules, const struct rules_list *list)
 	return 0;
 }
 
+static void sum_merge(struct hit_sum *sum, const struct hit_sum *more)
+{
+	sum->packets += more->packets;
+	sum->bytes += more->bytes;
+	if (more->last_jiffies > sum->last_jiffies)
+		sum->last_jiffies = more->last_jiffies;
+}
+
 static void sum_add(struct hit_sum *sum, const struct block_entry *entry)
 {
-	sum->packets += entry->packets;
-	sum->bytes += entry->bytes;
-	if (entry->last_jiffies > sum->last_jiffies)
-		sum->last_jiffies = entry->last_jiffies;
+	const struct hit_sum more = { entry->packets, entry->bytes, entry->last_jiffies };
+
+	sum_merge(sum, &more);
 }
 
 static int part_remove(struct rules *rules, struct rules_list *list, enum rules_map map)
@@ -123,6 +134,20 @@ static int part_remove(struct rules *rules, struct rules_list *list, enum rules_
 		sum_add(&list->gone, &batch.values[i]);
 	}
 	return rest_settle(rules, &batch, removed);
+}
+
+/* An entry as it is before it goes. Returns 0, -ENOENT, -errno. */
+static int entry_read(struct rules *rules, struct rules_list *list, const struct prefix *target,
+		      struct block_entry *entry)
+{
+	bool is_known = !rules->is_inherited && !rules->lists->is_careful;
+
+	if (is_known && list->read_count >= READ_MAX) {
+		*entry = (struct block_entry){ .rule = list->rule_id };
+		return 0;
+	}
+	list->read_count++;
+	return rules_entry_find(rules, target, entry);
 }
 
 static int removes_apply(struct rules *rules, struct rules_list *list)
@@ -142,7 +167,7 @@ static int removes_apply(struct rules *rules, struct rules_list *list)
 				return err;
 			continue;
 		}
-		err = rules_entry_find(rules, target, &entry);
+		err = entry_read(rules, list, target, &entry);
 		if (err && err != -ENOENT)
 			return err;
 		if (!err)
@@ -276,6 +301,13 @@ static int walk_step(struct rules *rules, struct rules_walk *walk, struct rules_
 	struct rules_part *part = &rules->lists->scanned;
 	int err;
 
+	/* an empty hash map is a million buckets to look into */
+	while (walk->map < RULES_BLOCK_MAPS && !rules->entries[walk->map])
+		walk_begin(walk, walk->map + 1);
+	batch->count = 0;
+	if (walk->map == RULES_BLOCK_MAPS)
+		return 0;
+
 	*batch = (struct rules_batch){ walk->map, part->keys, part->values, RULES_BATCH };
 	err = rules_scan(rules, &walk->cursor, batch);
 	if (err && err != -ENOENT)
@@ -331,18 +363,24 @@ static void round_begin(struct lists_state *state)
 		state->at[i]->round = (struct hit_sum){ 0 };
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A sum never falls: hits of entries that went unread are in what was known. */
 static void round_end(struct lists_state *state)
 {
 	for (size_t i = 0; i < state->count; i++) {
 		struct rules_list *list = state->at[i];
-		uint64_t last = list->gone.last_jiffies;
+		struct hit_sum *known = &list->known;
 
-		list->known = (struct hit_sum){
-			.packets = list->round.packets + list->gone.packets,
-			.bytes = list->round.bytes + list->gone.bytes,
-			.last_jiffies =
-				list->round.last_jiffies > last ? list->round.last_jiffies : last,
-		};
+		sum_merge(&list->round, &list->gone);
+		known->packets = larger(known->packets, list->round.packets);
+		known->bytes = larger(known->bytes, list->round.bytes);
+		known->last_jiffies = larger(known->last_jiffies, list->round.last_jiffies);
+		list->gone.packets += known->packets - list->round.packets;
+		list->gone.bytes += known->bytes - list->round.bytes;
 	}
 	round_begin(state);
 }

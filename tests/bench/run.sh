@@ -80,6 +80,14 @@ join_namespaces() {
 		ip -n "$outside" link set out0 up
 }
 
+rules() {
+	if [ "$(id -u)" != 0 ]; then
+		skip "a million entries" "needs root"
+	else
+		figures "a million entries" build/bench/bench_rules
+	fi
+}
+
 # The service's own mounts and pins end with its mount namespace.
 service() {
 	if [ "$(id -u)" != 0 ]; then
@@ -130,6 +138,7 @@ folder=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 chmod 0755 "$folder" # the service drops to another user and walks through it
 facts
 datapath
+rules
 service
 figures "user-space datapath" build/bench/bench_user
 figures "flow table" flow
