@@ -100,6 +100,20 @@ HOT __u64 key_tail(const struct packet *p)
 	return p->src_port | (__u32)p->dst_port << 16 | (__u64)what << 32;
 }
 
+/* The names hook's word of a direction: one load, one store. */
+HOT struct name_mark value_marked(const struct flow_value *value)
+{
+	struct name_mark mark;
+
+	__builtin_memcpy(&mark, &value->name_seq, sizeof(mark));
+	return mark;
+}
+
+HOT void value_mark(struct flow_value *value, const struct name_mark *mark)
+{
+	__builtin_memcpy(&value->name_seq, mark, sizeof(*mark));
+}
+
 /* One more packet for a slot's flow. Bytes before packets: see drain_scan. */
 HOT void value_grow(struct flow_value *value, const struct packet *p)
 {
@@ -123,6 +137,7 @@ HOT void value_begin(struct flow_value *value, const struct packet *p, __u32 now
 	value->tcp_flags = p->tcp_flags;
 	value->flags = 0;
 	value->owner = 0;
+	value_mark(value, &p->mark);
 }
 
 /* How much rather this slot makes room than another: never used, longest idle, fewest packets. */
@@ -132,6 +147,14 @@ HOT __u64 value_staleness(const struct flow_value *value, __u32 now)
 		return ~0ULL;
 	return (__u64)(now - value->last_jiffies) << 32 | (__u32)~value->packets;
 }
+
+/* Where in the cache a packet's flow has its slot, or would get one. */
+struct flow_place {
+	__u64 tail;
+	__u32 index;		/* of the set */
+	struct flow4_set *set4; /* of the packet's family; NULL: this CPU has no range */
+	struct flow6_set *set6;
+};
 
 /* ---- IPv4 ---- */
 
@@ -148,8 +171,9 @@ HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u
 	return true;
 }
 
-HOT bool flow4_insert(const struct packet *p, struct flow4_set *set, __u32 index, __u64 tail)
+HOT bool flow4_insert(const struct packet *p, const struct flow_place *place)
 {
+	struct flow4_set *set = place->set4;
 	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
 	__u64 worst = value_staleness(&set->way[0].value, now);
 	struct flow4_slot *slot;
@@ -165,37 +189,36 @@ HOT bool flow4_insert(const struct packet *p, struct flow4_set *set, __u32 index
 	FORGET(way);
 	slot = &set->way[way & (FLOW_WAYS - 1)];
 	gen = slot->value.gen;
-	if (gen && !flow4_record(p, slot, index * FLOW_WAYS + way))
+	if (gen && !flow4_record(p, slot, place->index * FLOW_WAYS + way))
 		return false;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
 	slot->key.src = p->src[0];
 	slot->key.dst = p->dst[0];
-	__builtin_memcpy(&slot->key.src_port, &tail, sizeof(tail));
+	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
 	value_begin(&slot->value, p, now);
 	gen_step(&slot->value.gen, next - gen - 1);
 	return true;
 }
 
-/* False: no room, the packet is in no flow. */
-HOT bool count_flow4(const struct packet *p)
+HOT struct flow_value *flow4_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 addresses = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
 	__u64 hash = addresses * HASH_MUL1 ^ tail * HASH_MUL2;
 	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
 	struct flow4_set *set = ARRAY_ELEM(p->ctx, flows4, index);
 
+	*place = (struct flow_place){ .tail = tail, .index = index, .set4 = set };
 	if (!set)
-		return false;
+		return NULL;
 	for (int i = 0; i < FLOW_WAYS; i++) {
 		struct flow4_slot *slot = &set->way[i];
 
 		if (word_load(&slot->key) != addresses || word_load(&slot->key.src_port) != tail)
 			continue;
-		value_grow(&slot->value, p);
-		return true;
+		return &slot->value;
 	}
-	return flow4_insert(p, set, index, tail);
+	return NULL;
 }
 
 /* ---- IPv6 ---- */
@@ -213,8 +236,9 @@ HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u
 	return true;
 }
 
-HOT bool flow6_insert(const struct packet *p, struct flow6_set *set, __u32 index, __u64 tail)
+HOT bool flow6_insert(const struct packet *p, const struct flow_place *place)
 {
+	struct flow6_set *set = place->set6;
 	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
 	__u64 worst = value_staleness(&set->way[0].value, now);
 	struct flow6_slot *slot;
@@ -230,19 +254,19 @@ HOT bool flow6_insert(const struct packet *p, struct flow6_set *set, __u32 index
 	FORGET(way);
 	slot = &set->way[way & (FLOW_WAYS - 1)];
 	gen = slot->value.gen;
-	if (gen && !flow6_record(p, slot, index * FLOW_WAYS + way))
+	if (gen && !flow6_record(p, slot, place->index * FLOW_WAYS + way))
 		return false;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
 	__builtin_memcpy(slot->key.src, p->src, sizeof(p->src));
 	__builtin_memcpy(slot->key.dst, p->dst, sizeof(p->dst));
-	__builtin_memcpy(&slot->key.src_port, &tail, sizeof(tail));
+	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
 	value_begin(&slot->value, p, now);
 	gen_step(&slot->value.gen, next - gen - 1);
 	return true;
 }
 
-HOT bool count_flow6(const struct packet *p)
+HOT struct flow_value *flow6_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 a = p->src_words[0], b = p->src_words[1], c = p->dst_words[0], d = p->dst_words[1];
 	__u64 tail = key_tail(p);
@@ -251,8 +275,9 @@ HOT bool count_flow6(const struct packet *p)
 	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
 	struct flow6_set *set = ARRAY_ELEM(p->ctx, flows6, index);
 
+	*place = (struct flow_place){ .tail = tail, .index = index, .set6 = set };
 	if (!set)
-		return false;
+		return NULL;
 	for (int i = 0; i < FLOW_WAYS; i++) {
 		struct flow6_slot *slot = &set->way[i];
 
@@ -260,16 +285,25 @@ HOT bool count_flow6(const struct packet *p)
 		    word_load(&slot->key.dst[2]) != d || word_load(&slot->key.src[0]) != a ||
 		    word_load(&slot->key.dst[0]) != c)
 			continue;
-		value_grow(&slot->value, p);
-		return true;
+		return &slot->value;
 	}
-	return flow6_insert(p, set, index, tail);
+	return NULL;
 }
 
-/* False: no room, the packet is in no flow. */
-HOT bool count_flow(const struct packet *p)
+/* ---- both ---- */
+
+/* The flow's slot; NULL: it has none yet, or never will. */
+HOT struct flow_value *flow_find(const struct packet *p, struct flow_place *place)
 {
-	return p->family == 4 ? count_flow4(p) : count_flow6(p);
+	return p->family == 4 ? flow4_find(p, place) : flow6_find(p, place);
+}
+
+/* The first packet of a flow. False: no room, the packet is in no flow. */
+HOT bool flow_insert(const struct packet *p, const struct flow_place *place)
+{
+	if (p->family == 4)
+		return place->set4 && flow4_insert(p, place);
+	return place->set6 && flow6_insert(p, place);
 }
 
 #endif

@@ -1,15 +1,20 @@
 /*
  * Time and events. Reading the clock costs more than a blocklist hit, so boot time is kept per CPU
- * and read again when the jiffies have changed; events have a budget per CPU.
+ * and read again when the jiffies have changed; events have budgets per CPU.
  */
 #ifndef SLUICE_BPF_EMIT_H
 #define SLUICE_BPF_EMIT_H
 
 #include "bpf/parse.h"
 
-/* One event a jiffy, so at most 100 to 1000 a second and CPU, after a first burst: enough tuples
- * to see who is being dropped, whatever the flood. Exact counts are in the entries. */
+/* One block hit a jiffy, so at most 100 to 1000 a second and CPU, after a first burst: enough
+ * tuples to see who is being dropped, whatever the flood. Exact counts are in the entries. */
 #define EVENT_BURST 64
+
+/* First bytes: 16 a jiffy after a burst. The ring of 1 MiB holds some 2000 events of 400 bytes
+ * until core comes, every 100 ms, so what is over the budget would mostly find it full. */
+#define PAYLOAD_BURST	  4096
+#define PAYLOAD_PER_JIFFY 16
 
 /* What the verdict needs to know of a packet: numbers only, so that it can be a function apart. */
 struct suspect {
@@ -45,20 +50,69 @@ HOT __u64 clock_boot_ns(const struct suspect *s, const struct control *control)
 	return cpu->boot_ns;
 }
 
+/* A capture that is replayed has no budget: nothing of it is sampled. */
+HOT bool budget_is_off(const struct suspect *s)
+{
+	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
+
+	return word && word->flags & CONTROL_REPLAY;
+}
+
+/* Tokens of a bucket that gains @rate a jiffy and holds @burst. */
+HOT __u64 tokens_gained(__u64 tokens, __u64 jiffies, const __u64 rate, const __u64 burst)
+{
+	if (jiffies > burst)
+		return burst;
+	tokens += jiffies * rate;
+	return tokens < burst ? tokens : burst;
+}
+
 /* Takes one token of this CPU's bucket. */
 HOT bool event_is_due(const struct suspect *s, struct cpu_state *cpu)
 {
-	__u64 gained = s->jiffies - cpu->tokens_jiffies;
-
-	if (gained) {
-		cpu->tokens_jiffies = s->jiffies;
-		cpu->tokens =
-			gained < EVENT_BURST - cpu->tokens ? cpu->tokens + gained : EVENT_BURST;
-	}
+	if (budget_is_off(s))
+		return true;
+	cpu->tokens = tokens_gained(cpu->tokens, s->jiffies - cpu->tokens_jiffies, 1, EVENT_BURST);
+	cpu->tokens_jiffies = s->jiffies;
 	if (!cpu->tokens)
 		return false;
 	cpu->tokens--;
 	return true;
+}
+
+/* As event_is_due, of the bucket for first bytes, which must hold more than @reserve. */
+HOT bool payload_is_due(const struct suspect *s, struct cpu_state *cpu, __u64 reserve)
+{
+	if (budget_is_off(s))
+		return true;
+	cpu->payload_tokens = tokens_gained(cpu->payload_tokens, s->jiffies - cpu->payload_jiffies,
+					    PAYLOAD_PER_JIFFY, PAYLOAD_BURST);
+	cpu->payload_jiffies = s->jiffies;
+	if (cpu->payload_tokens <= reserve)
+		return false;
+	cpu->payload_tokens--;
+	return true;
+}
+
+HOT void event_fill(struct event_record *event, const struct suspect *s, __u8 kind)
+{
+	event->kind = kind;
+	event->direction = s->direction;
+	event->iface = s->iface;
+	event->family = s->family;
+	event->rule = 0;
+	event->jiffies = (__u32)s->jiffies;
+	event->ip_bytes = s->ip_bytes;
+	__builtin_memcpy(event->key.src, s->src, sizeof(s->src));
+	__builtin_memcpy(event->key.dst, s->dst, sizeof(s->dst));
+	event->key.src_port = s->src_port;
+	event->key.dst_port = s->dst_port;
+	event->key.proto = s->proto;
+	event->key.direction = s->direction;
+	event->key.iface = s->iface;
+	event->key.used = 1;
+	event->layer = LAYER_ADDRESS;
+	__builtin_memset(event->zero, 0, sizeof(event->zero));
 }
 
 /* A packet that @rule dropped at @layer, sampled. */
@@ -78,23 +132,9 @@ HOT void emit_block_hit(const struct suspect *s, __u32 rule, __u8 layer)
 		cpu->events_lost++;
 		return;
 	}
-	event->kind = EVENT_BLOCK_HIT;
-	event->direction = s->direction;
-	event->iface = s->iface;
-	event->family = s->family;
+	event_fill(event, s, EVENT_BLOCK_HIT);
 	event->rule = rule;
-	event->jiffies = (__u32)s->jiffies;
-	event->ip_bytes = s->ip_bytes;
-	__builtin_memcpy(event->key.src, s->src, sizeof(s->src));
-	__builtin_memcpy(event->key.dst, s->dst, sizeof(s->dst));
-	event->key.src_port = s->src_port;
-	event->key.dst_port = s->dst_port;
-	event->key.proto = s->proto;
-	event->key.direction = s->direction;
-	event->key.iface = s->iface;
-	event->key.used = 1;
 	event->layer = layer;
-	__builtin_memset(event->zero, 0, sizeof(event->zero));
 	RING_SUBMIT(s->ctx, event);
 }
 

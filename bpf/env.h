@@ -23,6 +23,15 @@ struct merged {
 	__u32 segments;
 };
 
+/* A payload event being put together. Behind its bytes room to round up to 8. */
+struct name_text {
+	__u64 spoken[28]; /* struct spoken of bpf/names.h */
+	union {
+		struct event_payload event;
+		__u8 bytes[sizeof(struct event_payload) + PAYLOAD_MAX + 8];
+	};
+};
+
 #define GSO_BY_FRAGS 0xffff /* include/linux/skbuff.h: the pieces (SCTP) are of any size */
 
 #ifdef SLUICE_USER

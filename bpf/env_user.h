@@ -30,6 +30,20 @@
 #define FLOW_SETS(ctx)		  ((ctx)->maps->flow_sets)
 #define REPLAY_CLOCK(ctx)	  1
 #define BOOT_NS(ctx)		  ((ctx)->maps->control.at->replay_boot_ns)
+#define MONO_NS(ctx)		  ((ctx)->maps->control.at->replay_mono_ns)
+#define NAME_TEXT(ctx)		  ((void *)(ctx)->maps->name_text)
+
+#define EVENT_OUTPUT(ctx, event, size, wake) ((void)(wake), event_output(ctx, event, size))
+
+HOT bool event_output(CONTEXT *ctx, const void *event, __u32 size)
+{
+	void *record = userring_reserve(&ctx->maps->events, size);
+
+	if (!record)
+		return false;
+	memcpy(record, event, size);
+	return true;
+}
 
 HOT void header_copy(void *to, const void *from, const __u32 size)
 {

@@ -118,6 +118,17 @@ struct {
 KEYED_MAP(safe4, BPF_MAP_TYPE_LPM_TRIE, SAFE_ENTRIES, struct lpm4_key, __u32);
 KEYED_MAP(safe6, BPF_MAP_TYPE_LPM_TRIE, SAFE_ENTRIES, struct lpm6_key, __u32);
 
+/* ---- names ---- */
+
+/* Where a packet's first bytes are put together for the verdict by name and for its event; each CPU
+ * its own, kernel only. A program runs with softirqs off, so it is never in use twice. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_text);
+} name_text SEC(".maps");
+
 /* ---- rings, kernel to core ---- */
 
 /* struct event_record, struct event_payload. Full: counted in cpus[].events_lost. */
@@ -140,7 +151,13 @@ struct {
 #define REPLAY_CLOCK(ctx)	 replay_clock
 #define EVENT_RESERVE(ctx, size) ((void *)bpf_ringbuf_reserve(&events, size, 0))
 
-#define BOOT_NS(ctx) bpf_ktime_get_boot_ns()
+#define BOOT_NS(ctx)   bpf_ktime_get_boot_ns()
+#define MONO_NS(ctx)   bpf_ktime_get_ns()
+#define NAME_TEXT(ctx) ARRAY_ELEM(ctx, name_text, 0)
+
+/* A whole event of variable length; false: the ring is full. */
+#define EVENT_OUTPUT(ctx, event, size, wake) \
+	(!bpf_ringbuf_output(&events, event, size, (wake) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 
 /* The packet's time. */
 HOT __u64 clock_jiffies(CONTEXT *ctx)

@@ -11,19 +11,25 @@
 
 #include "bpf/maps.h"
 
-#define ETHER_IPV4  0x0800 /* EtherTypes: IEEE 802 numbers, IANA */
-#define ETHER_ARP   0x0806
-#define ETHER_VLAN  0x8100 /* 802.1Q */
-#define ETHER_IPV6  0x86dd
-#define ETHER_QINQ  0x88a8 /* 802.1ad */
-#define VLAN_ID	    0x0fff
-#define VLAN_TAGS   2
-#define VLAN_BYTES  4
-#define ETHER_BYTES 14
-#define L3_MASK	    31 /* 14 + 2 * 4 fits */
-#define L4_MASK	    0x7fff
+#define ETHER_IPV4	      0x0800 /* EtherTypes: IEEE 802 numbers, IANA */
+#define ETHER_ARP	      0x0806
+#define ETHER_VLAN	      0x8100 /* 802.1Q */
+#define ETHER_IPV6	      0x86dd
+#define ETHER_QINQ	      0x88a8 /* 802.1ad */
+#define ETHER_MPLS	      0x8847 /* RFC 3032 5; the next one: multicast or upstream-assigned */
+#define ETHER_MPLS2	      0x8848
+#define ETHER_PPPOE_DISCOVERY 0x8863 /* RFC 2516 4 */
+#define ETHER_PPPOE	      0x8864
+#define VLAN_ID		      0x0fff
+#define VLAN_TAGS	      2
+#define VLAN_BYTES	      4
+#define ETHER_BYTES	      14
+#define L3_MASK		      63 /* 14 + 2 * 4 + 8 * 4 fits */
+#define L4_MASK		      0x7fff
 
 #define IPV4_OFFSET 0x1fff /* RFC 791 3.1: fragment offset */
+#define IPV4_MORE   0x2000 /* others follow */
+#define IPV6_MORE   0x0001
 #define IPV6_OFFSET 0xfff8 /* RFC 8200 4.5: the same, in the upper bits */
 
 /* Extension headers walked; RFC 8200 4.1 names at most seven in a packet. */
@@ -54,6 +60,15 @@ enum skip_reason {
 };
 _Static_assert(SKIP_COUNT <= NOT_FLOW_MAX, "a counter for every reason");
 
+/* What the names hook keeps of a direction: the tail of struct flow_value, one word. */
+struct name_mark {
+	__u32 seq;
+	__u16 bytes;
+	__u8 state; /* enum name_state */
+	__u8 events;
+};
+_Static_assert(sizeof(struct name_mark) == 8, "one word");
+
 struct packet {
 	CONTEXT *ctx;
 	enum hook hook; /* a constant */
@@ -78,11 +93,15 @@ struct packet {
 		__be32 dst[4];
 		__u64 dst_words[2];
 	};
-	__u32 l3, l4;	 /* offsets in the frame */
-	__u32 l4_bytes;	 /* what the IP header says follows it */
-	__u32 ip_bytes;	 /* as its header says; of a merged packet, as it lies here */
-	__u32 jumbo;	 /* bytes of it that never reach the wire */
-	__u32 transport; /* bytes of the transport header, when segmented */
+	__u32 l3, l4;	       /* offsets in the frame */
+	__u32 l4_bytes;	       /* what the IP header says follows it */
+	__u32 ip_bytes;	       /* as its header says; of a merged packet, as it lies here */
+	__u32 jumbo;	       /* bytes of it that never reach the wire */
+	__u32 transport;       /* bytes of the transport header, when segmented */
+	__u32 seq;	       /* of TCP, host order */
+	__u32 frag;	       /* offset and "more" as the header has them; 0: no fragment */
+	__u32 frag_at;	       /* IPv6: where the fragment's identification lies in the frame */
+	struct name_mark mark; /* of its direction: bpf/names.h */
 
 	/* by packet_measure */
 	__u64 segments; /* packets on the wire */
@@ -139,6 +158,12 @@ HOT enum skip_reason parse_ethernet(struct packet *p, __u32 *type)
 	return SKIP_TAGS;
 }
 
+/* EtherType by the first byte of an IP header; 0: neither version. */
+HOT __u32 ip_type_of(__u32 first)
+{
+	return first >> 4 == 4 ? ETHER_IPV4 : first >> 4 == 6 ? ETHER_IPV6 : 0;
+}
+
 /* A device without Ethernet header: the IP version says what it is. */
 HOT enum skip_reason parse_bare(struct packet *p, __u32 *type)
 {
@@ -147,7 +172,7 @@ HOT enum skip_reason parse_bare(struct packet *p, __u32 *type)
 	p->l3 = 0;
 	if (!header_read(p, 0, &first, sizeof(first)))
 		return SKIP_SHORT;
-	*type = first >> 4 == 4 ? ETHER_IPV4 : first >> 4 == 6 ? ETHER_IPV6 : 0;
+	*type = ip_type_of(first);
 	return SKIP_NONE;
 }
 
@@ -182,15 +207,18 @@ HOT enum skip_reason parse_ipv4(struct packet *p)
 	p->dst[0] = ip.daddr;
 	p->l4 = p->l3 + header;
 	p->l4_bytes = p->ip_bytes - header;
-	p->has_ports = !(ip.frag_off & HTONS(IPV4_OFFSET));
+	p->frag = ip.frag_off & HTONS(IPV4_OFFSET | IPV4_MORE);
+	p->has_ports = !(p->frag & HTONS(IPV4_OFFSET));
 	return SKIP_NONE;
 }
 
 /* What ext_walk found, in one word, for a function of its own returns no more. */
 #define EXT_PROTO(found) ((__u8)(found))
-#define EXT_LATER	 0x100			  /* a later fragment */
-#define EXT_BROKEN	 0x200			  /* cut, or more than IPV6_EXT_MAX */
-#define EXT_BYTES(found) ((found) >> 16 & 0x7fff) /* at most 8 * 2048 */
+#define EXT_LATER	 0x100				 /* a later fragment */
+#define EXT_BROKEN	 0x200				 /* cut, or more than IPV6_EXT_MAX */
+#define EXT_BYTES(found) ((__u32)(found) >> 16 & 0x7fff) /* at most 8 * 2048 */
+#define EXT_FRAG(found)	 ((found) >> 32 & 0xffff)	 /* offset and "more"; 0: none */
+#define EXT_AT(found)	 ((found) >> 48 & 0x7fff)	 /* of the fragment header */
 
 #define EXT_MASK                                                                               \
 	(1ULL << IP_HOP_OPTIONS | 1ULL << IP_ROUTING | 1ULL << IP_FRAGMENT | 1ULL << IP_AUTH | \
@@ -208,41 +236,48 @@ struct ipv6_ext { /* RFC 8200 4.3 to 4.6, RFC 4302 2 */
 	__be16 offset; /* of a fragment header only */
 };
 
+#define FRAGMENT_BYTES 8
+#define FRAGMENT_IDENT 4 /* where its identification is */
+
 /* From @proto at @offset over all extension headers. */
-HOT __u32 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto)
+HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto)
 {
 	__u32 bytes = 0;
+	__u64 frag = 0;
 
 	for (int i = 0; i < IPV6_EXT_MAX; i++) {
 		struct ipv6_ext ext;
 
 		if (frame_load(ctx, hook, offset + bytes, &ext, sizeof(ext)))
 			break;
-		if (proto == IP_FRAGMENT && NTOHS(ext.offset) & IPV6_OFFSET)
-			return ext.next | EXT_LATER | (bytes + 8) << 16;
 		if (proto == IP_FRAGMENT)
-			bytes += 8;
+			frag = (__u64)(NTOHS(ext.offset) & (IPV6_OFFSET | IPV6_MORE)) << 32 |
+			       (__u64)bytes << 48;
+		if (proto == IP_FRAGMENT && NTOHS(ext.offset) & IPV6_OFFSET)
+			return frag | ext.next | EXT_LATER | (bytes + FRAGMENT_BYTES) << 16;
+		if (proto == IP_FRAGMENT)
+			bytes += FRAGMENT_BYTES;
 		else if (proto == IP_AUTH)
 			bytes += (ext.len + 2) * 4;
 		else
 			bytes += (ext.len + 1) * 8;
 		proto = ext.next;
 		if (!is_extension(proto))
-			return proto | bytes << 16;
+			return frag | proto | bytes << 16;
 	}
-	return proto | EXT_BROKEN | bytes << 16;
+	return frag | proto | EXT_BROKEN | bytes << 16;
 }
 
 #ifdef SLUICE_USER
 #define EXT_WALK ext_walk
 #else
 /* By context, for a function that is proven apart must name its type. */
-APART __u32 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto)
+APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto)
 {
 	return ext_walk(ctx, HOOK_XDP, offset, proto);
 }
 
-APART __u32 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto)
+APART __u64 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto)
 {
 	return ext_walk(ctx, HOOK_TC, offset, proto);
 }
@@ -265,7 +300,7 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 {
 	union ipv6_header header;
 	const struct ipv6hdr *ip = &header.fields;
-	__u32 found;
+	__u64 found;
 
 	if (!header_read(p, p->l3, header.words, sizeof(header)) || ip->version != 6)
 		return SKIP_IPV6_HEADER;
@@ -286,6 +321,8 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 	/* BIG TCP: the jumbo option (RFC 2675) is there for the stack only */
 	if (!ip->payload_len && frame_merged(p->ctx, p->hook).size)
 		p->jumbo = JUMBO_BYTES;
+	p->frag = EXT_FRAG(found);
+	p->frag_at = p->l4 + EXT_AT(found) + FRAGMENT_IDENT;
 	p->l4 += EXT_BYTES(found);
 	if (found & EXT_BROKEN || EXT_BYTES(found) > p->l4_bytes)
 		return SKIP_IPV6_EXT;
@@ -298,12 +335,15 @@ struct ports {
 	__be16 dst;
 };
 
-struct tcp_tail {    /* RFC 9293 3.1, bytes 12 and 13 */
+struct tcp_rest { /* RFC 9293 3.1, bytes 4 to 13 */
+	__be32 seq;
+	__be32 ack;
 	__u8 header; /* length in words, in the upper half */
 	__u8 flags;
 };
 
-#define TCP_TAIL_AT 12
+#define TCP_REST_AT    4
+#define TCP_REST_BYTES 10
 
 enum icmp_type { /* RFC 792, RFC 4443 4 */
 	ICMP4_REPLY = 0,
@@ -329,7 +369,7 @@ HOT void parse_icmp(struct packet *p)
 HOT void parse_transport(struct packet *p)
 {
 	struct ports ports;
-	struct tcp_tail tail;
+	struct tcp_rest rest;
 
 	/* at most 22 + 40 + 8 * 2048; said again, for 6.1 has lost it by now */
 	FORGET(p->l4);
@@ -348,11 +388,93 @@ HOT void parse_transport(struct packet *p)
 	p->src_port = ports.src;
 	p->dst_port = ports.dst;
 	p->transport = p->proto == IP_SCTP ? 12 : 8; /* RFC 9260 3, RFC 768 */
-	if (p->proto != IP_TCP || p->l4_bytes < TCP_TAIL_AT + sizeof(tail) ||
-	    !header_read(p, p->l4 + TCP_TAIL_AT, &tail, sizeof(tail)))
+	if (p->proto != IP_TCP || p->l4_bytes < TCP_REST_AT + TCP_REST_BYTES ||
+	    !header_read(p, p->l4 + TCP_REST_AT, &rest, TCP_REST_BYTES))
 		return;
-	p->tcp_flags = tail.flags;
-	p->transport = (tail.header >> 4) * 4;
+	p->tcp_flags = rest.flags;
+	p->seq = NTOHL(rest.seq);
+	p->transport = (rest.header >> 4) * 4;
+}
+
+/* ---- what carries IP between the link layer and its own header ---- */
+
+struct pppoe { /* RFC 2516 4, and PPP's protocol (RFC 1661 2) */
+	__u8 version;
+	__u8 code;
+	__be16 session;
+	__be16 len;
+	__be16 protocol;
+};
+
+#define PPPOE_VERSION 0x11
+#define PPP_IPV4      0x0021
+#define PPP_IPV6      0x0057
+#define MPLS_LABELS   8	    /* more are counted: no network stacks so many */
+#define MPLS_BOTTOM   0x100 /* RFC 3032 2.1 */
+
+/* @type with a header of its own: the EtherType of the IP behind it, else @type as it was, and in
+ * the upper half where that begins. */
+HOT __u32 carrier_walk(CONTEXT *ctx, enum hook hook, __u32 l3, __u32 type)
+{
+	struct pppoe pppoe;
+	__be32 label = 0;
+	__u8 first = 0;
+
+	if (type == ETHER_PPPOE) {
+		if (frame_load(ctx, hook, l3, &pppoe, sizeof(pppoe)) ||
+		    pppoe.version != PPPOE_VERSION || pppoe.code)
+			return type;
+		if (pppoe.protocol == HTONS(PPP_IPV4))
+			return ETHER_IPV4 | (l3 + sizeof(pppoe)) << 16;
+		if (pppoe.protocol == HTONS(PPP_IPV6))
+			return ETHER_IPV6 | (l3 + sizeof(pppoe)) << 16;
+		return type;
+	}
+	if (type != ETHER_MPLS && type != ETHER_MPLS2)
+		return type;
+	for (int i = 0; i < MPLS_LABELS && !(NTOHL(label) & MPLS_BOTTOM); i++) {
+		if (frame_load(ctx, hook, l3, &label, sizeof(label)))
+			return type;
+		l3 += sizeof(label);
+	}
+	if (!(NTOHL(label) & MPLS_BOTTOM) || frame_load(ctx, hook, l3, &first, sizeof(first)) ||
+	    !ip_type_of(first))
+		return type;
+	return ip_type_of(first) | l3 << 16;
+}
+
+#ifdef SLUICE_USER
+#define CARRIER_WALK carrier_walk
+#else
+APART __u32 carrier_walk_xdp(struct xdp_md *ctx, __u32 l3, __u32 type)
+{
+	return carrier_walk(ctx, HOOK_XDP, l3, type);
+}
+
+APART __u32 carrier_walk_tc(struct __sk_buff *ctx, __u32 l3, __u32 type)
+{
+	return carrier_walk(ctx, HOOK_TC, l3, type);
+}
+
+#define CARRIER_WALK(ctx, hook, l3, type) \
+	((hook) == HOOK_XDP ? carrier_walk_xdp(ctx, l3, type) : carrier_walk_tc(ctx, l3, type))
+#endif
+
+/* Neither IPv4 nor IPv6 by its @type: what it is, or why not. */
+HOT enum skip_reason parse_carrier(struct packet *p, __u32 *type)
+{
+	__u32 found = CARRIER_WALK(p->ctx, p->hook, p->l3, *type);
+
+	*type = (__u16)found;
+	if (*type == ETHER_IPV4 || *type == ETHER_IPV6) {
+		p->l3 = found >> 16 & L3_MASK;
+		return SKIP_NONE;
+	}
+	if (*type == ETHER_ARP)
+		return SKIP_ARP;
+	if (*type == ETHER_PPPOE || *type == ETHER_PPPOE_DISCOVERY)
+		return SKIP_PPPOE;
+	return *type == ETHER_MPLS || *type == ETHER_MPLS2 ? SKIP_MPLS : SKIP_NOT_IP;
 }
 
 /* The link layer: p->l3 and the @type of what follows. */

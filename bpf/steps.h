@@ -6,6 +6,7 @@
 
 #include "bpf/block.h"
 #include "bpf/count.h"
+#include "bpf/names.h"
 #include "bpf/parse.h"
 
 /* No IP header that could be read: nothing to check, nothing to flow. */
@@ -20,8 +21,24 @@ HOT void packet_skip(struct packet *p, enum skip_reason reason)
 	count_skipped(counters, p, reason);
 }
 
+/* A packet that no address blocks: by its name it may be dropped, else it is in a flow. */
+HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *counters)
+{
+	struct flow_place place;
+	struct flow_value *value = flow_find(p, &place);
+	enum packet_verdict verdict = packet_hear(p, value);
+
+	if (UNLIKELY(verdict != PACKET_PASS))
+		count_dropped(counters, p);
+	else if (LIKELY(value))
+		value_grow(value, p);
+	else if (!flow_insert(p, &place))
+		count_unattributed(counters, p);
+	return verdict;
+}
+
 /* From the transport header on. @reason: not a flow, but its addresses are known. */
-HOT bool packet_finish(struct packet *p, enum skip_reason reason)
+HOT enum packet_verdict packet_finish(struct packet *p, enum skip_reason reason)
 {
 	struct iface_counters *counters;
 
@@ -29,22 +46,22 @@ HOT bool packet_finish(struct packet *p, enum skip_reason reason)
 	packet_measure(p);
 	counters = counters_find(p);
 	if (!counters)
-		return true;
+		return PACKET_PASS;
 	count_seen(counters, p);
 	if (UNLIKELY(packet_is_blocked(p))) {
 		count_dropped(counters, p);
-		return false;
+		return PACKET_DROP;
 	}
 	if (UNLIKELY(reason != SKIP_NONE))
 		count_skipped(counters, p, reason);
 	else if (packet_was_counted(p))
 		count_skipped(counters, p, SKIP_FORWARDED);
-	else if (!count_flow(p))
-		count_unattributed(counters, p);
-	return true;
+	else
+		return packet_count(p, counters);
+	return PACKET_PASS;
 }
 
-HOT bool packet4_passes(struct packet *p)
+HOT enum packet_verdict packet4_judge(struct packet *p)
 {
 	enum skip_reason reason = parse_ipv4(p);
 
@@ -53,10 +70,10 @@ HOT bool packet4_passes(struct packet *p)
 		return packet_finish(p, SKIP_NONE);
 	}
 	packet_skip(p, reason);
-	return true;
+	return PACKET_PASS;
 }
 
-HOT bool packet6_passes(struct packet *p)
+HOT enum packet_verdict packet6_judge(struct packet *p)
 {
 	enum skip_reason reason = parse_ipv6(p);
 
@@ -65,11 +82,11 @@ HOT bool packet6_passes(struct packet *p)
 		return packet_finish(p, reason);
 	}
 	packet_skip(p, reason);
-	return true;
+	return PACKET_PASS;
 }
 
-/* True when the packet passes. By family early on: each way has its own state and no other's. */
-HOT bool packet_passes(CONTEXT *ctx, enum hook hook, __u8 direction)
+/* By family early on: each way has its own state and no other's. */
+HOT enum packet_verdict packet_judge(CONTEXT *ctx, enum hook hook, __u8 direction)
 {
 	struct packet p = { .ctx = ctx, .hook = hook, .direction = direction };
 	enum skip_reason reason;
@@ -77,14 +94,14 @@ HOT bool packet_passes(CONTEXT *ctx, enum hook hook, __u8 direction)
 
 	packet_begin(&p);
 	reason = parse_link(&p, &type);
+	if (UNLIKELY(reason == SKIP_NONE && type != ETHER_IPV4 && type != ETHER_IPV6))
+		reason = parse_carrier(&p, &type);
 	if (reason == SKIP_NONE && type == ETHER_IPV4)
-		return packet4_passes(&p);
-	if (reason == SKIP_NONE && type == ETHER_IPV6)
-		return packet6_passes(&p);
+		return packet4_judge(&p);
 	if (reason == SKIP_NONE)
-		reason = type == ETHER_ARP ? SKIP_ARP : SKIP_NOT_IP;
+		return packet6_judge(&p);
 	packet_skip(&p, reason);
-	return true;
+	return PACKET_PASS;
 }
 
 #endif

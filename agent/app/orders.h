@@ -4,16 +4,31 @@
 #ifndef SLUICE_APP_ORDERS_H
 #define SLUICE_APP_ORDERS_H
 
+#include <stdatomic.h>
+
 #include "agent/block/block.h"
 
 struct capture;
+struct names;
 struct queue;
 
+struct orders {
+	struct queue *queue;
+	atomic_bool is_busy; /* a list is on its way into the datapath */
+};
+
+/* What orders are carried out on. */
+struct orders_ends {
+	struct capture *capture;
+	struct names *names;
+	bool *panic; /* set by such an order */
+};
+
 /* orders_datapath - callbacks that post to @orders and wait. */
-struct block_datapath orders_datapath(struct queue *orders);
+struct block_datapath orders_datapath(struct orders *orders);
 /* orders_panic - post and wait, as the callbacks do. */
-int orders_panic(struct queue *orders, bool on);
-/* orders_serve - do every waiting order; on the pipeline thread. @panic: set by such an order. */
-void orders_serve(struct queue *orders, struct capture *capture, bool *panic);
+int orders_panic(struct orders *orders, bool on);
+/* orders_serve - do every waiting order; on the pipeline thread. */
+void orders_serve(struct orders *orders, const struct orders_ends *ends);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "agent/app/cell.h"
 #include "agent/app/messages.h"
+#include "agent/app/naming.h"
 #include "agent/app/orders.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
@@ -29,6 +30,7 @@
 #define FLOWS_ENDED_KEPT  4096
 #define DETECT_PAIRS_MAX  16384
 #define ORDERS_MAX	  64
+#define EVENTS_MAX	  4
 /* The lease (DESIGN 3): core renews it every minute; a clean stop leaves a minute. */
 #define LEASE_NS       (24ULL * 3600 * NS_PER_S)
 #define LEASE_RENEW_NS (60 * NS_PER_S)
@@ -38,7 +40,8 @@ struct pipeline {
 	struct pipeline_options options;
 	struct flow_table *flows;
 	struct detect *detect;
-	struct queue *orders;
+	struct naming_way *naming;
+	struct orders orders;
 	pthread_t thread;
 	int epoll, timer;
 	atomic_bool is_stopping;
@@ -77,10 +80,19 @@ static void take_hit(void *arg, const struct capture_hit *hit)
 	(void)hit; /* block hits are read from the rules; their tuples are the history's */
 }
 
+static void take_payload(void *arg, const struct payload *payload)
+{
+	struct pipeline *p = arg;
+
+	naming_way_take(p->naming, payload);
+}
+
 static void flow_changed(void *arg, const struct flow *flow, bool is_new)
 {
 	struct pipeline *p = arg;
 
+	if (is_new)
+		naming_way_begin(p->naming, flow);
 	detect_flow(p->detect, flow, is_new, capture_now_ns(p->options.capture));
 }
 
@@ -110,10 +122,12 @@ static void finding_found(void *arg, const struct finding *finding)
 
 static void drain(struct pipeline *p, bool scan)
 {
-	const struct capture_sink sink = { .arg = p,
-					   .on_flow = take_delta,
-					   .on_hit = take_hit };
+	const struct capture_sink sink = {
+		.arg = p, .on_flow = take_delta, .on_hit = take_hit, .on_payload = take_payload
+	};
 	int error = capture_drain(p->options.capture, scan, &sink);
+
+	naming_way_enforce(p->naming);
 
 	if (error < 0)
 		log_write_limited(&p->limit, LOG_LEVEL_ERROR, "cannot drain the datapath error=%s",
@@ -158,6 +172,12 @@ static void add_dropped(struct pipeline *p, struct totals *totals)
 	p->has_coverage = true;
 }
 
+static void take_coverage(struct pipeline *p, struct totals *totals, int64_t unix_ms)
+{
+	add_dropped(p, totals);
+	detect_coverage(p->detect, &p->coverage, capture_now_ns(p->options.capture), unix_ms);
+}
+
 static void publish(struct pipeline *p, const struct totals *totals, int64_t unix_ms)
 {
 	struct snapshot *snapshot = flow_table_snapshot(p->flows, unix_ms);
@@ -180,6 +200,16 @@ static void publish(struct pipeline *p, const struct totals *totals, int64_t uni
 		free(message); /* the service is behind; the next second tells it the same */
 }
 
+/* Whoever asks before the first second is over sees what is watched. */
+static void show_beginning(struct pipeline *p)
+{
+	int64_t unix_ms = clock_unix_ms();
+	const struct totals nothing = { .unix_s = unix_ms / 1000 };
+
+	if (!capture_coverage(p->options.capture, &p->coverage))
+		publish(p, &nothing, unix_ms);
+}
+
 static void close_second(struct pipeline *p)
 {
 	int64_t unix_ms = clock_unix_ms();
@@ -192,12 +222,13 @@ static void close_second(struct pipeline *p)
 	p->last_unix_s = unix_s;
 	drain(p, true);
 	flow_table_expire(p->flows, capture_now_ns(p->options.capture));
+	naming_way_expire(p->naming, capture_now_ns(p->options.capture));
 	detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
 	flow_table_second(p->flows, unix_s, &totals);
 	if (capture_coverage(p->options.capture, &p->coverage))
 		log_write_limited(&p->limit, LOG_LEVEL_WARN, "cannot read the counters");
 	else
-		add_dropped(p, &totals);
+		take_coverage(p, &totals, unix_ms);
 	(void)store_totals_add(p->options.store, &totals); /* counted there when full */
 	renew_lease(p);
 	publish(p, &totals, unix_ms);
@@ -207,35 +238,61 @@ static void close_second(struct pipeline *p)
 
 static void serve_orders(struct pipeline *p)
 {
+	const struct orders_ends ends = { p->options.capture, naming_way_names(p->naming),
+					  &p->is_panic_ordered };
 	bool was = p->is_panic_ordered;
 
-	orders_serve(p->orders, p->options.capture, &p->is_panic_ordered);
+	orders_serve(&p->orders, &ends);
 	if (was != p->is_panic_ordered)
 		renew_lease(p);
+}
+
+/* Lists go into the datapath a few milliseconds at a time. Returns whether there is more. */
+static bool step_lists(struct pipeline *p)
+{
+	int left = capture_list_step(p->options.capture);
+
+	if (left < 0)
+		log_write_limited(&p->limit, LOG_LEVEL_ERROR,
+				  "a blocklist is not complete error=%s", strerror(-left));
+	atomic_store(&p->orders.is_busy, left > 0);
+	return left > 0;
+}
+
+static void take_ticks(struct pipeline *p)
+{
+	uint64_t ticks = 0;
+
+	if (read(p->timer, &ticks, sizeof(ticks)) != (ssize_t)sizeof(ticks))
+		return;
+	p->drains += (unsigned int)(ticks < DRAINS_PER_SECOND ? ticks : DRAINS_PER_SECOND);
+	if (p->drains < DRAINS_PER_SECOND) {
+		drain(p, false);
+		return;
+	}
+	p->drains = 0;
+	close_second(p);
 }
 
 static void *pipeline_main(void *arg)
 {
 	struct pipeline *p = arg;
+	int event_fd = capture_event_fd(p->options.capture);
+	bool has_more = false;
 
 	while (!atomic_load(&p->is_stopping)) {
-		struct epoll_event event;
-		uint64_t ticks = 0;
-		int count = epoll_wait(p->epoll, &event, 1, 1000);
+		struct epoll_event events[EVENTS_MAX];
+		int count = epoll_wait(p->epoll, events, EVENTS_MAX, has_more ? 0 : 1000);
 
 		atomic_fetch_add(&p->beats, 1);
 		serve_orders(p);
-		if (count <= 0 || event.data.fd != p->timer)
-			continue;
-		if (read(p->timer, &ticks, sizeof(ticks)) != (ssize_t)sizeof(ticks))
-			continue;
-		p->drains += (unsigned int)(ticks < DRAINS_PER_SECOND ? ticks : DRAINS_PER_SECOND);
-		if (p->drains < DRAINS_PER_SECOND) {
-			drain(p, false);
-			continue;
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.fd == p->timer)
+				take_ticks(p);
+			else if (events[i].data.fd == event_fd)
+				drain(p, false); /* a name that may be blocked */
 		}
-		p->drains = 0;
-		close_second(p);
+		has_more = step_lists(p);
 	}
 	return NULL;
 }
@@ -258,7 +315,11 @@ static int open_clockwork(struct pipeline *p)
 	if (p->epoll < 0 || p->timer < 0 || timerfd_settime(p->timer, 0, &every, NULL))
 		return -errno;
 	error = watch(p, p->timer);
-	return error ? error : watch(p, queue_fd(p->orders));
+	if (!error)
+		error = watch(p, queue_fd(p->orders.queue));
+	if (!error && capture_event_fd(p->options.capture) >= 0)
+		error = watch(p, capture_event_fd(p->options.capture));
+	return error;
 }
 
 static int build(struct pipeline *p)
@@ -277,7 +338,9 @@ static int build(struct pipeline *p)
 	if (!error)
 		error = detect_new(&detect, &p->detect);
 	if (!error)
-		error = queue_new(ORDERS_MAX, &p->orders);
+		error = naming_way_new(p->options.capture, p->flows, &p->naming);
+	if (!error)
+		error = queue_new(ORDERS_MAX, &p->orders.queue);
 	if (!error)
 		error = open_clockwork(p);
 	return error;
@@ -289,7 +352,8 @@ static void unbuild(struct pipeline *p)
 		close(p->timer);
 	if (p->epoll >= 0)
 		close(p->epoll);
-	queue_free(p->orders);
+	queue_free(p->orders.queue);
+	naming_way_free(p->naming);
 	detect_free(p->detect);
 	flow_table_free(p->flows);
 	free(p);
@@ -307,6 +371,7 @@ int pipeline_start(const struct pipeline_options *options, struct pipeline **out
 	error = build(p);
 	if (!error) {
 		renew_lease(p); /* before the first packet, not a second after it */
+		show_beginning(p);
 		error = -pthread_create(&p->thread, NULL, pipeline_main, p);
 	}
 	if (error) {
@@ -334,12 +399,12 @@ void pipeline_stop(struct pipeline *pipeline)
 
 struct block_datapath pipeline_datapath(struct pipeline *pipeline)
 {
-	return orders_datapath(pipeline->orders);
+	return orders_datapath(&pipeline->orders);
 }
 
 int pipeline_panic(struct pipeline *pipeline, bool on)
 {
-	return orders_panic(pipeline->orders, on);
+	return orders_panic(&pipeline->orders, on);
 }
 
 uint64_t pipeline_beats(const struct pipeline *pipeline)

@@ -7,6 +7,6 @@
 bool user_datapath_run(const struct user_frame *frame, uint8_t direction)
 {
 	/* two calls: the direction is a constant in each, as in the kernel's programs */
-	return direction == ABI_INGRESS ? packet_passes(frame, HOOK_USER, ABI_INGRESS)
-					: packet_passes(frame, HOOK_USER, ABI_EGRESS);
+	return direction == ABI_INGRESS ? packet_judge(frame, HOOK_USER, ABI_INGRESS) == PACKET_PASS
+					: packet_judge(frame, HOOK_USER, ABI_EGRESS) == PACKET_PASS;
 }

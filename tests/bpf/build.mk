@@ -4,7 +4,7 @@ BPF_TEST := $(OUT)/bpf/test_datapath
 $(BPF_TEST): $(OUT)/obj/tests/bpf/test_datapath.o $(OUT)/obj/tests/bpf/kernel.o \
 		$(call archive,capture) $(call archive,util)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lbpf -lelf -lz
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lbpf -lelf -lz -lsodium
 BPF_TEST_BLOCK := $(OUT)/bpf/test_block
 $(BPF_TEST_BLOCK): $(OUT)/obj/tests/bpf/test_block.o $(OUT)/obj/tests/bpf/kernel.o \
 		$(call archive,capture) $(call archive,util)

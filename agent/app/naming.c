@@ -1,0 +1,188 @@
+/*
+ * Names on their way: a payload becomes a name, the name goes to its flow; the five-tuple of a
+ * blocked one is remembered while the datapath is drained, and blocked right after.
+ */
+#include "agent/app/naming.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/capture/capture.h"
+#include "agent/flow/flow.h"
+#include "agent/names/names.h"
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "include/block.h"
+
+#define STREAMS_MAX   4096  /* hellos and requests being put together at once */
+#define ADDRS_MAX     16384 /* addresses whose names are known */
+#define VERDICTS_MAX  1024  /* of one drain: more names than the kernel's event budget allows */
+#define FLOW_BLOCK_NS (120 * NS_PER_S) /* longer than a TCP client retransmits its hello */
+
+struct verdict {
+	struct five_tuple tuple;
+	uint32_t rule_id;
+	uint8_t layer;
+};
+
+struct naming_way {
+	struct capture *capture;
+	struct flow_table *flows;
+	struct names *names;
+	struct verdict verdicts[VERDICTS_MAX];
+	size_t verdict_count;
+	uint64_t lost;
+	struct log_limit limit;
+};
+
+/* ---- up: to the flow ------------------------------------------------------------------------- */
+
+static void name_flow(struct naming_way *way, const struct name_event *event)
+{
+	struct flow_naming naming = { 0 };
+
+	switch (event->kind) {
+	case NAME_TLS_HELLO:
+	case NAME_QUIC_HELLO:
+		naming.sni = event->hello->sni;
+		naming.ja4 = event->hello->ja4;
+		break;
+	case NAME_HTTP_REQUEST:
+		naming.host = event->http->host;
+		break;
+	case NAME_DNS_QUERY:
+		if (event->dns->question_count)
+			naming.host = event->dns->questions[0].name;
+		break;
+	default:
+		return;
+	}
+	flow_table_name(way->flows, &event->tuple, event->iface, &naming);
+}
+
+void naming_way_begin(struct naming_way *way, const struct flow *flow)
+{
+	const struct five_tuple *tuple = &flow->tuple;
+	const char *name =
+		names_of_addr(way->names, &tuple->src, &tuple->dst, capture_now_ns(way->capture));
+	const struct flow_naming naming = { .host = name };
+
+	if (name)
+		flow_table_name(way->flows, tuple, flow->iface, &naming);
+}
+
+/* ---- down: a blocked name ---------------------------------------------------------------------
+ */
+
+static void remember(struct naming_way *way, const struct name_event *event, uint8_t layer,
+		     const char *name)
+{
+	uint32_t rule_id = *name ? capture_domain_find(way->capture, name) : 0;
+
+	if (!rule_id)
+		return;
+	if (way->verdict_count == VERDICTS_MAX) {
+		way->lost++;
+		log_write_limited(&way->limit, LOG_LEVEL_WARN,
+				  "blocked names in more flows than can be cut at once lost=%llu",
+				  (unsigned long long)way->lost);
+		return;
+	}
+	way->verdicts[way->verdict_count++] =
+		(struct verdict){ .tuple = event->tuple, .rule_id = rule_id, .layer = layer };
+}
+
+static void judge(struct naming_way *way, const struct name_event *event)
+{
+	switch (event->kind) {
+	case NAME_TLS_HELLO:
+		remember(way, event, HIT_TLS, event->hello->sni);
+		break;
+	case NAME_QUIC_HELLO:
+		remember(way, event, HIT_QUIC, event->hello->sni);
+		break;
+	case NAME_HTTP_REQUEST:
+		remember(way, event, HIT_HTTP, event->http->host);
+		break;
+	case NAME_DNS_QUERY:
+	case NAME_DNS_ANSWER:
+		/* one packet the kernel judges by itself; a resolver's five-tuple carries others */
+		for (unsigned int i = 0; event->is_pieced && i < event->dns->question_count; i++)
+			remember(way, event, HIT_DNS, event->dns->questions[i].name);
+		break;
+	default:
+		break;
+	}
+}
+
+static void name_read(void *arg, const struct name_event *event)
+{
+	struct naming_way *way = arg;
+
+	name_flow(way, event);
+	if (!event->rule_id)
+		judge(way, event);
+}
+
+void naming_way_enforce(struct naming_way *way)
+{
+	uint64_t until_ns = clock_boot_ns() + FLOW_BLOCK_NS;
+
+	for (size_t i = 0; i < way->verdict_count; i++) {
+		const struct verdict *verdict = &way->verdicts[i];
+		int error = capture_flow_block(way->capture, &verdict->tuple, verdict->rule_id,
+					       verdict->layer, until_ns);
+
+		if (error)
+			log_write_limited(&way->limit, LOG_LEVEL_ERROR,
+					  "cannot cut a flow with a blocked name error=%s",
+					  strerror(-error));
+	}
+	way->verdict_count = 0;
+}
+
+/* ---- life -------------------------------------------------------------------------------------
+ */
+
+void naming_way_take(struct naming_way *way, const struct payload *payload)
+{
+	names_take(way->names, payload);
+}
+
+void naming_way_expire(struct naming_way *way, uint64_t now_ns)
+{
+	names_expire(way->names, now_ns);
+}
+
+struct names *naming_way_names(struct naming_way *way)
+{
+	return way->names;
+}
+
+int naming_way_new(struct capture *capture, struct flow_table *flows, struct naming_way **out)
+{
+	CLEANUP(naming_way_free) struct naming_way *way = calloc(1, sizeof(*way));
+	const struct names_options options = {
+		.streams = STREAMS_MAX, .addrs = ADDRS_MAX, .arg = way, .on_name = name_read
+	};
+	int error;
+
+	if (!way)
+		return -ENOMEM;
+	way->capture = capture;
+	way->flows = flows;
+	error = names_new(&options, &way->names);
+	if (error)
+		return error;
+	*out = TAKE(way);
+	return 0;
+}
+
+void naming_way_free(struct naming_way *way)
+{
+	if (!way)
+		return;
+	names_free(way->names);
+	free(way);
+}

@@ -1,0 +1,658 @@
+/*
+ * Which packets say what a flow is called: their first bytes are put together per CPU, judged by
+ * the name in them while a domain is blocked, and handed up as events. What is looked at on every
+ * packet is a few compares (name_is_said); the rest is a function apart.
+ */
+#ifndef SLUICE_BPF_NAMES_H
+#define SLUICE_BPF_NAMES_H
+
+#include "bpf/domain.h"
+
+enum packet_verdict {
+	PACKET_PASS,
+	PACKET_DROP,
+	PACKET_ANSWER, /* the packet is its own answer now: back where it came from */
+};
+
+#ifndef UDP_BYTES
+#define UDP_BYTES 8 /* RFC 768 */
+#endif
+#define TCP_BYTES_MIN 20
+#define TCP_SYN	      0x02 /* RFC 9293 3.1 */
+
+/* A ClientHello takes 1 to 3 Initials; servers may ask to begin again (RFC 9000 17.2.5) and clients
+ * repeat. */
+#define QUIC_PACKETS 16 /* of a direction, looked at */
+#define QUIC_EVENTS  10
+#define QUIC_LONG    0x80 /* RFC 9000 17.2 */
+#define QUIC_HEAD    5	  /* first byte and version */
+#define QUIC_V1	     0x00000001
+#define QUIC_V2	     0x6b3343cf /* RFC 9369 3.1 */
+#define QUIC_DRAFT29 0xff00001d
+
+#define SEEK_PACKETS  64    /* of a direction whose beginning was not seen */
+#define NAME_EVENTS   64    /* for one window: a hello of 2 kB in segments of 32 bytes */
+#define HELLO_WINDOW  16389 /* a record and its header (RFC 8446 5.1) */
+#define HELLO_MAX     32768 /* over several records */
+#define HTTP_WINDOW   4096
+#define SSH_WINDOW    256	 /* RFC 4253 4.2: 255 with CR LF */
+#define STREAM_WINDOW 65535	 /* DNS over TCP */
+#define WINDOW_PAST   (64 << 10) /* beyond it by so much, nothing of it is coming any more */
+
+/* Fragments of UDP datagrams without known ports may be anybody's: they leave half of the budget to
+ * what surely is a name. */
+#define FRAGMENT_RESERVE (PAYLOAD_BURST / 2)
+
+/* What a payload is, to the verdict; 0: nothing to hand up. */
+enum speech {
+	SPEECH_NONE,
+	SPEECH_PIECE, /* a further piece: only the whole says more */
+	SPEECH_DNS,
+	SPEECH_TLS, /* begins with the record of a ClientHello */
+	SPEECH_HTTP,
+};
+
+/* A packet whose payload may be wanted; numbers only, for a function apart. */
+struct spoken {
+	struct suspect who;
+	struct name_mark mark; /* in and out */
+	__u32 at;	       /* payload: offset in the frame */
+	__u32 whole;	       /* bytes of it as the headers say */
+	__u32 seq;	       /* of its first byte */
+	__u32 packets;	       /* of its direction so far */
+	__u32 frag;	       /* as in struct packet */
+	__u32 ident_at;	       /* of the fragment's identification in the frame */
+	__u32 has_ports;
+	__u32 tcp_flags;
+};
+
+/* Too large for the stack below the functions apart: in this CPU's room for it. */
+#define SPOKEN(ctx)                                                    \
+	({                                                             \
+		struct name_text *text_ = NAME_TEXT(ctx);              \
+		text_ ? (struct spoken *)(void *)text_->spoken : NULL; \
+	})
+_Static_assert(sizeof(struct spoken) <= sizeof(((struct name_text *)0)->spoken), "room for it");
+
+#define HEAD_BYTES 16
+
+/* The first @len bytes of a payload, zeros behind; by words, for it is compared by them. */
+union head {
+	struct {
+		__u64 word, rest;
+		__u32 have;  /* bytes that are there */
+		__u32 kinds; /* enum head_kind */
+	};
+	__u8 byte[HEAD_BYTES];
+};
+
+/* ---- TCP: what the first bytes look like ---- */
+
+/*
+ * 1 when @x is 0, else 0, by arithmetic: a comparison would be a jump, and each jump two ways on
+ * for the verifier.
+ */
+HOT __u32 is_zero(__u64 x)
+{
+	FORGET(x);
+	x = (x | (0 - x)) >> 63;
+	FORGET(x);
+	return (__u32)x ^ 1;
+}
+
+/* 1 when @have is less than @len, both far below 2^31. */
+HOT __u32 is_less(__u32 have, __u32 len)
+{
+	have -= len;
+	FORGET(have);
+	return have >> 31;
+}
+
+/* Up to 8 characters as the word they are in memory. */
+#define WORD8(a, b, c, d, e, f, g, h)                                                            \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+/* The low @len bytes of a word, 1 to 8 of them. */
+#define WORD_MASK(len) (~0ULL >> (64 - (len)*8))
+
+/* What a head looks like. _PART: as far as it goes, for fewer bytes are there than would be sure.
+ */
+enum head_kind {
+	HEAD_HELLO_PART = 1 << 0,
+	HEAD_HELLO = 1 << 1,
+	HEAD_HTTP_PART = 1 << 2,
+	HEAD_HTTP = 1 << 3,
+	HEAD_SSH_PART = 1 << 4,
+	HEAD_SSH = 1 << 5,
+	HEAD_SECOND =
+		1 << 6, /* ChangeCipherSpec, then a hello: after HelloRetryRequest, RFC 8446 D.4 */
+	HEAD_INITIAL = 1 << 7,
+};
+
+/* 1: @word begins like @sign; 3: and all @len bytes of it are there. @mask: of those that are. */
+HOT __u32 head_is(__u64 word, __u64 mask, __u32 have, __u64 sign, const __u32 len)
+{
+	__u32 is = is_zero((word ^ sign) & WORD_MASK(len) & mask);
+
+	return is | (is & (is_less(have, len) ^ 1)) << 1;
+}
+
+/* One after the other: all at once they would need more stack than a program has. */
+#define HEAD_TRY(kinds, sign, len)                               \
+	do {                                                     \
+		(kinds) |= head_is(word, mask, have, sign, len); \
+		FORGET(kinds);                                   \
+	} while (0)
+
+/* RFC 9110 9 and RFC 4918 9; of longer ones the first eight letters. */
+HOT __u32 head_is_http(__u64 word, __u64 mask, __u32 have)
+{
+	__u32 kinds = 0;
+
+	HEAD_TRY(kinds, WORD8('G', 'E', 'T', ' ', 0, 0, 0, 0), 4);
+	HEAD_TRY(kinds, WORD8('P', 'O', 'S', 'T', ' ', 0, 0, 0), 5);
+	HEAD_TRY(kinds, WORD8('H', 'T', 'T', 'P', '/', '1', '.', 0), 7);
+	HEAD_TRY(kinds, WORD8('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5);
+	HEAD_TRY(kinds, WORD8('P', 'U', 'T', ' ', 0, 0, 0, 0), 4);
+	HEAD_TRY(kinds, WORD8('D', 'E', 'L', 'E', 'T', 'E', ' ', 0), 7);
+	HEAD_TRY(kinds, WORD8('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '), 8);
+	HEAD_TRY(kinds, WORD8('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8);
+	HEAD_TRY(kinds, WORD8('P', 'A', 'T', 'C', 'H', ' ', 0, 0), 6);
+	HEAD_TRY(kinds, WORD8('T', 'R', 'A', 'C', 'E', ' ', 0, 0), 6);
+	HEAD_TRY(kinds, WORD8('P', 'R', 'O', 'P', 'F', 'I', 'N', 'D'), 8);
+	HEAD_TRY(kinds, WORD8('P', 'R', 'O', 'P', 'P', 'A', 'T', 'C'), 8);
+	HEAD_TRY(kinds, WORD8('M', 'K', 'C', 'O', 'L', ' ', 0, 0), 6);
+	HEAD_TRY(kinds, WORD8('R', 'E', 'P', 'O', 'R', 'T', ' ', 0), 7);
+	HEAD_TRY(kinds, WORD8('L', 'O', 'C', 'K', ' ', 0, 0, 0), 5);
+	HEAD_TRY(kinds, WORD8('U', 'N', 'L', 'O', 'C', 'K', ' ', 0), 7);
+	return kinds;
+}
+
+/* A handshake record (22, version 3.x) that begins with a ClientHello (1): RFC 8446 5.1, 4. */
+HOT __u32 head_is_hello(__u64 word, __u64 mask, __u32 have)
+{
+	const __u64 cared = WORD8(0xff, 0xff, 0, 0, 0, 0xff, 0, 0);
+	__u32 is = is_zero((word ^ WORD8(0x16, 3, 0, 0, 0, 1, 0, 0)) & cared & mask);
+
+	return is | (is & (is_less(have, 6) ^ 1)) << 1;
+}
+
+HOT __u32 head_is_second(__u64 word, __u64 rest, __u32 have)
+{
+	const __u64 cared = ~WORD8(0, 0, 0xff, 0, 0, 0, 0, 0);
+	__u64 differs = (word ^ WORD8(0x14, 3, 0, 0, 1, 1, 0x16, 3)) & cared;
+
+	return is_zero(differs) & is_zero((rest >> 24 & 0xff) ^ 1) & (is_less(have, 12) ^ 1);
+}
+
+/* RFC 9000 17.2.2, RFC 9369 3.2: long header, type and version */
+HOT __u32 head_is_initial(__u64 word, __u32 have)
+{
+	__u32 version = NTOHL((__u32)(word >> 8)), first = word & 0xb0;
+
+	return (is_less(have, QUIC_HEAD) ^ 1) &
+	       ((is_zero(first ^ 0x90) & is_zero(version ^ QUIC_V2)) |
+		(is_zero(first ^ 0x80) &
+		 (is_zero(version ^ QUIC_V1) | is_zero(version ^ QUIC_DRAFT29))));
+}
+
+/* enum head_kind of the first @have bytes, 1 to HEAD_BYTES. Apart: proven once, for any bytes. */
+APART __u32 head_kinds(__u64 word, __u64 rest, __u32 have)
+{
+	__u32 bits, kinds;
+	__u64 mask;
+
+	have &= 31;
+	bits = have * 8;
+	if (bits > 64)
+		bits = 64;
+	mask = ~0ULL >> ((64 - bits) & 63);
+	kinds = head_is_http(word, mask, have) << 2;
+	FORGET(kinds);
+	kinds |= head_is_hello(word, mask, have);
+	FORGET(kinds);
+	kinds |= head_is(word, mask, have, WORD8('S', 'S', 'H', '-', 0, 0, 0, 0), 4) << 4;
+	FORGET(kinds);
+	kinds |= head_is_second(word, rest, have) << 6;
+	FORGET(kinds);
+	return kinds | head_is_initial(word, have) << 7;
+}
+
+/* Bytes from the record's first on that hold the hello, which may go on in further records. */
+APART __u32 hello_window(__u64 word, __u64 rest, __u32 have)
+{
+	__u32 record = (word >> 24 & 0xff) << 8 | (word >> 32 & 0xff);
+	__u32 hello = ((word >> 48 & 0xff) << 16 | (word >> 56) << 8 | (rest & 0xff)) + 4;
+	__u32 bytes;
+
+	if (have < 9)
+		return HELLO_WINDOW;
+	if (hello <= record)
+		return record + 5 < HELLO_WINDOW ? record + 5 : HELLO_WINDOW;
+	if (record < 16 || hello > HELLO_MAX)
+		return HELLO_MAX;
+	bytes = hello + (hello / record + 1) * 5;
+	return bytes < HELLO_MAX ? bytes : HELLO_MAX;
+}
+
+/* ---- TCP: the window ---- */
+
+HOT void window_open(struct spoken *w, __u8 state, __u32 bytes)
+{
+	/* of the same bytes once more: its events go on counting */
+	if (w->mark.seq != w->seq || w->mark.state != state)
+		w->mark.events = 0;
+	w->mark.seq = w->seq;
+	w->mark.bytes = bytes;
+	w->mark.state = state;
+}
+
+/* Opens a window when @head begins something. @sure: it is not the stream's first byte for sure, so
+ * that a letter alone says nothing. */
+HOT enum speech window_begin(struct spoken *w, const union head *head, const bool sure)
+{
+	__u32 kinds = head->kinds;
+
+	if (kinds & (sure ? HEAD_HELLO : HEAD_HELLO_PART)) {
+		window_open(w, NAME_TLS, hello_window(head->word, head->rest, head->have));
+		return SPEECH_TLS;
+	}
+	if (kinds & (sure ? HEAD_HTTP : HEAD_HTTP_PART)) {
+		window_open(w, NAME_HTTP, HTTP_WINDOW);
+		return SPEECH_HTTP;
+	}
+	if (kinds & (sure ? HEAD_SSH : HEAD_SSH_PART)) {
+		window_open(w, NAME_STREAM, SSH_WINDOW);
+		return SPEECH_PIECE;
+	}
+	return SPEECH_NONE;
+}
+
+/* Some of the payload is inside the window. */
+HOT bool window_holds(const struct spoken *w)
+{
+	__u32 from = w->seq - w->mark.seq;
+
+	return from < w->mark.bytes || ((__s32)from < 0 && (__s32)(from + w->whole) > 0);
+}
+
+HOT enum speech tcp_hear_dns(struct spoken *w)
+{
+	struct name_mark *mark = &w->mark;
+
+	if (mark->state == NAME_UNKNOWN)
+		mark->seq = w->seq;
+	if (mark->state != NAME_STREAM) {
+		mark->state = NAME_STREAM;
+		mark->bytes = STREAM_WINDOW;
+	}
+	if (window_holds(w))
+		return SPEECH_DNS;
+	if ((__s32)(w->seq - mark->seq) > 0)
+		mark->state = NAME_CLOSED;
+	return SPEECH_NONE;
+}
+
+/* Beyond the window: another hello or request may begin here; far beyond nothing does. */
+HOT enum speech tcp_hear_later(struct spoken *w, const union head *head)
+{
+	struct name_mark *mark = &w->mark;
+	enum speech speech = SPEECH_NONE;
+
+	if (mark->state != NAME_STREAM)
+		speech = window_begin(w, head, true);
+	if (speech != SPEECH_NONE)
+		return speech;
+	if (mark->state == NAME_TLS && head->kinds & HEAD_SECOND) {
+		window_open(w, NAME_TLS, HELLO_WINDOW);
+		return SPEECH_PIECE;
+	}
+	if (mark->state != NAME_HTTP &&
+	    (__s32)(w->seq - mark->seq) > (__s32)(mark->bytes + WINDOW_PAST))
+		mark->state = NAME_CLOSED;
+	return SPEECH_NONE;
+}
+
+HOT enum speech tcp_hear(struct spoken *w, const union head *head)
+{
+	struct name_mark *mark = &w->mark;
+	enum speech speech;
+
+	if (is_dns(&w->who))
+		return tcp_hear_dns(w);
+	if (mark->state == NAME_UNKNOWN) {
+		speech = window_begin(w, head, true);
+		if (speech == SPEECH_NONE && w->packets >= SEEK_PACKETS)
+			mark->state = NAME_CLOSED;
+		return speech;
+	}
+	if (mark->state == NAME_OPEN && w->seq == mark->seq) {
+		speech = window_begin(w, head, false);
+		if (speech == SPEECH_NONE)
+			mark->state = NAME_CLOSED;
+		return speech;
+	}
+	if (mark->state == NAME_OPEN) {
+		/* ahead of the first byte: wanted when that turns out to be a hello's */
+		mark->bytes = HELLO_WINDOW;
+		if (window_holds(w))
+			return SPEECH_PIECE;
+		mark->state = (__s32)(w->seq - mark->seq) > 0 ? NAME_CLOSED : NAME_OPEN;
+		return SPEECH_NONE;
+	}
+	if (mark->state == NAME_HTTP || w->seq == mark->seq) {
+		speech = window_begin(w, head, true);
+		if (speech != SPEECH_NONE)
+			return speech;
+	}
+	return window_holds(w) ? SPEECH_PIECE : tcp_hear_later(w, head);
+}
+
+/* ---- UDP ---- */
+
+HOT enum speech udp_hear(struct spoken *w, const union head *head)
+{
+	/* a first fragment with other ports than DNS's says that the later ones are not wanted, but
+	 * nothing of which those are */
+	if (w->frag && is_dns(&w->who))
+		return SPEECH_DNS;
+	if (w->frag)
+		return !w->has_ports || !(w->who.src_port | w->who.dst_port) ? SPEECH_PIECE
+									     : SPEECH_NONE;
+	if (is_dns(&w->who))
+		return SPEECH_DNS;
+	return head->kinds & HEAD_INITIAL ? SPEECH_PIECE : SPEECH_NONE;
+}
+
+/* ---- the function apart ---- */
+
+/* @len bytes of the frame, 1 to @max, a power of two; the verifier of 6.1 learns a lower bound only
+ * so. */
+HOT bool bytes_load(CONTEXT *ctx, enum hook hook, __u32 at, void *to, __u32 len, const __u32 max)
+{
+	len--;
+	FORGET(len);
+	if (len > max - 1)
+		return false;
+	return !frame_load(ctx, hook, at, to, len + 1);
+}
+
+/* How much of the payload there is, whatever its headers say. */
+HOT __u32 spoken_bytes(CONTEXT *ctx, enum hook hook, const struct spoken *w)
+{
+	__u32 frame = frame_len(ctx, hook);
+	__u32 there = frame > w->at ? frame - w->at : 0;
+
+	return there < w->whole ? there : w->whole;
+}
+
+HOT bool text_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, struct name_text *text,
+		   __u32 len)
+{
+	__u32 last = len;
+
+	/* zeros up to the next 8 bytes: what lay there was another packet's */
+	FORGET(last);
+	last &= PAYLOAD_MAX - 8;
+	__builtin_memset(text->bytes + sizeof(text->event) + last, 0, sizeof(__u64));
+	if (!bytes_load(ctx, hook, w->at, text->bytes + sizeof(text->event), len, PAYLOAD_MAX))
+		return false;
+	event_fill(&text->event.head, &w->who, w->frag ? EVENT_FRAGMENT : EVENT_PAYLOAD);
+	text->event.mono_ns = MONO_NS(ctx);
+	if (REPLAY_CLOCK(ctx)) {
+		const struct control *word = ARRAY_ELEM(ctx, control, 0);
+
+		text->event.mono_ns = word ? word->replay_mono_ns : 0;
+	}
+	text->event.seq = w->seq;
+	text->event.whole = w->whole;
+	text->event.length = len;
+	text->event.offset = 0;
+	text->event.tcp_flags = w->tcp_flags;
+	text->event.more = 0;
+	__builtin_memset(text->event.zero, 0, sizeof(text->event.zero));
+	return true;
+}
+
+/* Which fragment of which datagram. */
+HOT void text_set_fragment(CONTEXT *ctx, enum hook hook, const struct spoken *w,
+			   struct name_text *text)
+{
+	__be16 short_ident = 0;
+	__be32 ident = 0;
+	__u16 frag = w->who.family == 4 ? NTOHS((__be16)w->frag) : w->frag;
+
+	if (w->who.family == 4) {
+		(void)frame_load(ctx, hook, w->ident_at, &short_ident, sizeof(short_ident));
+		text->event.seq = NTOHS(short_ident);
+		text->event.offset = (frag & IPV4_OFFSET) * 8;
+		text->event.more = !!(frag & IPV4_MORE);
+		return;
+	}
+	(void)frame_load(ctx, hook, w->ident_at, &ident, sizeof(ident));
+	text->event.seq = NTOHL(ident);
+	text->event.offset = frag & IPV6_OFFSET;
+	text->event.more = frag & IPV6_MORE;
+}
+
+HOT void text_emit(CONTEXT *ctx, const struct spoken *w, struct name_text *text, bool wake)
+{
+	struct cpu_state *cpu = ARRAY_ELEM(ctx, cpus, w->who.cpu);
+	__u32 size = sizeof(text->event) + ((text->event.length + 7) & ~7U);
+
+	if (!cpu)
+		return;
+	if (!payload_is_due(&w->who, cpu, w->frag ? FRAGMENT_RESERVE : 0)) {
+		cpu->events_skipped++;
+		return;
+	}
+	FORGET(size);
+	if (size > sizeof(text->bytes))
+		return;
+	if (!EVENT_OUTPUT(ctx, text->bytes, size, wake))
+		cpu->events_lost++;
+}
+
+/* One more event of this direction, or of this window. False: it had its share. */
+HOT bool mark_takes_event(struct spoken *w)
+{
+	__u32 most = w->who.proto == IP_TCP ? NAME_EVENTS : QUIC_EVENTS;
+
+	if (w->who.proto == IP_UDP && (w->frag || is_dns(&w->who)))
+		return true;
+	if (w->mark.events >= most)
+		return false;
+	w->mark.events++;
+	return true;
+}
+
+/* What is left to do with what was heard. */
+#define HEARD_NAME 1 /* it may hold a whole name: in this CPU's walk */
+#define HEARD_TELL 2 /* an event: in this CPU's text */
+
+/* Where the verdict by name reads. A further piece has none by itself. */
+HOT bool walk_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, __u32 len)
+{
+	struct name_walk *walk = domain_payload(ctx);
+	__u32 skip = w->frag ? UDP_BYTES : 0; /* a fragment's bytes begin with its header */
+
+	if (!walk || len <= skip)
+		return false;
+	len -= skip;
+	if (!bytes_load(ctx, hook, w->at + skip, walk->data, len, PAYLOAD_MAX))
+		return false;
+	walk->length = len;
+	return true;
+}
+
+HOT int spoken_hear(CONTEXT *ctx, enum hook hook, struct spoken *w)
+{
+	const struct control *word = ARRAY_ELEM(ctx, control, 0);
+	struct name_text *text = NAME_TEXT(ctx);
+	__u32 len = spoken_bytes(ctx, hook, w), have = len < HEAD_BYTES ? len : HEAD_BYTES;
+	union head head = { 0 };
+	enum speech speech;
+	int heard = 0;
+
+	if (!word || !text || !bytes_load(ctx, hook, w->at, head.byte, have, HEAD_BYTES))
+		return 0;
+	head.have = have;
+	head.kinds = head_kinds(head.word, head.rest, have);
+	speech = w->who.proto == IP_TCP ? tcp_hear(w, &head) : udp_hear(w, &head);
+	if (speech == SPEECH_NONE)
+		return 0;
+	if (len > PAYLOAD_MAX)
+		len = PAYLOAD_MAX;
+	if (word->flags & CONTROL_DOMAINS && speech != SPEECH_PIECE && walk_load(ctx, hook, w, len))
+		heard = HEARD_NAME;
+	if (word->flags & CONTROL_QUIET || !mark_takes_event(w) ||
+	    !text_load(ctx, hook, w, text, len))
+		return heard;
+	if (w->frag)
+		text_set_fragment(ctx, hook, w, text);
+	return heard | HEARD_TELL;
+}
+
+/* The event in this CPU's text goes up; @rule dropped the packet, 0: none. */
+APART int spoken_tell(const struct spoken *w, __u32 rule)
+{
+	const struct control *word;
+	struct name_text *text;
+
+	if (!w)
+		return 0;
+	word = ARRAY_ELEM(CTX_OF(&w->who), control, 0);
+	text = NAME_TEXT(CTX_OF(&w->who));
+	if (!word || !text)
+		return 0;
+	text->event.head.rule = rule;
+	text_emit(CTX_OF(&w->who), w, text, word->flags & CONTROL_DOMAINS);
+	return 0;
+}
+
+#ifdef SLUICE_USER
+#define SPOKEN_HEAR spoken_hear
+#else
+APART int spoken_hear_xdp(struct xdp_md *ctx, struct spoken *w)
+{
+	return w ? spoken_hear(ctx, HOOK_XDP, w) : 0;
+}
+
+APART int spoken_hear_tc(struct __sk_buff *ctx, struct spoken *w)
+{
+	return w ? spoken_hear(ctx, HOOK_TC, w) : 0;
+}
+
+#define SPOKEN_HEAR(ctx, hook, w) \
+	((hook) == HOOK_XDP ? spoken_hear_xdp(ctx, w) : spoken_hear_tc(ctx, w))
+#endif
+
+/* ---- on every packet ---- */
+
+HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
+{
+	__u32 from;
+
+	if (value)
+		p->mark = value_marked(value);
+	if (UNLIKELY(p->tcp_flags & TCP_SYN)) {
+		p->mark = (struct name_mark){ .seq = p->seq + 1, .state = NAME_OPEN };
+		if (value)
+			value_mark(value, &p->mark);
+	}
+	if (p->mark.state == NAME_CLOSED || p->l4_bytes <= p->transport)
+		return false;
+	if (p->mark.state != NAME_TLS && p->mark.state != NAME_STREAM)
+		return true;
+	/* behind its window, and not yet so far that it closes: most of a young connection */
+	from = p->seq - p->mark.seq - p->mark.bytes;
+	return from - 1460 > WINDOW_PAST - 1460;
+}
+
+HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
+{
+	__u8 first;
+	__be16 len;
+
+	if (UNLIKELY(p->frag))
+		return true;
+	if (value)
+		p->mark = value_marked(value);
+	if (UNLIKELY(p->src_port == PORT_DNS || p->dst_port == PORT_DNS))
+		return p->l4_bytes > UDP_BYTES && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
+		       len != HTONS(UDP_BYTES);
+	if (value && value->packets >= QUIC_PACKETS)
+		return false;
+	return p->l4_bytes >= UDP_BYTES + QUIC_HEAD &&
+	       header_read(p, p->l4 + UDP_BYTES, &first, sizeof(first)) && first & QUIC_LONG;
+}
+
+HOT bool name_is_said(struct packet *p, struct flow_value *value)
+{
+	if (p->proto == IP_TCP)
+		return !p->frag && tcp_is_said(p, value);
+	return p->proto == IP_UDP && udp_is_said(p, value);
+}
+
+/* Where the payload lies, and how long it says it is. */
+HOT bool spoken_measure(const struct packet *p, struct spoken *w)
+{
+	__be16 len;
+
+	if (p->frag) {
+		w->at = p->family == 4 ? p->l4 : p->frag_at + FRAGMENT_BYTES - FRAGMENT_IDENT;
+		w->whole = p->l4_bytes + p->l4 - w->at;
+		w->ident_at = p->family == 4 ? p->l3 + 4 : p->frag_at; /* RFC 791 3.1 */
+		return true;
+	}
+	if (p->proto == IP_TCP) {
+		w->at = p->l4 + p->transport;
+		w->whole = p->l4_bytes - p->transport;
+		w->seq = p->seq + (p->tcp_flags & TCP_SYN ? 1 : 0);
+		return p->transport >= TCP_BYTES_MIN;
+	}
+	if (!header_read(p, p->l4 + 4, &len, sizeof(len)))
+		return false;
+	w->at = p->l4 + UDP_BYTES;
+	w->whole = p->l4_bytes - UDP_BYTES;
+	if (NTOHS(len) >= UDP_BYTES && (__u32)NTOHS(len) - UDP_BYTES < w->whole)
+		w->whole = NTOHS(len) - UDP_BYTES;
+	return true;
+}
+
+/* @value: the slot of its flow, NULL when it has none yet. */
+HOT enum packet_verdict packet_hear(struct packet *p, struct flow_value *value)
+{
+	struct spoken *w;
+	__u32 says = 0;
+	int heard;
+
+	if (LIKELY(!name_is_said(p, value)))
+		return PACKET_PASS;
+	w = SPOKEN(p->ctx);
+	if (!w)
+		return PACKET_PASS;
+	__builtin_memset(w, 0, sizeof(*w));
+	suspect_begin(&w->who, p, p->direction == ABI_INGRESS ? SIDE_IN : SIDE_OUT);
+	w->mark = p->mark;
+	w->packets = value ? (__u32)value->packets : 0;
+	w->frag = p->frag;
+	w->has_ports = p->has_ports;
+	w->tcp_flags = p->proto == IP_TCP ? p->tcp_flags : 0;
+	if (!spoken_measure(p, w))
+		return PACKET_PASS;
+	heard = SPOKEN_HEAR(p->ctx, p->hook, w);
+	p->mark = w->mark;
+	if (value)
+		value_mark(value, &p->mark);
+	if (UNLIKELY(heard & HEARD_NAME))
+		says = (__u32)domain_decide(&w->who);
+	if (heard & HEARD_TELL)
+		(void)spoken_tell(w, DOMAIN_DROPS(says) ? DOMAIN_RULE(says) : 0);
+	if (LIKELY(!DOMAIN_DROPS(says)))
+		return PACKET_PASS;
+	return DOMAIN_ANSWERS(says) && packet_refuse(p) ? PACKET_ANSWER : PACKET_DROP;
+}
+
+#endif
