@@ -7,6 +7,7 @@
 #define SLUICE_BPF_NAMES_H
 
 #include "bpf/domain.h"
+#include "bpf/names_head.h"
 
 enum packet_verdict {
 	PACKET_PASS,
@@ -24,16 +25,9 @@ enum packet_verdict {
  * repeat. */
 #define QUIC_PACKETS 16 /* of a direction, looked at */
 #define QUIC_EVENTS  10
-#define QUIC_LONG    0x80 /* RFC 9000 17.2 */
-#define QUIC_HEAD    5	  /* first byte and version */
-#define QUIC_V1	     0x00000001
-#define QUIC_V2	     0x6b3343cf /* RFC 9369 3.1 */
-#define QUIC_DRAFT29 0xff00001d
 
-#define SEEK_PACKETS  64    /* of a direction whose beginning was not seen */
-#define NAME_EVENTS   64    /* for one window: a hello of 2 kB in segments of 32 bytes */
-#define HELLO_WINDOW  16389 /* a record and its header (RFC 8446 5.1) */
-#define HELLO_MAX     32768 /* over several records */
+#define SEEK_PACKETS  64 /* of a direction whose beginning was not seen */
+#define NAME_EVENTS   64 /* for one window: a hello of 2 kB in segments of 32 bytes */
 #define HTTP_WINDOW   4096
 #define SSH_WINDOW    256	 /* RFC 4253 4.2: 255 with CR LF */
 #define STREAM_WINDOW 65535	 /* DNS over TCP */
@@ -73,168 +67,6 @@ struct spoken {
 		text_ ? (struct spoken *)(void *)text_->spoken : NULL; \
 	})
 _Static_assert(sizeof(struct spoken) <= sizeof(((struct name_text *)0)->spoken), "room for it");
-
-#define HEAD_BYTES 16
-
-/* The first @len bytes of a payload, zeros behind; by words, for it is compared by them. */
-union head {
-	struct {
-		__u64 word, rest;
-		__u32 have;  /* bytes that are there */
-		__u32 kinds; /* enum head_kind */
-	};
-	__u8 byte[HEAD_BYTES];
-};
-
-/* ---- TCP: what the first bytes look like ---- */
-
-/*
- * 1 when @x is 0, else 0, by arithmetic: a comparison would be a jump, and each jump two ways on
- * for the verifier.
- */
-HOT __u32 is_zero(__u64 x)
-{
-	FORGET(x);
-	x = (x | (0 - x)) >> 63;
-	FORGET(x);
-	return (__u32)x ^ 1;
-}
-
-/* 1 when @have is less than @len, both far below 2^31. */
-HOT __u32 is_less(__u32 have, __u32 len)
-{
-	have -= len;
-	FORGET(have);
-	return have >> 31;
-}
-
-/* Up to 8 characters as the word they are in memory. */
-#define WORD8(a, b, c, d, e, f, g, h)                                                            \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
-	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
-
-/* The low @len bytes of a word, 1 to 8 of them. */
-#define WORD_MASK(len) (~0ULL >> (64 - (len)*8))
-
-/* What a head looks like. _PART: as far as it goes, for fewer bytes are there than would be sure.
- */
-enum head_kind {
-	HEAD_HELLO_PART = 1 << 0,
-	HEAD_HELLO = 1 << 1,
-	HEAD_HTTP_PART = 1 << 2,
-	HEAD_HTTP = 1 << 3,
-	HEAD_SSH_PART = 1 << 4,
-	HEAD_SSH = 1 << 5,
-	HEAD_SECOND =
-		1 << 6, /* ChangeCipherSpec, then a hello: after HelloRetryRequest, RFC 8446 D.4 */
-	HEAD_INITIAL = 1 << 7,
-};
-
-/* 1: @word begins like @sign; 3: and all @len bytes of it are there. @mask: of those that are. */
-HOT __u32 head_is(__u64 word, __u64 mask, __u32 have, __u64 sign, const __u32 len)
-{
-	__u32 is = is_zero((word ^ sign) & WORD_MASK(len) & mask);
-
-	return is | (is & (is_less(have, len) ^ 1)) << 1;
-}
-
-/* One after the other: all at once they would need more stack than a program has. */
-#define HEAD_TRY(kinds, sign, len)                               \
-	do {                                                     \
-		(kinds) |= head_is(word, mask, have, sign, len); \
-		FORGET(kinds);                                   \
-	} while (0)
-
-/* RFC 9110 9 and RFC 4918 9; of longer ones the first eight letters. */
-HOT __u32 head_is_http(__u64 word, __u64 mask, __u32 have)
-{
-	__u32 kinds = 0;
-
-	HEAD_TRY(kinds, WORD8('G', 'E', 'T', ' ', 0, 0, 0, 0), 4);
-	HEAD_TRY(kinds, WORD8('P', 'O', 'S', 'T', ' ', 0, 0, 0), 5);
-	HEAD_TRY(kinds, WORD8('H', 'T', 'T', 'P', '/', '1', '.', 0), 7);
-	HEAD_TRY(kinds, WORD8('H', 'E', 'A', 'D', ' ', 0, 0, 0), 5);
-	HEAD_TRY(kinds, WORD8('P', 'U', 'T', ' ', 0, 0, 0, 0), 4);
-	HEAD_TRY(kinds, WORD8('D', 'E', 'L', 'E', 'T', 'E', ' ', 0), 7);
-	HEAD_TRY(kinds, WORD8('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '), 8);
-	HEAD_TRY(kinds, WORD8('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8);
-	HEAD_TRY(kinds, WORD8('P', 'A', 'T', 'C', 'H', ' ', 0, 0), 6);
-	HEAD_TRY(kinds, WORD8('T', 'R', 'A', 'C', 'E', ' ', 0, 0), 6);
-	HEAD_TRY(kinds, WORD8('P', 'R', 'O', 'P', 'F', 'I', 'N', 'D'), 8);
-	HEAD_TRY(kinds, WORD8('P', 'R', 'O', 'P', 'P', 'A', 'T', 'C'), 8);
-	HEAD_TRY(kinds, WORD8('M', 'K', 'C', 'O', 'L', ' ', 0, 0), 6);
-	HEAD_TRY(kinds, WORD8('R', 'E', 'P', 'O', 'R', 'T', ' ', 0), 7);
-	HEAD_TRY(kinds, WORD8('L', 'O', 'C', 'K', ' ', 0, 0, 0), 5);
-	HEAD_TRY(kinds, WORD8('U', 'N', 'L', 'O', 'C', 'K', ' ', 0), 7);
-	return kinds;
-}
-
-/* A handshake record (22, version 3.x) that begins with a ClientHello (1): RFC 8446 5.1, 4. */
-HOT __u32 head_is_hello(__u64 word, __u64 mask, __u32 have)
-{
-	const __u64 cared = WORD8(0xff, 0xff, 0, 0, 0, 0xff, 0, 0);
-	__u32 is = is_zero((word ^ WORD8(0x16, 3, 0, 0, 0, 1, 0, 0)) & cared & mask);
-
-	return is | (is & (is_less(have, 6) ^ 1)) << 1;
-}
-
-HOT __u32 head_is_second(__u64 word, __u64 rest, __u32 have)
-{
-	const __u64 cared = ~WORD8(0, 0, 0xff, 0, 0, 0, 0, 0);
-	__u64 differs = (word ^ WORD8(0x14, 3, 0, 0, 1, 1, 0x16, 3)) & cared;
-
-	return is_zero(differs) & is_zero((rest >> 24 & 0xff) ^ 1) & (is_less(have, 12) ^ 1);
-}
-
-/* RFC 9000 17.2.2, RFC 9369 3.2: long header, type and version */
-HOT __u32 head_is_initial(__u64 word, __u32 have)
-{
-	__u32 version = NTOHL((__u32)(word >> 8)), first = word & 0xb0;
-
-	return (is_less(have, QUIC_HEAD) ^ 1) &
-	       ((is_zero(first ^ 0x90) & is_zero(version ^ QUIC_V2)) |
-		(is_zero(first ^ 0x80) &
-		 (is_zero(version ^ QUIC_V1) | is_zero(version ^ QUIC_DRAFT29))));
-}
-
-/* enum head_kind of the first @have bytes, 1 to HEAD_BYTES. Apart: proven once, for any bytes. */
-APART __u32 head_kinds(__u64 word, __u64 rest, __u32 have)
-{
-	__u32 bits, kinds;
-	__u64 mask;
-
-	have &= 31;
-	bits = have * 8;
-	if (bits > 64)
-		bits = 64;
-	mask = ~0ULL >> ((64 - bits) & 63);
-	kinds = head_is_http(word, mask, have) << 2;
-	FORGET(kinds);
-	kinds |= head_is_hello(word, mask, have);
-	FORGET(kinds);
-	kinds |= head_is(word, mask, have, WORD8('S', 'S', 'H', '-', 0, 0, 0, 0), 4) << 4;
-	FORGET(kinds);
-	kinds |= head_is_second(word, rest, have) << 6;
-	FORGET(kinds);
-	return kinds | head_is_initial(word, have) << 7;
-}
-
-/* Bytes from the record's first on that hold the hello, which may go on in further records. */
-APART __u32 hello_window(__u64 word, __u64 rest, __u32 have)
-{
-	__u32 record = (word >> 24 & 0xff) << 8 | (word >> 32 & 0xff);
-	__u32 hello = ((word >> 48 & 0xff) << 16 | (word >> 56) << 8 | (rest & 0xff)) + 4;
-	__u32 bytes;
-
-	if (have < 9)
-		return HELLO_WINDOW;
-	if (hello <= record)
-		return record + 5 < HELLO_WINDOW ? record + 5 : HELLO_WINDOW;
-	if (record < 16 || hello > HELLO_MAX)
-		return HELLO_MAX;
-	bytes = hello + (hello / record + 1) * 5;
-	return bytes < HELLO_MAX ? bytes : HELLO_MAX;
-}
 
 /* ---- TCP: the window ---- */
 
@@ -367,15 +199,23 @@ HOT enum speech udp_hear(struct spoken *w, const union head *head)
 
 /* ---- the function apart ---- */
 
-/* @len bytes of the frame, 1 to @max, a power of two; the verifier of 6.1 learns a lower bound only
- * so. */
-HOT bool bytes_load(CONTEXT *ctx, enum hook hook, __u32 at, void *to, __u32 len, const __u32 max)
+/* @len bytes of the frame, 1 to PAYLOAD_MAX; 6.1's verifier learns a lower bound only so. */
+HOT bool bytes_load(CONTEXT *ctx, enum hook hook, __u32 at, void *to, __u32 len)
 {
 	len--;
 	FORGET(len);
-	if (len > max - 1)
+	if (len > PAYLOAD_MAX - 1)
 		return false;
 	return !frame_load(ctx, hook, at, to, len + 1);
+}
+
+HOT bool head_load(CONTEXT *ctx, enum hook hook, __u32 at, union head *head, __u32 len)
+{
+	len--;
+	FORGET(len);
+	if (len > HEAD_BYTES - 1)
+		return false;
+	return !frame_load(ctx, hook, at, head->byte, len + 1);
 }
 
 /* How much of the payload there is, whatever its headers say. */
@@ -396,7 +236,7 @@ HOT bool text_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, struct 
 	FORGET(last);
 	last &= PAYLOAD_MAX - 8;
 	__builtin_memset(text->bytes + sizeof(text->event) + last, 0, sizeof(__u64));
-	if (!bytes_load(ctx, hook, w->at, text->bytes + sizeof(text->event), len, PAYLOAD_MAX))
+	if (!bytes_load(ctx, hook, w->at, text->bytes + sizeof(text->event), len))
 		return false;
 	event_fill(&text->event.head, &w->who, w->frag ? EVENT_FRAGMENT : EVENT_PAYLOAD);
 	text->event.mono_ns = MONO_NS(ctx);
@@ -480,7 +320,7 @@ HOT bool walk_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, __u32 l
 	if (!walk || len <= skip)
 		return false;
 	len -= skip;
-	if (!bytes_load(ctx, hook, w->at + skip, walk->data, len, PAYLOAD_MAX))
+	if (!bytes_load(ctx, hook, w->at + skip, walk->data, len))
 		return false;
 	walk->length = len;
 	return true;
@@ -495,7 +335,7 @@ HOT int spoken_hear(CONTEXT *ctx, enum hook hook, struct spoken *w)
 	enum speech speech;
 	int heard = 0;
 
-	if (!word || !text || !bytes_load(ctx, hook, w->at, head.byte, have, HEAD_BYTES))
+	if (!word || !text || !head_load(ctx, hook, w->at, &head, have))
 		return 0;
 	head.have = have;
 	head.kinds = head_kinds(head.word, head.rest, have);

@@ -8,6 +8,7 @@
 #include "bpf/count.h"
 #include "bpf/names.h"
 #include "bpf/parse.h"
+#include "bpf/parse_carrier.h"
 
 /* No IP header that could be read: nothing to check, nothing to flow. */
 HOT void packet_skip(struct packet *p, enum skip_reason reason)

@@ -115,14 +115,12 @@ static void write_tls(struct buffer *out, const struct hello *hello)
 	text_open(out, "tls", '{');
 	write_version(out, hello->version);
 	write_fingerprints(out, hello);
-	if (hello->alpn_count) {
-		text_open(out, "client_alpns", '[');
-		for (unsigned int i = 0; i < hello->alpn_count; i++) {
-			text_comma(out);
-			text_string(out, hello->alpn[i]);
-		}
-		text_close(out, ']');
+	text_open(out, "client_alpns", '['); /* also empty: none was offered */
+	for (unsigned int i = 0; i < hello->alpn_count; i++) {
+		text_comma(out);
+		text_string(out, hello->alpn[i]);
 	}
+	text_close(out, ']');
 	text_close(out, '}');
 }
 

@@ -1,6 +1,7 @@
 """DNS, HTTP, HTTPS and a UDP answerer on one address, for tests of names; run inside a namespace.
 
-usage: name_servers.py ADDRESS CERT KEY    prints "ready" when all of them listen
+usage: name_servers.py ADDRESS CERT KEY DELAY    each answer comes DELAY seconds late, as over a
+long link; prints "ready" when all of them listen
 """
 import socket
 import socketserver
@@ -8,7 +9,11 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+DELAY = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
 
 
 def answer(query, address):
@@ -25,6 +30,7 @@ class DnsUdp(socketserver.BaseRequestHandler):
 
     def handle(self):
         data, sock = self.request
+        time.sleep(DELAY)
         sock.sendto(answer(data, self.server.server_address[0]), self.client_address)
 
 
@@ -38,6 +44,7 @@ class DnsTcp(socketserver.BaseRequestHandler):
             if not piece:
                 return
             data += piece
+        time.sleep(DELAY)
         reply = answer(data[2:], self.server.server_address[0])
         self.request.sendall(struct.pack("!H", len(reply)) + reply)
 
@@ -47,6 +54,7 @@ class Echo(socketserver.BaseRequestHandler):
 
     def handle(self):
         data, sock = self.request
+        time.sleep(DELAY)
         sock.sendto(b"answer to %d bytes" % len(data), self.client_address)
 
 
@@ -54,8 +62,14 @@ class Page(BaseHTTPRequestHandler):
     """Says which host was asked for."""
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        """The handshake, too, is answered late."""
+        time.sleep(DELAY)
+        super().setup()
+
     def do_GET(self):
         """The only method."""
+        time.sleep(DELAY)
         body = ("host " + self.headers.get("Host", "")).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
