@@ -60,7 +60,7 @@ libs = $(foreach m,$(1),$(LIBS_$(m)))
 OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))
 BPF_OBJECT := build/bpf/sluice.bpf.o
 
-.PHONY: all run test lint bench fuzz install uninstall clean help
+.PHONY: all run test lint bench fuzz soak install uninstall clean help
 all: $(OUT)/sluice $(BPF_OBJECT)
 
 define module_rule
@@ -151,6 +151,9 @@ lint:
 fuzz:
 	@tests/packages.sh test
 	@tests/fuzz/run.sh $(or $(SECONDS),600)
+soak: all
+	@tests/packages.sh test
+	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py
 bench:
 	@tests/packages.sh bench
 	@tests/bench/run.sh
@@ -174,6 +177,7 @@ help:
 	@echo "make lint     house rules, clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck"
 	@echo "make bench    speed and memory against their bars"
 	@echo "make fuzz     every fuzz target, SECONDS=600 each"
+	@echo "make soak     the long forms of the reliability tests, as root: about 20 minutes"
 	@echo "make install  into DESTDIR, with the systemd unit; make uninstall takes it away"
 	@echo "make clean    remove build/"
 

@@ -114,7 +114,7 @@ stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 300; }
 stage_replay() { pytests replay tests/replay 300; }
-stage_net() { pytests net tests/net 600; }
+stage_net() { pytests net tests/net 900; }
 stage_web() { pytests web tests/web 400; }
 
 [ $# -gt 0 ] || set -- unit sanitized bpf replay lint fuzz kernel61 net web
