@@ -112,7 +112,7 @@ stage_bpf() {
 }
 stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
-stage_kernel61() { pytests kernel61 tests/kernel61 300; }
+stage_kernel61() { pytests kernel61 tests/kernel61 600; }
 stage_replay() { pytests replay tests/replay 300; }
 stage_net() { pytests net tests/net 900; }
 stage_web() { pytests web tests/web 400; }
