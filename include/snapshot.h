@@ -48,7 +48,7 @@ struct snapshot {
 	unsigned int host_count;
 	struct proto_total protos[SNAPSHOT_PROTOS_MAX];
 	unsigned int proto_count;
-	uint64_t flows_full; /* flows the table could not take */
+	uint64_t flows_full;	   /* flows the table could not take */
 	struct flow_names **names; /* of the flows below; a reference each */
 	unsigned int name_count;
 	unsigned int flow_capacity;
