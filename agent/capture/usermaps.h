@@ -85,7 +85,8 @@ struct usermaps {
 	struct usermap block4, block6, lpm4, lpm6, safe4, safe6, domains, flow_blocks;
 	struct userring events, evict;
 	/* struct name_text of bpf/env.h */
-	uint64_t name_text[(sizeof(struct event_payload) + PAYLOAD_MAX + 8) / sizeof(uint64_t)];
+	uint64_t
+		name_text[28 + (sizeof(struct event_payload) + PAYLOAD_MAX + 8) / sizeof(uint64_t)];
 };
 
 /*
