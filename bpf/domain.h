@@ -1,7 +1,7 @@
 /*
  * Names in the kernel: the name that a DNS message, a TLS ClientHello or an HTTP/1 request in this
  * one packet asks for, and the verdict of the rules that block it or a name above it. bpf/names.h
- * copies the payload to this CPU's walk (domain_payload) and asks packet_domain; what one packet
+ * copies the payload to this CPU's walk (domain_payload) and asks domain_decide; what one packet
  * does not hold whole, core reads and blocks by five-tuple (flow_blocks).
  *
  * A rule on a name does not ask the safe list: a resolver is safe, a query to it for that name is
@@ -13,7 +13,7 @@
 #include "bpf/block.h"
 #include "bpf/walk.h"
 
-/* What packet_domain says; above bit 3 of a verdict is its rule (SAYS_RULE). */
+/* What domain_decide says; above bit 3 of a verdict is its rule (SAYS_RULE). */
 #define DOMAIN_DROPS(verdict)	((verdict)&SAYS_DROP)
 #define DOMAIN_ANSWERS(verdict) ((verdict)&SAYS_REFUSE)
 #define DOMAIN_RULE(verdict)	SAYS_RULE(verdict)
@@ -411,7 +411,7 @@ HOT bool is_dns(const struct suspect *s)
 
 /* ---- the face ---- */
 
-/* Where a payload goes: its bytes in data, their number in length; then packet_domain. */
+/* Where a payload goes: its bytes in data, their number in length; then domain_decide. */
 HOT struct name_walk *domain_payload(CONTEXT *ctx)
 {
 	return ARRAY_ELEM(ctx, name_walks, 0);
@@ -452,17 +452,6 @@ APART int domain_decide(const struct suspect *s)
 	if (w->layer != LAYER_DNS)
 		w->verdict &= ~(__u32)SAYS_REFUSE;
 	return (int)w->verdict;
-}
-
-/* A packet's own side: rules for what enters, or for what leaves. */
-HOT __u32 packet_domain(const struct packet *p)
-{
-	struct suspect *s = SUSPECT_ROOM();
-
-	if (!s)
-		return 0;
-	suspect_begin(s, p, p->direction == ABI_INGRESS ? SIDE_IN : SIDE_OUT);
-	return (__u32)domain_decide(s);
 }
 
 #ifdef SLUICE_USER

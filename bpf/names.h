@@ -15,9 +15,6 @@ enum packet_verdict {
 	PACKET_ANSWER, /* the packet is its own answer now: back where it came from */
 };
 
-#ifndef UDP_BYTES
-#define UDP_BYTES 8 /* RFC 768 */
-#endif
 #define TCP_BYTES_MIN 20
 #define TCP_SYN	      0x02 /* RFC 9293 3.1 */
 

@@ -35,6 +35,7 @@
 /* Extension headers walked; RFC 8200 4.1 names at most seven in a packet. */
 #define IPV6_EXT_MAX 8
 #define JUMBO_BYTES  8 /* RFC 2675 2 */
+#define UDP_BYTES    8 /* RFC 768 */
 
 enum ip_protocol { /* IANA protocol numbers */
 	IP_HOP_OPTIONS = 0,
@@ -387,7 +388,7 @@ HOT void parse_transport(struct packet *p)
 		return;
 	p->src_port = ports.src;
 	p->dst_port = ports.dst;
-	p->transport = p->proto == IP_SCTP ? 12 : 8; /* RFC 9260 3, RFC 768 */
+	p->transport = p->proto == IP_SCTP ? 12 : UDP_BYTES; /* RFC 9260 3 */
 	if (p->proto != IP_TCP || p->l4_bytes < TCP_REST_AT + TCP_REST_BYTES ||
 	    !header_read(p, p->l4 + TCP_REST_AT, &rest, TCP_REST_BYTES))
 		return;

@@ -14,8 +14,7 @@
 #define ANSWER_GAIN  4
 
 #define MAC_BYTES      6
-#define MAC_GROUP      1 /* IEEE 802.3 3.2.3: first byte, lowest bit */
-#define UDP_BYTES      8
+#define MAC_GROUP      1      /* IEEE 802.3 3.2.3: first byte, lowest bit */
 #define CSUM_BYTES_MAX 512    /* what bpf_csum_diff takes at once: net/core/filter.c, 6.1 */
 #define IPV4_FRAGMENT  0x3fff /* RFC 791 3.1: offset, and more fragments */
 

@@ -288,9 +288,6 @@ struct lpm6_key {
 #define BITS24_WORDS 524288
 #define BITS48_WORDS 8192
 
-/* How many shorter prefixes a lookup tries when the longest match's rule does not apply. */
-#define LPM_WALK_MAX 8
-
 /* ---- clock: `sluice_clock` fills its context (ctx_in of a test run, written in place) ---- */
 
 struct clock_sample {

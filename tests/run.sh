@@ -104,6 +104,7 @@ stage_bpf() {
 	fi
 	if [ "$(id -u)" = 0 ]; then
 		counted bpf build/bpf/test_datapath build/bpf/sluice.bpf.o
+		counted bpf-block build/bpf/test_block build/bpf/sluice.bpf.o
 	elif [ "${CI:-}" = true ]; then
 		fail bpf "needs root" /dev/null
 	else

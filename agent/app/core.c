@@ -9,6 +9,7 @@
 
 #include "agent/app/cell.h"
 #include "agent/app/internal.h"
+#include "agent/app/mirror.h"
 #include "agent/app/pipeline.h"
 #include "agent/app/service.h"
 #include "agent/capture/capture.h"
@@ -29,6 +30,7 @@ struct core {
 	struct cell cell;
 	struct queue *queue;
 	struct pipeline *pipeline;
+	struct mirror *mirror; /* NULL: no mirror port */
 	struct service *service;
 };
 
@@ -135,6 +137,10 @@ static int start(struct core *core, int control, int front_link)
 		return error;
 	pipeline.store = service.store = core->store;
 	pipeline.service = service.queue = core->queue;
+	error = mirror_new(config, &core->mirror);
+	if (error)
+		return error;
+	pipeline.mirror = core->mirror;
 	error = pipeline_start(&pipeline, &core->pipeline);
 	if (error)
 		return error;
@@ -186,6 +192,7 @@ int core_run(struct app *app, int control, int front_link)
 		say_summary(&core, control);
 	service_free(core.service);
 	pipeline_stop(core.pipeline);
+	mirror_free(core.mirror);
 	drop_messages(core.queue);
 	queue_free(core.queue);
 	store_close(core.store);

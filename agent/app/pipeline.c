@@ -14,6 +14,7 @@
 
 #include "agent/app/cell.h"
 #include "agent/app/messages.h"
+#include "agent/app/mirror.h"
 #include "agent/app/naming.h"
 #include "agent/app/orders.h"
 #include "agent/capture/capture.h"
@@ -31,10 +32,9 @@
 #define DETECT_PAIRS_MAX  16384
 #define ORDERS_MAX	  64
 #define EVENTS_MAX	  4
-/* The lease (DESIGN 3): core renews it every minute; a clean stop leaves a minute. */
-#define LEASE_NS       (24ULL * 3600 * NS_PER_S)
-#define LEASE_RENEW_NS (60 * NS_PER_S)
-#define LEASE_STOP_NS  (60 * NS_PER_S)
+/* The lease (DESIGN 3): renewed every second, see renew_lease; a clean stop leaves a minute. */
+#define LEASE_NS      (24ULL * 3600 * NS_PER_S)
+#define LEASE_STOP_NS (60 * NS_PER_S)
 
 struct pipeline {
 	struct pipeline_options options;
@@ -69,9 +69,12 @@ static int64_t unix_minus_mono_ms(struct pipeline *p)
 static void take_delta(void *arg, const struct flow_delta *delta)
 {
 	struct pipeline *p = arg;
+	struct flow_delta turned = *delta;
 
+	mirror_turn(p->options.mirror, &turned);
 	p->processed += delta->packets;
-	(void)flow_table_add(p->flows, delta, unix_minus_mono_ms(p)); /* "full" is counted there */
+	(void)flow_table_add(p->flows, &turned,
+			     unix_minus_mono_ms(p)); /* "full" is counted there */
 }
 
 static void take_hit(void *arg, const struct capture_hit *hit)
@@ -128,7 +131,6 @@ static void drain(struct pipeline *p, bool scan)
 	int error = capture_drain(p->options.capture, scan, &sink);
 
 	naming_way_enforce(p->naming);
-
 	if (error < 0)
 		log_write_limited(&p->limit, LOG_LEVEL_ERROR, "cannot drain the datapath error=%s",
 				  strerror(-error));

@@ -12,6 +12,7 @@
 
 struct capture;
 struct cell;
+struct mirror;
 struct pipeline;
 struct queue;
 struct store;
@@ -19,7 +20,8 @@ struct store;
 struct pipeline_options {
 	struct capture *capture; /* borrowed; only the pipeline uses it from now on */
 	struct store *store;
-	struct queue *service; /* gets struct service_message */
+	struct queue *service;	     /* gets struct service_message */
+	const struct mirror *mirror; /* NULL: no mirror port; borrowed */
 	struct cell *cell;
 	bool is_dry_run;    /* count what would be dropped, drop nothing: no lease is given */
 	bool keeps_on_stop; /* [Block] on_stop = keep */

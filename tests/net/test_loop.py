@@ -184,22 +184,3 @@ def test_a_second_instance_on_the_interface_takes_nothing_from_the_first(lab, se
     before = service.idle_coverage()[lab.va, "egress"]["seen"]
     lab.pings(lab.a, lab.ip_b)
     assert service.idle_coverage()[lab.va, "egress"]["seen"] > before
-
-
-def test_a_second_instance_on_the_interface_takes_nothing_from_the_first(lab, service):
-    """The peer of what leaves: blocked on egress, where both have a filter."""
-    status, _, err = service.cli("block", "add", lab.ip_b, "--direction", "out")
-    assert status == 0, err
-    assert lab.pings(lab.a, lab.ip_b) == 0
-    second = Service(lab)
-    try:
-        second.start()
-        assert lab.pings(lab.a, lab.ip_b) == 0
-        assert second.json("status")["ifaces"][0]["mode"] == "tc"
-        assert second.stop() == 0
-    finally:
-        second.close()
-    assert lab.pings(lab.a, lab.ip_b) == 0
-    before = service.idle_coverage()[lab.va, "egress"]["seen"]
-    lab.pings(lab.a, lab.ip_b)
-    assert service.idle_coverage()[lab.va, "egress"]["seen"] > before
