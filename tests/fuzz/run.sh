@@ -4,6 +4,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-10} passed=0 failed=0
+# all at once, on every processor; what fails is built again below, by itself, and says why
+mapfile -t targets < <(basename -s .c -a tests/fuzz/fuzz_*.c)
+make -s -k -j"$(nproc)" FUZZ=1 "${targets[@]/#/build/fuzzing/fuzz/}" >build/fuzz-all.log 2>&1
 for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	if ! make -s "build/fuzz/$name" >"build/fuzz-$name.log" 2>&1; then
