@@ -79,12 +79,12 @@ HOT void window_open(struct spoken *w, __u8 state, __u32 bytes)
 
 /* Opens a window when @head begins something. @sure: it is not the stream's first byte for sure, so
  * that a letter alone says nothing. */
-HOT enum speech window_begin(struct spoken *w, const union head *head, const bool sure)
+HOT enum speech window_begin(struct spoken *w, const struct head *head, const bool sure)
 {
 	__u32 kinds = head->kinds;
 
 	if (kinds & (sure ? HEAD_HELLO : HEAD_HELLO_PART)) {
-		window_open(w, NAME_TLS, hello_window(head->word, head->rest, head->have));
+		window_open(w, NAME_TLS, hello_window(head->words[0], head->words[1], head->have));
 		return SPEECH_TLS;
 	}
 	if (kinds & (sure ? HEAD_HTTP : HEAD_HTTP_PART)) {
@@ -124,7 +124,7 @@ HOT enum speech tcp_hear_dns(struct spoken *w)
 }
 
 /* Beyond the window: another hello or request may begin here; far beyond nothing does. */
-HOT enum speech tcp_hear_later(struct spoken *w, const union head *head)
+HOT enum speech tcp_hear_later(struct spoken *w, const struct head *head)
 {
 	struct name_mark *mark = &w->mark;
 	enum speech speech = SPEECH_NONE;
@@ -143,7 +143,7 @@ HOT enum speech tcp_hear_later(struct spoken *w, const union head *head)
 	return SPEECH_NONE;
 }
 
-HOT enum speech tcp_hear(struct spoken *w, const union head *head)
+HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 {
 	struct name_mark *mark = &w->mark;
 	enum speech speech;
@@ -180,7 +180,7 @@ HOT enum speech tcp_hear(struct spoken *w, const union head *head)
 
 /* ---- UDP ---- */
 
-HOT enum speech udp_hear(struct spoken *w, const union head *head)
+HOT enum speech udp_hear(struct spoken *w, const struct head *head)
 {
 	/* a first fragment with other ports than DNS's says that the later ones are not wanted, but
 	 * nothing of which those are */
@@ -206,13 +206,13 @@ HOT bool bytes_load(CONTEXT *ctx, enum hook hook, __u32 at, void *to, __u32 len)
 	return !frame_load(ctx, hook, at, to, len + 1);
 }
 
-HOT bool head_load(CONTEXT *ctx, enum hook hook, __u32 at, union head *head, __u32 len)
+HOT bool head_load(CONTEXT *ctx, enum hook hook, __u32 at, struct head *head, __u32 len)
 {
 	len--;
 	FORGET(len);
 	if (len > HEAD_BYTES - 1)
 		return false;
-	return !frame_load(ctx, hook, at, head->byte, len + 1);
+	return !frame_load(ctx, hook, at, head->words, len + 1);
 }
 
 /* How much of the payload there is, whatever its headers say. */
@@ -328,14 +328,14 @@ HOT int spoken_hear(CONTEXT *ctx, enum hook hook, struct spoken *w)
 	const struct control *word = ARRAY_ELEM(ctx, control, 0);
 	struct name_text *text = NAME_TEXT(ctx);
 	__u32 len = spoken_bytes(ctx, hook, w), have = len < HEAD_BYTES ? len : HEAD_BYTES;
-	union head head = { 0 };
+	struct head head = { 0 };
 	enum speech speech;
 	int heard = 0;
 
 	if (!word || !text || !head_load(ctx, hook, w->at, &head, have))
 		return 0;
 	head.have = have;
-	head.kinds = head_kinds(head.word, head.rest, have);
+	head.kinds = head_kinds(head.words[0], head.words[1], have);
 	speech = w->who.proto == IP_TCP ? tcp_hear(w, &head) : udp_hear(w, &head);
 	if (speech == SPEECH_NONE)
 		return 0;

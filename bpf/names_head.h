@@ -18,13 +18,10 @@
 #define HEAD_BYTES 16
 
 /* The first @len bytes of a payload, zeros behind; by words, for it is compared by them. */
-union head {
-	struct {
-		__u64 word, rest;
-		__u32 have;  /* bytes that are there */
-		__u32 kinds; /* enum head_kind */
-	};
-	__u8 byte[HEAD_BYTES];
+struct head {
+	__u64 words[HEAD_BYTES / 8];
+	__u32 have;  /* bytes that are there */
+	__u32 kinds; /* enum head_kind */
 };
 
 /*

@@ -131,7 +131,7 @@ static bool matches_name(const char *pattern, const char *name)
 
 	if (!strcmp(pattern, "*"))
 		return len > 0;
-	if (strncmp(pattern, "*.", 2))
+	if (strncmp(pattern, "*.", 2) != 0)
 		return strcasestr(name, pattern) != NULL;
 	tail = strlen(pattern + 1);
 	return len > tail && !strcasecmp(name + len - tail, pattern + 1);

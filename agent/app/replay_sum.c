@@ -13,7 +13,7 @@
 #include "agent/util/proto.h"
 
 static const char *const reason_names[NOT_FLOW_COUNT] = {
-#define NOT_FLOW(id, name, help) [NOT_FLOW_##id] = name,
+#define NOT_FLOW(id, name, help) name,
 #include "include/not_flow.def"
 #undef NOT_FLOW
 };

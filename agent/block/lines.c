@@ -133,7 +133,7 @@ static int walk_range(struct reader *reader, const struct addr *from, const stru
 
 static int read_range(struct reader *reader, char *dash)
 {
-	char *left = reader->text, *right = dash + 1, *end = dash;
+	char *left, *right, *end;
 	struct addr from, to;
 	char copy[LINE_MAX_LEN + 1];
 	int error;

@@ -146,6 +146,7 @@ static void tell(struct block_verdict *verdict, const char *asked)
 	const struct block_match *match;
 	char what[BLOCK_TEXT_MAX], entry[PREFIX_TEXT_MAX] = "";
 	static const char *const done[] = { "dropped", "counted only", "refused" };
+	int len;
 
 	if (verdict->decides < 0) {
 		(void)snprintf(outcome->message, sizeof(outcome->message), "%s",
@@ -156,11 +157,14 @@ static void tell(struct block_verdict *verdict, const char *asked)
 	match = &verdict->matches[verdict->decides];
 	if (match->entry.addr.family != ADDR_NONE)
 		(void)prefix_format(&match->entry, entry);
-	(void)snprintf(outcome->message, sizeof(outcome->message),
+	len = snprintf(outcome->message, sizeof(outcome->message),
 		       "%.80s is %s by block %lld of %.64s%s%s%s%.60s", asked,
 		       done[match->block.action <= BLOCK_REFUSE ? match->block.action : 0],
 		       (long long)match->block.id, block_text(&match->block, what),
 		       entry[0] ? ", entry " : "", entry, match->why[0] ? ": " : "", match->why);
+	if (len >= (int)sizeof(outcome->message)) /* long names: say that it was cut */
+		memcpy(outcome->message + sizeof(outcome->message) - sizeof("..."), "...",
+		       sizeof("..."));
 }
 
 int block_test(struct block_service *service, const struct block_question *question,

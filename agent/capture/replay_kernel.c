@@ -43,8 +43,9 @@ struct control *replay_kernel_control(struct replay_kernel *kernel)
 
 int replay_kernel_run(struct replay_kernel *kernel, const void *data, size_t len)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = data, .data_size_in = (uint32_t)len,
-		    .repeat = 1);
+	struct bpf_test_run_opts options = {
+		.sz = sizeof(options), .data_in = data, .data_size_in = (uint32_t)len, .repeat = 1
+	};
 
 	if (bpf_prog_test_run_opts(kernel->loaded->ingress, &options))
 		return -errno;

@@ -124,7 +124,7 @@ int rules_block(struct rules *rules, const struct block_rule *rule)
 		return err < 0 ? err : 0;
 	}
 	slot = &rules->slots[rule->rule_id];
-	if (slot->name || (slot->is_used && !prefix_is_equal(&slot->target, &rule->target)))
+	if (slot->is_name || (slot->is_used && !prefix_is_equal(&slot->target, &rule->target)))
 		return -EINVAL;
 	/* the rule before the entry that names it; whether anything changed matters to sync only */
 	(void)rules_store(rules, rule);
@@ -145,7 +145,7 @@ int rules_unblock(struct rules *rules, uint32_t rule_id)
 	struct prefix target;
 	int err;
 
-	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].name)
+	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].is_name)
 		return rules_name_unblock(rules, rule_id);
 	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
 		return -ENOENT;
@@ -168,7 +168,7 @@ int rules_hits(const struct rules *rules, uint32_t rule_id, const struct drain_c
 	struct block_entry entry;
 	int err;
 
-	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].name)
+	if (rule_id && rule_id < RULES_MAX && rules->slots[rule_id].is_name)
 		return rules_name_hits(rules, rule_id, clock, hits);
 	if (!rule_id || rule_id >= RULES_MAX || !rules->slots[rule_id].is_used)
 		return -ENOENT;
@@ -199,7 +199,7 @@ void rules_free(struct rules *rules)
 {
 	if (!rules)
 		return;
-	rules_names_free(rules);
+	rules_names_free(rules->names);
 	rules_lists_free(rules);
 	free(rules->rows);
 	free(rules->bits.words);

@@ -28,7 +28,7 @@ static void add_cut(const struct rules *rules, const struct cut_flow *cut,
 		hits->last_unix_ms = last;
 }
 
-static struct cut_flow *cut_at(const struct names_state *names, uint32_t i)
+static struct cut_flow *cut_at(struct names_state *names, uint32_t i)
 {
 	return &names->flows[(names->first + i) % RULES_FLOWS_MAX];
 }
@@ -95,17 +95,12 @@ static int cut_add(struct rules *rules, const struct cut_flow *cut)
 int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32_t rule_id,
 		     uint8_t layer, uint64_t until_boot_ns)
 {
-	struct names_state *names = rules_names_state(rules);
 	uint64_t end;
 	int err = 0;
 
-	if (!names || !rule_id || rule_id >= RULES_MAX || layer >= LAYER_COUNT ||
-	    !rules->slots[rule_id].name)
-		return names ? -EINVAL : -ENOMEM;
-	if (!names->flows)
-		names->flows = calloc(RULES_FLOWS_MAX, sizeof(*names->flows));
-	if (!names->flows)
-		return -ENOMEM;
+	if (!rule_id || rule_id >= RULES_MAX || layer >= LAYER_COUNT ||
+	    !rules->slots[rule_id].is_name)
+		return -EINVAL;
 	end = rules->tables.rules[rule_id].end_boot_ns;
 	end = end && end < until_boot_ns ? end : until_boot_ns;
 	for (int back = 0; back < 2 && !err; back++) {
@@ -124,7 +119,7 @@ void rules_flows_expire(struct rules *rules, uint64_t boot_ns)
 {
 	struct names_state *names = rules->names;
 
-	if (!names || !names->flow_count)
+	if (!names->flow_count)
 		return;
 	for (int i = 0; i < EXPIRE_AT_ONCE && names->flow_count; i++) {
 		if (cut_at(names, 0)->rule_id && cut_at(names, 0)->end_boot_ns > boot_ns)
@@ -161,11 +156,9 @@ int rules_flows_learn(struct rules *rules)
 
 		if (rules->tables.ops->lookup(rules->tables.arg, RULES_FLOWS, &keys[i], &entry))
 			continue;
-		is_known = names && entry.rule < RULES_MAX && entry.layer < LAYER_COUNT &&
-			   rules->slots[entry.rule].name && names->flow_count < RULES_FLOWS_MAX;
-		if (is_known && !names->flows)
-			names->flows = calloc(RULES_FLOWS_MAX, sizeof(*names->flows));
-		if (!is_known || !names->flows) {
+		is_known = entry.rule < RULES_MAX && entry.layer < LAYER_COUNT &&
+			   rules->slots[entry.rule].is_name && names->flow_count < RULES_FLOWS_MAX;
+		if (!is_known) {
 			(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &keys[i]);
 			continue;
 		}
@@ -178,5 +171,5 @@ int rules_flows_learn(struct rules *rules)
 
 size_t rules_flows_count(const struct rules *rules)
 {
-	return rules->names ? rules->names->flow_count : 0;
+	return rules->names->flow_count;
 }

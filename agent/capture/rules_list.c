@@ -122,7 +122,7 @@ static void room_count_slots(struct rules *rules, size_t room[RULES_BLOCK_MAPS],
 static int fits_in_the_end(struct rules *rules, uint32_t rule_id, const struct prefix_set *set)
 {
 	size_t most = rules->lists->count + 1, count = 0;
-	CLEANUP(free) const struct prefix_set **sets = calloc(most, sizeof(*sets));
+	CLEANUP(free) const struct prefix_set **sets = calloc(most, sizeof(struct prefix_set *));
 	size_t room[RULES_BLOCK_MAPS] = { 0 };
 
 	if (!sets)
@@ -200,7 +200,8 @@ static void list_forget(struct lists_state *state, const struct rules_list *list
 		at++;
 	list_free(state->at[at]);
 	state->count--;
-	memmove(&state->at[at], &state->at[at + 1], (state->count - at) * sizeof(*state->at));
+	memmove(&state->at[at], &state->at[at + 1],
+		(state->count - at) * sizeof(struct rules_list *));
 }
 
 void rules_list_arrive(struct rules *rules, struct rules_list *list)
@@ -223,22 +224,22 @@ void rules_list_arrive(struct rules *rules, struct rules_list *list)
 
 /* ---- orders ---- */
 
-static int list_new(struct rules *rules, uint32_t rule_id, struct rules_list **out)
+/* NULL without memory. */
+static struct rules_list *list_new(struct lists_state *state, uint32_t rule_id)
 {
-	struct lists_state *state = rules->lists;
-	struct rules_list **more = realloc(state->at, (state->count + 1) * sizeof(*state->at));
+	struct rules_list **more =
+		realloc(state->at, (state->count + 1) * sizeof(struct rules_list *));
 	struct rules_list *list;
 
 	if (!more)
-		return -ENOMEM;
+		return NULL;
 	state->at = more;
 	list = calloc(1, sizeof(*list));
 	if (!list)
-		return -ENOMEM;
+		return NULL;
 	list->rule_id = rule_id;
 	state->at[state->count++] = list;
-	*out = list;
-	return 0;
+	return list;
 }
 
 int rules_list_set(struct rules *rules, const struct block_rule *rule, struct prefix_set *set)
@@ -248,7 +249,7 @@ int rules_list_set(struct rules *rules, const struct block_rule *rule, struct pr
 
 	if (!rule->rule_id || rule->rule_id >= RULES_MAX || rule->action > BLOCK_COUNT ||
 	    rule->direction > BLOCK_OUT || rules->slots[rule->rule_id].is_used ||
-	    rules->slots[rule->rule_id].name)
+	    rules->slots[rule->rule_id].is_name)
 		return -EINVAL;
 	if (list && list->is_leaving)
 		return -EBUSY;
@@ -257,9 +258,10 @@ int rules_list_set(struct rules *rules, const struct block_rule *rule, struct pr
 	err = fits_in_the_end(rules, rule->rule_id, set);
 	if (err <= 0)
 		return err ? err : -ENOSPC;
-	err = list ? 0 : list_new(rules, rule->rule_id, &list);
-	if (err)
-		return err;
+	if (!list)
+		list = list_new(rules->lists, rule->rule_id);
+	if (!list)
+		return -ENOMEM;
 	/* the words before the entries that name them; whether they changed matters to nobody */
 	(void)rules_store(rules, rule);
 	if (!list->is_moving) {
@@ -296,7 +298,7 @@ int rules_rule_set(struct rules *rules, const struct block_rule *rule)
 
 	if (!rule->rule_id || rule->rule_id >= RULES_MAX)
 		return -EINVAL;
-	if (!rules->slots[rule->rule_id].is_used && !rules->slots[rule->rule_id].name &&
+	if (!rules->slots[rule->rule_id].is_used && !rules->slots[rule->rule_id].is_name &&
 	    (!list || list->is_leaving))
 		return -ENOENT;
 	(void)rules_store(rules, rule); /* whether anything changed matters to sync only */

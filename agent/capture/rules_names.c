@@ -2,6 +2,7 @@
  * Rules by name. The kernel looks a name's
  * suffixes up by hash (bpf/hash.h); the texts themselves are kept by whoever gave the order.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,8 @@ void rules_names_flags(struct rules *rules)
 {
 	const struct names_state *names = rules->names;
 
-	flag_set(rules, CONTROL_DOMAINS, names && names->count);
-	flag_set(rules, CONTROL_FLOWS, names && names->flow_count);
+	flag_set(rules, CONTROL_DOMAINS, names->count);
+	flag_set(rules, CONTROL_FLOWS, names->flow_count);
 }
 
 /* The base lives as long as the maps: entries of an earlier core are found again by it. */
@@ -50,44 +51,30 @@ static void base_choose(struct control *control)
 
 /* ---- slots ---- */
 
-struct names_state *rules_names_state(struct rules *rules)
+/* Pages of these come with their first use. */
+int rules_names_new(struct names_state **out)
 {
-	if (!rules->names)
-		rules->names = calloc(1, sizeof(*rules->names));
-	return rules->names;
+	struct names_state *names = calloc(1, sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	*out = names;
+	return 0;
 }
 
 struct name_slot *rules_name_slot(const struct rules *rules, uint32_t rule_id)
 {
-	uint32_t number = rules->slots[rule_id].name;
-
-	return number ? &rules->names->slots[number - 1] : NULL;
+	return rules->slots[rule_id].is_name ? &rules->names->slots[rule_id] : NULL;
 }
 
-/* Returns 0 or -ENOMEM. */
-static int slot_take(struct rules *rules, uint32_t rule_id, uint64_t hash)
+static void slot_take(struct rules *rules, uint32_t rule_id, uint64_t hash)
 {
-	struct names_state *names = rules_names_state(rules);
-	uint32_t at = 0;
+	struct names_state *names = rules->names;
 
-	if (!names)
-		return -ENOMEM;
-	while (at < names->high && names->slots[at].rule_id)
-		at++;
-	if (at == names->room) {
-		uint32_t room = names->room ? names->room * 2 : 16;
-		struct name_slot *more = realloc(names->slots, room * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		names->slots = more;
-		names->room = room;
-	}
-	names->high = at == names->high ? at + 1 : names->high;
-	names->slots[at] = (struct name_slot){ .hash = hash, .rule_id = rule_id };
+	names->slots[rule_id] = (struct name_slot){ .hash = hash, .is_used = true };
+	names->high = rule_id < names->high ? names->high : rule_id + 1;
 	names->count++;
-	rules->slots[rule_id].name = at + 1;
-	return 0;
+	rules->slots[rule_id].is_name = true;
 }
 
 static void bits_rebuild(struct rules *rules)
@@ -99,7 +86,7 @@ static void bits_rebuild(struct rules *rules)
 	for (uint32_t i = 0; i < names->high; i++) {
 		uint32_t bit = bits_names_index(names->slots[i].hash);
 
-		if (names->slots[i].rule_id)
+		if (names->slots[i].is_used)
 			want[bit / 64] |= 1ULL << bit % 64;
 	}
 	for (size_t i = 0; i < BITS_NAMES_WORDS; i++)
@@ -112,8 +99,9 @@ static void slot_leave(struct rules *rules, uint32_t rule_id)
 {
 	struct name_slot *slot = rules_name_slot(rules, rule_id);
 
+	assert(slot);
 	*slot = (struct name_slot){ 0 };
-	rules->slots[rule_id].name = 0;
+	rules->slots[rule_id].is_name = false;
 	rules->names->count--;
 	if (++rules->names->stale > STALE_NAMES || !rules->names->count)
 		bits_rebuild(rules);
@@ -165,21 +153,24 @@ int rules_name_block(struct rules *rules, const struct block_rule *rule)
 		err = entry_put(rules, hash, rule->rule_id);
 	else
 		changed = changed || !slot;
-	if (!err && !slot)
-		err = slot_take(rules, rule->rule_id, hash);
 	if (err) {
 		__atomic_store_n(&rules->tables.rules[rule->rule_id].head, 0, __ATOMIC_RELEASE);
 		return err;
 	}
+	if (!slot)
+		slot_take(rules, rule->rule_id, hash);
 	rules_names_flags(rules);
 	return changed;
 }
 
 int rules_name_unblock(struct rules *rules, uint32_t rule_id)
 {
-	uint64_t hash = rules_name_slot(rules, rule_id)->hash;
+	const struct name_slot *slot = rules_name_slot(rules, rule_id);
+	uint64_t hash;
 	int err;
 
+	assert(slot); /* whoever calls has looked */
+	hash = slot->hash;
 	/* from here on it drops nothing, whatever becomes of its entry */
 	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
 	rules_flows_forget(rules, rule_id);
@@ -210,7 +201,7 @@ uint32_t rules_name_find(const struct rules *rules, const char *name)
 	size_t len = strnlen(name, sizeof(text));
 	uint32_t rule_id = 0;
 
-	if (!rules->names || !rules->names->count || len == sizeof(text))
+	if (!rules->names->count || len == sizeof(text))
 		return 0;
 	memcpy(text, name, len);
 	if (len && text[len - 1] == '.')
@@ -232,8 +223,10 @@ int rules_name_hits(const struct rules *rules, uint32_t rule_id, const struct dr
 	const struct name_slot *slot = rules_name_slot(rules, rule_id);
 	struct domain_entry entry;
 	int64_t last;
-	int err = rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &slot->hash, &entry);
+	int err;
 
+	assert(slot); /* whoever calls has looked */
+	err = rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &slot->hash, &entry);
 	if (err)
 		return err;
 	*hits = slot->folded;
@@ -264,8 +257,8 @@ int rules_names_learn(struct rules *rules)
 		if (rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &keys[i], &entry))
 			continue;
 		if (entry.rule && entry.rule < RULES_MAX && !rules->slots[entry.rule].is_used &&
-		    !rules->slots[entry.rule].name)
-			err = slot_take(rules, entry.rule, keys[i].name);
+		    !rules->slots[entry.rule].is_name)
+			slot_take(rules, entry.rule, keys[i].name);
 	}
 	if (!err)
 		err = rules_flows_learn(rules);
@@ -277,18 +270,16 @@ int rules_names_prune(struct rules *rules, const struct block_rule *const *wante
 {
 	int pruned = 0;
 
-	for (uint32_t i = 0; rules->names && i < rules->names->high; i++) {
-		uint32_t rule_id = rules->names->slots[i].rule_id;
-		const struct block_rule *rule = rule_id ? wanted[rule_id] : NULL;
+	for (uint32_t id = 0; id < rules->names->high; id++) {
+		const struct name_slot *slot = rules_name_slot(rules, id);
+		const struct block_rule *rule = wanted[id];
 		uint64_t hash;
 		int err;
 
-		if (!rule_id)
+		if (!slot || (rule && rule->domain && !name_to_hash(rules, rule->domain, &hash) &&
+			      hash == slot->hash))
 			continue;
-		if (rule && rule->domain && !name_to_hash(rules, rule->domain, &hash) &&
-		    hash == rules->names->slots[i].hash)
-			continue;
-		err = rules_name_unblock(rules, rule_id);
+		err = rules_name_unblock(rules, id);
 		if (err)
 			return err;
 		pruned++;
@@ -298,14 +289,10 @@ int rules_names_prune(struct rules *rules, const struct block_rule *const *wante
 
 size_t rules_names_count(const struct rules *rules)
 {
-	return rules->names ? rules->names->count : 0;
+	return rules->names->count;
 }
 
-void rules_names_free(struct rules *rules)
+void rules_names_free(struct names_state *names)
 {
-	if (!rules->names)
-		return;
-	free(rules->names->slots);
-	free(rules->names->flows);
-	free(rules->names);
+	free(names);
 }

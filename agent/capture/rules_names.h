@@ -8,7 +8,7 @@
 
 struct name_slot {
 	uint64_t hash;
-	uint32_t rule_id;	  /* 0: free */
+	bool is_used;
 	struct block_hits folded; /* of five-tuples that went */
 };
 
@@ -21,14 +21,13 @@ struct cut_flow {
 };
 
 struct names_state {
-	struct name_slot *slots; /* number - 1 */
-	uint32_t room, high, count, stale;
-	struct cut_flow *flows; /* [RULES_FLOWS_MAX], made with the first one */
+	struct name_slot slots[RULES_MAX]; /* by rule id */
+	uint32_t high;			   /* no slot from here on was ever used */
+	uint32_t count, stale;
+	struct cut_flow flows[RULES_FLOWS_MAX];
 	uint32_t first, flow_count;
 };
 
-/* rules_names_state - made with the first use; NULL without memory. */
-struct names_state *rules_names_state(struct rules *rules);
 /* rules_name_slot - of a rule with a name, else NULL. */
 struct name_slot *rules_name_slot(const struct rules *rules, uint32_t rule_id);
 /* rules_names_flags - the control word says what kinds of entries there are. */

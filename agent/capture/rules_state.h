@@ -11,11 +11,11 @@
 struct rule_slot {
 	struct prefix target; /* of an address rule */
 	bool is_used;
-	uint32_t name; /* of a name's rule: its number in names, from 1 on */
+	bool is_name;  /* what it is about is in names */
 	uint32_t next; /* rule with an address in the same bucket; 0 = last */
 };
 
-struct names_state; /* rules_names.c; NULL until the first name */
+struct names_state; /* rules_names.c */
 struct rules_rows;  /* rules_set.c; NULL until the first shared target */
 
 #define RULES_BUCKETS 16384 /* of slots, by target */
@@ -182,12 +182,14 @@ int rules_name_block(struct rules *rules, const struct block_rule *rule);
 int rules_name_unblock(struct rules *rules, uint32_t rule_id);
 int rules_name_hits(const struct rules *rules, uint32_t rule_id, const struct drain_clock *clock,
 		    struct block_hits *hits);
+/* rules_names_new - returns 0 or -ENOMEM. */
+int rules_names_new(struct names_state **out);
 /* rules_names_learn - what the maps hold at start. Returns 0 or -errno. */
 int rules_names_learn(struct rules *rules);
 /* rules_names_prune - names that @wanted (by rule id; their domain) does not have go. Returns how
  * many, or -errno. */
 int rules_names_prune(struct rules *rules, const struct block_rule *const *wanted);
-void rules_names_free(struct rules *rules);
+void rules_names_free(struct names_state *names); /* accepts NULL */
 
 /* rules_store - the words of the rule table; true when they were others before. */
 bool rules_store(struct rules *rules, const struct block_rule *rule);

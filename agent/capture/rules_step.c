@@ -244,7 +244,7 @@ static struct rules_list *moving_list(struct lists_state *state)
 
 static bool is_rule_known(const struct rules *rules, uint32_t rule_id)
 {
-	return rules->slots[rule_id].is_used || rules->slots[rule_id].name ||
+	return rules->slots[rule_id].is_used || rules->slots[rule_id].is_name ||
 	       rules_list_find(rules, rule_id);
 }
 

@@ -58,11 +58,12 @@ static int safe_learn(struct rules *rules, enum rules_map map)
 int rules_new(const struct rules_tables *tables, uint64_t lease_boot_ns, struct rules **out)
 {
 	CLEANUP(rules_free) struct rules *rules = calloc(1, sizeof(*rules));
-	int err = 0;
+	int err;
 
 	if (!rules)
 		return -ENOMEM;
 	rules->tables = *tables;
+	err = rules_names_new(&rules->names);
 	for (enum rules_map map = RULES_BLOCK4; map <= RULES_LPM6 && !err; map++)
 		err = entries_learn(rules, map);
 	for (enum rules_map map = RULES_SAFE4; map <= RULES_SAFE6 && !err; map++)

@@ -110,12 +110,12 @@ int list_add_file(const struct args *args, const char *file)
 {
 	CLEANUP(json_free) struct json *body = json_new_object();
 	CLEANUP(json_free) struct json *report = NULL;
-	FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	FILE *opened = strcmp(file, "-") == 0 ? NULL : fopen(file, "re");
 	char name[NAME_MAX_LEN + 1], path[PATH_LEN] = "/api/v1/lists/";
 	bool is_applied = false;
 	int status;
 
-	if (!in) {
+	if (!opened && strcmp(file, "-") != 0) {
 		fprintf(stderr, "sluice: %s: %s\n", file, strerror(errno));
 		return CLI_FAILED;
 	}
@@ -123,9 +123,9 @@ int list_add_file(const struct args *args, const char *file)
 	if (!status)
 		status = block_set_options(args, body);
 	if (!status)
-		status = send_parts(args, name, in);
-	if (in != stdin)
-		(void)fclose(in); /* read only */
+		status = send_parts(args, name, opened ? opened : stdin);
+	if (opened)
+		(void)fclose(opened); /* read only */
 	if (args_option(args, "--all-or-nothing"))
 		json_set_bool(body, "all_or_nothing", true);
 	if (!status && path_append(path, sizeof(path), name))

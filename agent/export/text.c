@@ -62,7 +62,7 @@ void text_string(struct buffer *out, const char *text)
 
 void text_comma(struct buffer *out)
 {
-	char last = out->len ? (char)out->data[out->len - 1] : '{';
+	int last = out->len ? out->data[out->len - 1] : '{';
 
 	if (last != '{' && last != '[')
 		buffer_append(out, ",", 1);

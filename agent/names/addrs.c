@@ -2,6 +2,7 @@
  * Which names an address was seen under: one record per address, name and client, found by the
  * address. Records live as long as their answers' TTL says, within bounds; the oldest makes room.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,7 @@ static struct record *take_record(struct addrs *addrs)
 {
 	uint32_t index = addrs->free;
 
+	assert(addrs->records);
 	if (index == NONE && addrs->touched < addrs->max)
 		return &addrs->records[addrs->touched++];
 	if (index == NONE) {
@@ -157,7 +159,7 @@ static struct record *record_for(struct addrs *addrs, const struct record *wante
 		last = r;
 		count++;
 	}
-	if (count >= PER_ADDR_MAX)
+	if (last && count >= PER_ADDR_MAX)
 		forget(addrs, last);
 	return take_record(addrs);
 }
@@ -174,7 +176,9 @@ static void learn(struct addrs *addrs, struct record *wanted, const char *name)
 	for (size_t i = 0; i < len; i++) {
 		char c = name[i];
 
-		wanted->name[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
+		wanted->name[i] = c;
 	}
 	wanted->name[len] = '\0';
 	record = record_for(addrs, wanted);

@@ -177,6 +177,14 @@ static bool is_alphanumeric(uint8_t c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/* A byte above 127 is shown as '9'. */
+static char alpn_char(uint8_t c)
+{
+	if (is_alphanumeric(c))
+		return (char)c;
+	return '9';
+}
+
 static void alpn_text(const struct cursor *alpn, char out[static 3])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -188,8 +196,8 @@ static void alpn_text(const struct cursor *alpn, char out[static 3])
 	first = alpn->at[0];
 	last = alpn->at[alpn->left - 1];
 	if (first > 127 || last > 127) {
-		out[0] = is_alphanumeric(first) ? (char)first : '9';
-		out[1] = is_alphanumeric(last) ? (char)last : '9';
+		out[0] = alpn_char(first);
+		out[1] = alpn_char(last);
 	} else if (is_alphanumeric(first) && is_alphanumeric(last)) {
 		out[0] = (char)first;
 		out[1] = (char)last;

@@ -3,6 +3,7 @@
  */
 #include "agent/names/quic_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,13 @@ struct quic_table {
 static struct quic_conn *at(const struct quic_table *table, uint32_t ref)
 {
 	return ref ? &table->conns[ref - 1] : NULL;
+}
+
+/* @ref is one of the table's own links that leads somewhere. */
+static struct quic_conn *known(const struct quic_table *table, uint32_t ref)
+{
+	assert(ref);
+	return &table->conns[ref - 1];
 }
 
 static uint32_t ref_of(const struct quic_table *table, const struct quic_conn *conn)
@@ -131,7 +139,7 @@ static void age_append(struct quic_table *table, struct quic_conn *conn)
 	conn->older = table->newest;
 	conn->newer = 0;
 	if (table->newest)
-		at(table, table->newest)->newer = ref;
+		known(table, table->newest)->newer = ref;
 	else
 		table->oldest = ref;
 	table->newest = ref;
@@ -161,7 +169,7 @@ static void remove_conn(struct quic_table *table, struct quic_conn *conn)
 	uint32_t *link = bucket_of(table, &conn->tuple);
 
 	while (*link != ref)
-		link = &at(table, *link)->next;
+		link = &known(table, *link)->next;
 	*link = conn->next;
 	age_unlink(table, conn);
 	drop_bytes(table, conn);
@@ -175,9 +183,9 @@ struct quic_conn *quic_table_add(struct quic_table *table, const struct five_tup
 	uint32_t *bucket = bucket_of(table, tuple);
 
 	if (!table->free && table->unused == table->max)
-		remove_conn(table, at(table, table->oldest));
+		remove_conn(table, known(table, table->oldest));
 	if (table->free) {
-		conn = at(table, table->free);
+		conn = known(table, table->free);
 		table->free = conn->next;
 	} else {
 		conn = &table->conns[table->unused++];

@@ -1,6 +1,7 @@
 /*
  * Building a set of prefixes: entries in any order in, sorted once.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "agent/util/prefix_set_internal.h"
@@ -176,6 +177,7 @@ int prefix_set_builder_add(struct prefix_set_builder *builder, const struct pref
 
 static void note_lens(struct prefix_entries *entries)
 {
+	assert((entries->four || !entries->count4) && (entries->six || !entries->count6));
 	for (size_t i = 0; i < entries->count4; i++) {
 		unsigned int len = entries->four[i] & 0xff;
 

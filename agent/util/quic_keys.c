@@ -72,8 +72,9 @@ static int expand(const uint8_t secret[static SECRET_BYTES], const char *label, 
 	info[1] = (uint8_t)len;
 	info[2] = (uint8_t)(prefix_len + label_len);
 	memcpy(info + 3, prefix, prefix_len);
-	memcpy(info + 3 + prefix_len, label, label_len);
-	text.size = (unsigned int)(3 + prefix_len + label_len + 1); /* the context's length: 0 */
+	/* its end is what follows it: the context's length, 0 */
+	memcpy(info + 3 + prefix_len, label, label_len + 1);
+	text.size = (unsigned int)(3 + prefix_len + label_len + 1);
 	return gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &text, out, len) ? -EIO : 0;
 }
 
