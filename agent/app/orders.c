@@ -217,6 +217,7 @@ static int carry_out(const struct orders_ends *ends, const struct order *order)
 	case ORDER_SAFE:
 		return capture_safe_set(capture, order->prefixes, order->count);
 	case ORDER_ADDRS_OF:
+		ends->catch_up(ends->arg);
 		return (int)names_addrs_of(ends->names, order->domain, order->addrs, order->count);
 	case ORDER_PANIC:
 		*ends->panic = order->panic;

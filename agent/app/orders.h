@@ -22,6 +22,10 @@ struct orders_ends {
 	struct capture *capture;
 	struct names *names;
 	bool *panic; /* set by such an order */
+	/* reads what the datapath has handed up so far: a question about names is asked of all of
+	 * it */
+	void (*catch_up)(void *arg);
+	void *arg;
 };
 
 /* orders_datapath - callbacks that post to @orders and wait. */

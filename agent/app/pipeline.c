@@ -238,10 +238,18 @@ static void close_second(struct pipeline *p)
 
 /* ---- the thread --------------------------------------------------------------------------- */
 
+static void catch_up(void *arg)
+{
+	drain(arg, false);
+}
+
 static void serve_orders(struct pipeline *p)
 {
-	const struct orders_ends ends = { p->options.capture, naming_way_names(p->naming),
-					  &p->is_panic_ordered };
+	const struct orders_ends ends = { .capture = p->options.capture,
+					  .names = naming_way_names(p->naming),
+					  .panic = &p->is_panic_ordered,
+					  .catch_up = catch_up,
+					  .arg = p };
 	bool was = p->is_panic_ordered;
 
 	orders_serve(&p->orders, &ends);
