@@ -49,7 +49,7 @@ uses = $(shell sed -n 's/^$(1): [0-9]* *//p' tests/lint/layers.txt)
 archive = $(OUT)/lib/$(1).a
 has = $(filter $(MODULES),$(1))
 
-LIBS_util := -ljson-c -lsodium -lcap-ng -lseccomp -lz -lgnutls
+LIBS_util := -ljson-c -lsodium -lcap-ng -lseccomp -lz -lgnutls -lm
 LIBS_config := -linih
 LIBS_capture := -lbpf -lelf -lz -lpcap
 LIBS_store := -lsqlite3
