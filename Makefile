@@ -87,7 +87,7 @@ $(OUT)/sluice: $(OUT)/obj/agent/main.o $(foreach m,$(MODULES),$(call archive,$(m
 
 # ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
-	-I/usr/include/$(shell $(CC) -dumpmachine)
+	-I/usr/include/$(shell gcc -dumpmachine)
 $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_flow.def
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)
