@@ -43,7 +43,8 @@ char *json_print(const struct json *json, size_t *len);
 char *json_print_pretty(const struct json *json, size_t *len);
 
 /*
- * json_parse - one whole document of @len bytes, at most 32 levels deep, UTF-8, nothing after it.
+ * json_parse - one whole document of @len bytes, at most 32 levels deep, UTF-8, no key twice in one
+ * object, nothing after it.
  * @error: at least 128 bytes; on failure a sentence with the offset.
  * Returns 0, -EINVAL, -ENOMEM. Source: RFC 8259.
  */

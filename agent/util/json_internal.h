@@ -22,4 +22,9 @@ static inline struct json *json_outer(struct json_object *object)
 	return (struct json *)object;
 }
 
+/* json_keys.c: members of all objects below @object, itself among them. */
+size_t json_count_members(const struct json_object *object);
+/* The first key that its object has already, spelled the same; @at: its opening quote. */
+bool json_find_repeated_key(const char *text, size_t len, size_t *at, size_t *key_len);
+
 #endif

@@ -30,6 +30,7 @@ DEFINE_CLEANUP(free_tokener, struct json_tokener)
 struct scan {
 	const char *text;
 	size_t len, at;
+	size_t colons; /* as many as there are members */
 	unsigned int depth;
 	bool has_nul; /* in the string read last */
 };
@@ -146,6 +147,7 @@ static const char *scan_token(struct scan *scan)
 		return scan_number(scan);
 	if (c == ':' && scan->has_nul)
 		return "NUL in a key";
+	scan->colons += c == ':';
 	if (c == '\0' || !strchr("{}[]:, \t\r\n", c))
 		return scan_literal(scan);
 	if ((c == '{' || c == '[') && ++scan->depth > LEVELS_MAX)
@@ -159,6 +161,20 @@ static const char *scan_token(struct scan *scan)
 static int fail(char *error, const char *what, size_t offset)
 {
 	(void)snprintf(error, ERROR_SIZE, "%s at offset %zu", what, offset); /* cut is fine */
+	return -EINVAL;
+}
+
+static int fail_repeated(char *error, const char *text, size_t len)
+{
+	size_t at = 0, key_len = 0;
+
+	/* Spelled differently ("\u0061" and "a"), or far apart: then without the name. */
+	if (!json_find_repeated_key(text, len, &at, &key_len))
+		(void)snprintf(error, ERROR_SIZE, "the same key twice in an object");
+	else
+		(void)snprintf(error, ERROR_SIZE,
+			       "the key \"%.*s\" twice in an object at offset %zu",
+			       (int)(key_len < 40 ? key_len : 40), text + at + 1, at);
 	return -EINVAL;
 }
 
@@ -194,6 +210,10 @@ int json_parse(const char *text, size_t len, struct json **out, char *error)
 	if (result != json_tokener_success)
 		return fail(error, json_tokener_error_desc(result),
 			    json_tokener_get_parse_end(tokener));
+	if (json_count_members(parsed) != scan.colons) {
+		(void)json_object_put(parsed); /* the only reference */
+		return fail_repeated(error, text, len);
+	}
 	*out = json_outer(parsed);
 	return 0;
 }

@@ -232,6 +232,34 @@ static void arrays_and_keys_are_walked_by_index(void **state)
 	json_free(json);
 }
 
+/* RFC 8259 4 leaves it to the reader which of two members counts; two readers, two answers. */
+static void a_key_twice_in_one_object_is_refused(void **state)
+{
+	static const char *const refused[] = {
+		"{\"a\":1,\"a\":1}",
+		"{\"a\":1,\"b\":2,\"a\":3}",
+		"[{\"x\":{\"role\":\"viewer\",\"role\":\"admin\"}}]",
+		"{\"a\":1,\"\\u0061\":2}",
+		"{\"\":1,\"\":2}",
+	};
+	static const char *const taken[] = {
+		"{\"a\":{\"a\":{\"a\":1}}}",
+		"[{\"a\":1},{\"a\":1}]",
+		"{\"a\":\"b:\\\"a\\\":1\",\"b\":1}",
+		"{\"a\":1,\"A\":2}",
+	};
+	struct json *json = NULL;
+	char error[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		expect_refused(refused[i], strlen(refused[i]));
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		json_free(parse(taken[i]));
+	assert_int_equal(json_parse("{\"on\":1, \"on\":0}", 16, &json, error), -EINVAL);
+	assert_string_equal(error, "the key \"on\" twice in an object at offset 9");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +273,7 @@ int main(void)
 		cmocka_unit_test(numbers_that_are_no_finite_double_are_refused),
 		cmocka_unit_test(text_with_an_embedded_nul_is_refused),
 		cmocka_unit_test(arrays_and_keys_are_walked_by_index),
+		cmocka_unit_test(a_key_twice_in_one_object_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
