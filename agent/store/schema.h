@@ -5,6 +5,8 @@
 #ifndef SLUICE_STORE_SCHEMA_H
 #define SLUICE_STORE_SCHEMA_H
 
+#include <stddef.h>
+
 struct db;
 
 enum schema {
@@ -12,10 +14,29 @@ enum schema {
 	SCHEMA_FLOWS,
 };
 
+struct migrations {
+	const char *const *steps; /* [n] leads from PRAGMA user_version n to n + 1 */
+	size_t count;
+};
+
+extern const struct migrations SCHEMA_MAIN_MIGRATIONS;
+
+/* First line of a step that rewrites rows: a backup is taken before it. */
+#define SCHEMA_REWRITES "-- rewrites\n"
+
+/* Called before such a step to version @to; an error ends the run, and nothing was changed. */
+struct schema_guard {
+	int (*before_rewrite)(void *arg, unsigned int to);
+	void *arg;
+};
+
 /*
- * schema_migrate - run what is missing, each step in a transaction of its own.
+ * schema_run - run what is missing, each step in a transaction of its own. @guard may be NULL.
  * Returns 0, -ESTALE when the file is of a newer program, -EBADMSG when it is no database.
  */
+int schema_run(struct db *db, const struct migrations *migrations,
+	       const struct schema_guard *guard);
+/* schema_migrate - schema_run of one of ours, unguarded. */
 int schema_migrate(struct db *db, enum schema schema);
 
 /* The columns of one hour of flow records; "%s" is the table's name. */
