@@ -15,6 +15,7 @@ static struct response plain_response(const struct call *call, int status)
 	return (struct response){ .status = status,
 				  .content_type = "",
 				  .location = "",
+				  .next = "",
 				  .set_session = "",
 				  .role = call->who.role,
 				  .session_tag = call->session_tag,

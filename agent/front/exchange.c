@@ -260,14 +260,14 @@ static const char *method_name(enum method method)
 	}
 }
 
-/* Suspend first: the answer may be here before ask_send returns. */
-static enum MHD_Result ask_core(struct exchange *exchange, bool about_session)
+struct request exchange_request(const struct exchange *exchange)
 {
 	const struct guard_headers *headers = &exchange->headers;
-	const struct request request = {
-		.method = about_session ? "GET" : method_name(exchange->method),
-		.path = about_session ? "/api/v1/session" : exchange->path,
-		.query = about_session ? "" : exchange->query,
+
+	return (struct request){
+		.method = method_name(exchange->method),
+		.path = exchange->path,
+		.query = exchange->query,
 		.content_type = text_of(&headers->content_type),
 		.session = exchange->session,
 		.csrf = text_of(&headers->csrf),
@@ -279,8 +279,19 @@ static enum MHD_Result ask_core(struct exchange *exchange, bool about_session)
 		.body = exchange->body.data ? (const char *)exchange->body.data : "",
 		.body_len = exchange->body.len,
 	};
+}
+
+/* Suspend first: the answer may be here before ask_send returns. */
+static enum MHD_Result ask_core(struct exchange *exchange, bool about_session)
+{
+	struct request request = exchange_request(exchange);
 	int error;
 
+	if (about_session) {
+		request.method = "GET";
+		request.path = "/api/v1/session";
+		request.query = "";
+	}
 	exchange->state = EXCHANGE_ASKED;
 	MHD_suspend_connection(exchange->connection->mhd);
 	error = ask_send(exchange->site->ask, &request, on_reply, exchange);
@@ -354,6 +365,8 @@ static enum MHD_Result answer(struct exchange *exchange)
 		return reply_unavailable(&context, exchange->reply.error);
 	if (core->stream && core->status == MHD_HTTP_OK && exchange->method == METHOD_GET)
 		return stream_send(exchange, &context);
+	if (*core->next && core->status == MHD_HTTP_OK && exchange->method == METHOD_GET)
+		return parts_send(exchange, &context);
 	return reply_core(&context, &exchange->reply);
 }
 

@@ -60,6 +60,7 @@ struct exchange {
 	size_t discarded; /* of a body that is too large */
 	struct buffer body;
 	struct ask_reply reply;
+	size_t reply_sent; /* of a body in parts: how much of this one is out */
 	char session[COOKIE_VALUE_MAX];
 	char bearer[SSE_BEARER_MAX];
 	char request_id[17];
@@ -94,6 +95,11 @@ enum MHD_Result exchange_handle(struct exchange *exchange, const char *method, c
 				const char *upload, size_t *upload_len);
 
 void connection_set_deadline(struct connection *connection, unsigned int seconds);
+
+/* parts_send - answer with a body that core hands out part by part (parts.c). */
+enum MHD_Result parts_send(struct exchange *exchange, const struct reply_context *context);
+/* exchange_request - what core is asked; borrows from @exchange. */
+struct request exchange_request(const struct exchange *exchange);
 
 /* stream_send - answer with the event stream of @exchange's session (stream.c). */
 enum MHD_Result stream_send(struct exchange *exchange, const struct reply_context *context);

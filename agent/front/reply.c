@@ -147,6 +147,8 @@ static void free_memory(void *memory)
 /* What response.location means for this status. */
 static const char *location_name(int status)
 {
+	if (status == MHD_HTTP_OK)
+		return "Content-Disposition";
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		return "Allow";
 	if (status == MHD_HTTP_TOO_MANY_REQUESTS || status == MHD_HTTP_SERVICE_UNAVAILABLE)
@@ -154,8 +156,8 @@ static const char *location_name(int status)
 	return "Location";
 }
 
-static bool add_core_headers(const struct reply_context *context, const struct response *core,
-			     struct MHD_Response *response)
+bool reply_add_core_headers(const struct reply_context *context, const struct response *core,
+			    struct MHD_Response *response)
 {
 	char cookie[COOKIE_TEXT_MAX];
 
@@ -187,7 +189,7 @@ enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply
 	if (!response)
 		return MHD_NO;
 	reply->memory = NULL;
-	if (!add_core_headers(context, core, response)) {
+	if (!reply_add_core_headers(context, core, response)) {
 		MHD_destroy_response(response);
 		return reply_unavailable(context, -EPROTO);
 	}

@@ -49,9 +49,13 @@ enum MHD_Result reply_redirect(const struct reply_context *context, const char *
 /* reply_text - 200 with a short constant text. */
 enum MHD_Result reply_text(const struct reply_context *context, const char *text);
 
+/* reply_add_core_headers - what core's answer says of itself; false without memory. */
+bool reply_add_core_headers(const struct reply_context *context, const struct response *core,
+			    struct MHD_Response *response);
+
 /*
  * reply_core - core's answer as it is; takes @reply's memory. response.location becomes Location,
- * or Allow for 405, or Retry-After for 429 and 503.
+ * or Content-Disposition for 200, Allow for 405, Retry-After for 429 and 503.
  */
 enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply *reply);
 

@@ -190,6 +190,7 @@ void message_encode_response(struct buffer *out, const struct response *response
 	put_number(out, (uint64_t)response->status);
 	put_text(out, response->content_type);
 	put_text(out, response->location);
+	put_text(out, response->next);
 	put_text(out, response->set_session);
 	put_number(out, response->stream);
 	put_number(out, response->role);
@@ -206,6 +207,7 @@ int message_decode_response(const uint8_t *body, size_t len, struct response *re
 	decoded.status = (int)get_number(&in, 999); /* three digits (RFC 9110 15) */
 	decoded.content_type = get_text(&in);
 	decoded.location = get_text(&in);
+	decoded.next = get_text(&in);
 	decoded.set_session = get_text(&in);
 	decoded.stream = get_number(&in, 1) != 0;
 	decoded.role = (uint8_t)get_number(&in, UINT8_MAX);

@@ -6,7 +6,7 @@
 
 #include "tests/unit/front/harness.h"
 
-#define ANSWER_MAX (256 << 10)
+#define ANSWER_MAX (512 << 10)
 
 struct answer {
 	int status; /* 0 = closed without an answer, -1 = none within WAIT_MS */

@@ -117,10 +117,36 @@ static inline enum role role_of(const struct request *request)
 	return strcmp(request->session, SESSION_ADMIN) == 0 ? ROLE_ADMIN : ROLE_NONE;
 }
 
+/* A body of PARTS_COUNT parts, each 10,000 times its letter; "/api/v1/parts_broken" stops in the
+ * middle. The query must come back as it was asked, but for "after". */
+#define PARTS_COUNT 26
+#define PART_BYTES  10000
+
+static inline void core_part(const struct request *request, struct response *response)
+{
+	static char body[PART_BYTES + 1], next[16];
+	const char *after = strstr(request->query, "after=");
+	int part = after ? atoi(after + 6) : 0;
+
+	assert_int_equal(strncmp(request->query, "q=a%20b&", 8), 0);
+	memset(body, 'a' + part, PART_BYTES);
+	response->body = body;
+	response->content_type = "text/csv";
+	response->location = "attachment; filename=\"flows.csv\"";
+	(void)snprintf(next, sizeof(next), "%d", part + 1);
+	response->next = part + 1 < PARTS_COUNT ? next : "";
+	if (part == 12 && strcmp(request->path, "/api/v1/parts_broken") == 0)
+		response->status = 500;
+}
+
 static inline void core_decide(const struct request *request, struct response *response)
 {
 	enum role role = role_of(request);
 
+	if (strncmp(request->path, "/api/v1/parts", 13) == 0) {
+		core_part(request, response);
+		return;
+	}
 	if (strcmp(request->path, "/api/v1/session") == 0) {
 		response->body = role ? "{\"user\":{\"name\":\"ann\"}}" : "{\"user\":null}";
 	} else if (strcmp(request->path, "/api/v1/events") == 0) {
@@ -149,9 +175,12 @@ static inline void core_decide(const struct request *request, struct response *r
 
 static inline void core_answer(struct core *core, const struct frame *frame)
 {
-	struct response response = {
-		.status = 200, .content_type = "", .location = "", .set_session = "", .body = ""
-	};
+	struct response response = { .status = 200,
+				     .content_type = "",
+				     .location = "",
+				     .next = "",
+				     .set_session = "",
+				     .body = "" };
 	struct request request;
 	struct buffer text, body;
 

@@ -58,6 +58,7 @@ static void response_comes_back_as_it_went(void **state)
 		.status = 303,
 		.content_type = "text/html",
 		.location = "/dashboard",
+		.next = "1-2",
 		.set_session = "-",
 		.stream = true,
 		.role = 3,
@@ -74,6 +75,7 @@ static void response_comes_back_as_it_went(void **state)
 	assert_int_equal(out.status, 303);
 	assert_string_equal(out.content_type, "text/html");
 	assert_string_equal(out.location, "/dashboard");
+	assert_string_equal(out.next, "1-2");
 	assert_string_equal(out.set_session, "-");
 	assert_true(out.stream);
 	assert_int_equal(out.role, 3);
