@@ -9,7 +9,7 @@
 	"rule_id, addr, prefix_len, action, direction, proto, port, state, source,"      \
 	" created_unix_ms, expires_unix_ms, ended_unix_ms, incident_id, author, reason," \
 	" hit_packets, hit_bytes, hit_last_unix_ms, domain, list, confirm_by_unix_ms,"   \
-	" parent_id"
+	" parent_id, hit_dns, hit_tls, hit_http, hit_quic"
 #define LIST_COLUMNS                                                                \
 	"coalesce(version, 0), coalesce(entries, 0), coalesce(pending_version, 0)," \
 	" coalesce(pending_entries, 0), coalesce(pending_rule_id, 0),"              \
@@ -17,6 +17,18 @@
 #define SELECT_BLOCKS                                 \
 	"SELECT id, " BLOCK_COLUMNS ", " LIST_COLUMNS \
 	" FROM blocks LEFT JOIN lists ON block_id = id "
+
+_Static_assert(HIT_DNS == 1 && HIT_LAYER_COUNT == 5, "a column for each layer but addresses");
+
+/* What no name's layer counted. */
+static uint64_t address_hits(const struct block_hits *hits)
+{
+	uint64_t left = hits->packets;
+
+	for (int i = HIT_DNS; i < HIT_LAYER_COUNT; i++)
+		left -= hits->layers[i] < left ? hits->layers[i] : left;
+	return left;
+}
 
 static int block_read(struct query *query, struct block *block)
 {
@@ -44,12 +56,15 @@ static int block_read(struct query *query, struct block *block)
 	query_text(query, 20, block->list, sizeof(block->list));
 	block->confirm_by_unix_ms = query_int(query, 21);
 	block->parent_id = query_int(query, 22);
-	block->facts.version = (uint32_t)query_int(query, 23);
-	block->facts.entries = (uint64_t)query_int(query, 24);
-	block->facts.pending_version = (uint32_t)query_int(query, 25);
-	block->facts.pending_entries = (uint64_t)query_int(query, 26);
-	block->facts.pending_rule_id = (uint32_t)query_int(query, 27);
-	block->facts.updated_unix_ms = query_int(query, 28);
+	for (int i = HIT_DNS; i < HIT_LAYER_COUNT; i++)
+		block->hits.layers[i] = (uint64_t)query_int(query, 22 + i);
+	block->hits.layers[HIT_ADDRESS] = address_hits(&block->hits);
+	block->facts.version = (uint32_t)query_int(query, 27);
+	block->facts.entries = (uint64_t)query_int(query, 28);
+	block->facts.pending_version = (uint32_t)query_int(query, 29);
+	block->facts.pending_entries = (uint64_t)query_int(query, 30);
+	block->facts.pending_rule_id = (uint32_t)query_int(query, 31);
+	block->facts.updated_unix_ms = query_int(query, 32);
 	return query->error;
 }
 
@@ -60,7 +75,7 @@ static int block_insert(struct db *main, void *arg)
 
 	query_init(&query, main,
 		   "INSERT INTO blocks (" BLOCK_COLUMNS
-		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 	query_bind_int(&query, block->rule_id);
 	if (block->target.addr.family == ADDR_NONE)
 		query_bind_blob(&query, "", 0);
@@ -86,6 +101,8 @@ static int block_insert(struct db *main, void *arg)
 	query_bind_text(&query, block->list);
 	query_bind_int(&query, block->confirm_by_unix_ms);
 	query_bind_int(&query, block->parent_id);
+	for (int i = HIT_DNS; i < HIT_LAYER_COUNT; i++)
+		query_bind_int(&query, (int64_t)block->hits.layers[i]);
 	int error = query_run(&query);
 	if (!error)
 		block->id = db_last_id(main);
@@ -215,11 +232,13 @@ static int block_save_hits(struct db *main, void *arg)
 	const struct block_hits_order *order = arg;
 
 	query_init(&query, main,
-		   "UPDATE blocks SET hit_packets = ?, hit_bytes = ?, hit_last_unix_ms = ?"
-		   " WHERE id = ?");
+		   "UPDATE blocks SET hit_packets = ?, hit_bytes = ?, hit_last_unix_ms = ?,"
+		   " hit_dns = ?, hit_tls = ?, hit_http = ?, hit_quic = ? WHERE id = ?");
 	query_bind_int(&query, (int64_t)order->hits->packets);
 	query_bind_int(&query, (int64_t)order->hits->bytes);
 	query_bind_int(&query, order->hits->last_unix_ms);
+	for (int i = HIT_DNS; i < HIT_LAYER_COUNT; i++)
+		query_bind_int(&query, (int64_t)order->hits->layers[i]);
 	query_bind_int(&query, order->id);
 	return store_run_changed(&query);
 }

@@ -5,23 +5,27 @@
 #include <errno.h>
 
 #include "agent/store/internal.h"
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
 struct list_order {
 	const struct block *block;
 	const uint8_t *data; /* encoded; NULL: no new set */
 	size_t size;
-	uint32_t version; /* of @data */
+	const uint8_t *names; /* encoded */
+	size_t names_size;
+	uint32_t version; /* of both */
 };
 
 static int write_set(struct db *main, const struct list_order *order)
 {
 	CLEANUP(query_done) struct query query = { 0 };
 
-	query_init(&query, main, "INSERT OR REPLACE INTO list_sets VALUES (?,?,?)");
+	query_init(&query, main, "INSERT OR REPLACE INTO list_sets VALUES (?,?,?,?)");
 	query_bind_int(&query, order->block->id);
 	query_bind_int(&query, order->version);
 	query_bind_blob(&query, order->data, order->size);
+	query_bind_blob(&query, order->names, order->names_size);
 	return query_run(&query);
 }
 
@@ -90,13 +94,38 @@ static int list_write(struct db *main, void *arg)
 int store_list_write(struct store *store, const struct block *block, const struct prefix_set *set,
 		     uint32_t version)
 {
-	size_t size = 0;
+	size_t size = 0, names_size = 0;
 	CLEANUP(free) uint8_t *data = set ? prefix_set_encode(set, &size) : NULL;
-	struct list_order order = { block, data, size, version };
+	CLEANUP(free)
+	uint8_t *names = set ? name_set_encode(prefix_set_names(set), &names_size) : NULL;
+	struct list_order order = { block, data, size, names, names_size, version };
 
-	if (set && !data)
+	if (set && (!data || !names))
 		return -ENOMEM;
 	return writer_order(store->writer, list_write, &order);
+}
+
+/* Versions written before names could be in a list have none. */
+static int decode_set(struct query *query, struct prefix_set **out)
+{
+	CLEANUP(prefix_set_unref) struct prefix_set *set = NULL;
+	struct name_set *names = NULL;
+	const void *data;
+	size_t size;
+	int error;
+
+	data = query_blob(query, 0, &size);
+	error = query->error ? query->error : prefix_set_decode(data, size, &set);
+	if (error)
+		return error;
+	data = query_blob(query, 1, &size);
+	if (size)
+		error = name_set_decode(data, size, &names);
+	if (error)
+		return error;
+	prefix_set_attach(set, names);
+	*out = TAKE(set);
+	return 0;
 }
 
 int store_list_read(struct store *store, int64_t block_id, uint32_t version,
@@ -104,19 +133,16 @@ int store_list_read(struct store *store, int64_t block_id, uint32_t version,
 {
 	CLEANUP(lease_end) struct lease lease = { 0 };
 	CLEANUP(query_done) struct query query = { 0 };
-	const void *data;
-	size_t size;
 	int found = lease_begin(&lease, store->main_readers);
 
 	if (found)
 		return found;
 	query_init(&query, lease.db,
-		   "SELECT prefixes FROM list_sets WHERE block_id = ? AND version = ?");
+		   "SELECT prefixes, names FROM list_sets WHERE block_id = ? AND version = ?");
 	query_bind_int(&query, block_id);
 	query_bind_int(&query, version);
 	found = query_next(&query);
 	if (found <= 0)
 		return found ? found : -ENOENT;
-	data = query_blob(&query, 0, &size);
-	return query.error ? query.error : prefix_set_decode(data, size, out);
+	return decode_set(&query, out);
 }

@@ -148,6 +148,12 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  public_key BLOB NOT NULL," /* sealed by the vault, so that nobody puts another here */
 	"  ring BLOB NOT NULL"	      /* the key ring, locked for its secret */
 	") STRICT;",
+	/* 4: names inside lists; hits of names by layer. */
+	"ALTER TABLE list_sets ADD COLUMN names BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE blocks ADD COLUMN hit_dns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE blocks ADD COLUMN hit_tls INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE blocks ADD COLUMN hit_http INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE blocks ADD COLUMN hit_quic INTEGER NOT NULL DEFAULT 0;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -1,7 +1,7 @@
 /*
  * A sorted set of prefixes: the content of one version of a blocklist. Immutable once built and
  * counted by reference, so that threads share it without a copy. 8 bytes an IPv4 prefix, 24 an
- * IPv6 one.
+ * IPv6 one. The names of that version ride along.
  */
 #ifndef SLUICE_UTIL_PREFIX_SET_H
 #define SLUICE_UTIL_PREFIX_SET_H
@@ -13,6 +13,7 @@
 #include "agent/util/cleanup.h"
 #include "include/addr.h"
 
+struct name_set;
 struct prefix_set;
 struct prefix_set_builder;
 
@@ -30,7 +31,14 @@ struct prefix_set *prefix_set_ref(struct prefix_set *set); /* returns @set */
 void prefix_set_unref(struct prefix_set *set);		   /* accepts NULL */
 DEFINE_CLEANUP(prefix_set_unref, struct prefix_set)
 
-size_t prefix_set_len(const struct prefix_set *set); /* NULL: 0 */
+/* prefix_set_attach - takes @names, which may be NULL; before the set is shared. */
+void prefix_set_attach(struct prefix_set *set, struct name_set *names);
+/* prefix_set_names - borrowed; NULL when there are none. @set may be NULL. */
+struct name_set *prefix_set_names(const struct prefix_set *set);
+
+size_t prefix_set_len(const struct prefix_set *set); /* prefixes; NULL: 0 */
+/* prefix_set_total - prefixes and names; NULL: 0. */
+size_t prefix_set_total(const struct prefix_set *set);
 /* prefix_set_at - in order: IPv4 before IPv6, by address, shorter before longer. */
 struct prefix prefix_set_at(const struct prefix_set *set, size_t index);
 /* Entries by the kind of map that holds them. */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set_internal.h"
 
 #define ROOM_MIN    64
@@ -236,5 +237,24 @@ void prefix_set_unref(struct prefix_set *set)
 		return;
 	free(set->entries.four);
 	free(set->entries.six);
+	name_set_unref(set->names);
 	free(set);
+}
+
+/* ---- names beside them ---- */
+
+void prefix_set_attach(struct prefix_set *set, struct name_set *names)
+{
+	name_set_unref(set->names);
+	set->names = names;
+}
+
+struct name_set *prefix_set_names(const struct prefix_set *set)
+{
+	return set ? set->names : NULL;
+}
+
+size_t prefix_set_total(const struct prefix_set *set)
+{
+	return prefix_set_len(set) + name_set_len(prefix_set_names(set));
 }

@@ -25,6 +25,7 @@ struct prefix_entries {
 struct prefix_set {
 	atomic_size_t refs;
 	struct prefix_entries entries;
+	struct name_set *names; /* NULL: none */
 };
 
 struct prefix_set_builder {

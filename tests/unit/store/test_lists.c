@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
 static struct prefix_set *set_of(unsigned int count)
@@ -75,6 +76,29 @@ static void set_that_no_version_names_is_gone(void **state)
 	assert_null(read);
 }
 
+static void names_of_a_list_and_layers_of_hits_come_back(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(prefix_set_unref) struct prefix_set *set = set_of(2);
+	CLEANUP(prefix_set_unref) struct prefix_set *read = NULL;
+	struct name_set_builder *names = name_set_builder_new(2);
+	struct block block = insert_list(f, "drop", 1), row;
+	const struct block_hits hits = { .packets = 100, .layers = { 60, 1, 2, 4, 33 } };
+
+	assert_int_equal(name_set_builder_add(names, "bad.example"), 0);
+	prefix_set_attach(set, name_set_builder_finish(names));
+	block.facts.version = 1;
+	assert_int_equal(store_list_write(f->store, &block, set, 1), 0);
+	assert_int_equal(store_block_save_hits(f->store, block.id, &hits), 0);
+	fixture_close(f);
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(store_list_read(f->store, block.id, 1, &read), 0);
+	assert_int_equal(prefix_set_len(read), 2);
+	assert_true(name_set_has(prefix_set_names(read), "bad.example"));
+	assert_int_equal(store_block_get(f->store, block.id, &row), 0);
+	assert_memory_equal(row.hits.layers, hits.layers, sizeof(hits.layers));
+}
+
 static void list_that_ended_is_written_no_more(void **state)
 {
 	struct fixture *f = *state;
@@ -121,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(pending_version_stands_beside_the_one_in_force),
 		T(set_that_no_version_names_is_gone),
+		T(names_of_a_list_and_layers_of_hits_come_back),
 		T(list_that_ended_is_written_no_more),
 		T(name_of_a_list_in_force_is_taken),
 		T(names_and_states_in_force_come_back),

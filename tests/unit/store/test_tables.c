@@ -248,7 +248,8 @@ static void block_hits_survive(void **state)
 	struct block block = block_of("192.0.2.1", 32, 1), out;
 	struct block_hits hits = { .packets = 5000000000ULL,
 				   .bytes = 7000000000000ULL,
-				   .last_unix_ms = 1700000000000 };
+				   .last_unix_ms = 1700000000000,
+				   .layers = { 4999999990ULL, 1, 2, 3, 4 } };
 
 	assert_int_equal(store_block_insert(f->store, &block), 0);
 	assert_int_equal(store_block_save_hits(f->store, block.id, &hits), 0);
