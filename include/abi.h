@@ -122,7 +122,8 @@ static inline __u32 flow_gen_next(__u32 gen)
 /* What user space has counted of a slot; pinned, so that a restarted core goes on exactly. */
 struct flow_shadow {
 	__u32 gen;
-	__u32 zero;
+	__u8 tcp_flags; /* handed up */
+	__u8 zero[3];
 	__u64 packets;
 	__u64 bytes;
 };

@@ -41,6 +41,7 @@ struct flow_delta {
 	uint8_t direction;	 /* enum direction */
 	uint8_t iface;		 /* one-byte interface index, see struct coverage_iface */
 	uint8_t tcp_flags;	 /* OR over the slot's life, enum tcp_flag */
+	uint8_t new_flags;	 /* of them, what no delta of this slot told before */
 	bool asks;		 /* ICMP: an echo request is among them */
 	uint16_t vlan;		 /* outermost tag seen, 0 = none; never part of the key */
 	uint64_t packets;

@@ -100,14 +100,17 @@ static int slot_hand_up(const struct drain_tables *tables, const struct drain_cl
 	if (!delta.packets && !delta.bytes)
 		return 0;
 	tuple_of_key(slot, &delta);
-	if (delta.tuple.proto == IPPROTO_TCP)
+	if (delta.tuple.proto == IPPROTO_TCP) {
 		delta.tcp_flags = value->tcp_flags;
-	else
+		delta.new_flags = value->tcp_flags & (uint8_t)~shadow->tcp_flags;
+	} else {
 		delta.asks = is_icmp(delta.tuple.proto) && value->tcp_flags & ECHO_REQUEST_SEEN;
+	}
 	delta.first_ns = drain_clock_mono_ns(clock, value->first_jiffies);
 	delta.last_ns = drain_clock_mono_ns(clock, value->last_jiffies);
 	shadow->packets = value->packets;
 	shadow->bytes = value->bytes;
+	shadow->tcp_flags = value->tcp_flags;
 	ledger = &tables->ledger[delta.iface * 2 + delta.direction];
 	ledger->packets += delta.packets;
 	ledger->bytes += delta.bytes;
@@ -136,6 +139,7 @@ static int record_count(const struct drain_tables *tables, const struct drain_cl
 	count = slot_hand_up(tables, clock, old, shadow, sink);
 	shadow->packets = 0;
 	shadow->bytes = 0;
+	shadow->tcp_flags = 0;
 	__atomic_store_n(&shadow->gen, flow_gen_next(gen), __ATOMIC_RELEASE);
 	return count;
 }

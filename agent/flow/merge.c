@@ -88,8 +88,9 @@ static void merge_times(struct entry *entry, const struct flow_delta *delta, enu
 
 /*
  * Flags are the OR over a slot's life, so those of a stale slot may belong to the connection
- * before. What every packet of the slot must have carried is true of the new packets, too: SYN
- * without ACK (repeated attempts), RST alone or with ACK (repeated refusals).
+ * before, unless they are told for the first time. What every packet of the slot must have carried
+ * is true of the new packets, too: SYN without ACK (repeated attempts), RST alone or with ACK
+ * (repeated refusals).
  */
 static uint8_t doubtful_flags(uint8_t flags)
 {
@@ -104,7 +105,7 @@ static uint8_t believed_flags(struct entry *entry, const struct flow_delta *delt
 		return delta->tcp_flags;
 	if (!entry->has_stale[way]) {
 		entry->has_stale[way] = true;
-		entry->stale[way] = doubtful_flags(delta->tcp_flags);
+		entry->stale[way] = doubtful_flags(delta->tcp_flags) & (uint8_t)~delta->new_flags;
 	}
 	return delta->tcp_flags & (uint8_t)~entry->stale[way];
 }

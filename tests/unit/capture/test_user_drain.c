@@ -157,6 +157,38 @@ static void restart_goes_on_where_it_stopped(void **state)
 	assert_int_equal(cache.ledger[6].packets, 8);
 }
 
+/* Of a slot each flag is new once, whoever hands it up: a scan, core after a restart, a record. */
+static void flags_are_new_once_in_a_generation(void **state)
+{
+	struct cache cache = { 0 };
+	struct flow4_slot *slot = &cache.flows4[0].way[0];
+	struct evict4_record record;
+
+	(void)state;
+	cache_open(&cache);
+	slot_set(&cache, 2, 3, 300);
+	slot->key.proto = 6;
+	slot->value.tcp_flags = 0x12;
+	scan(&cache);
+	assert_int_equal(kept.deltas[0].new_flags, 0x12);
+	cache_open(&cache);
+	slot->value.packets++;
+	slot->value.tcp_flags = 0x13;
+	scan(&cache);
+	assert_int_equal(kept.deltas[0].tcp_flags, 0x13);
+	assert_int_equal(kept.deltas[0].new_flags, 0x01);
+	slot->value.packets++;
+	slot->value.tcp_flags = 0x17;
+	record = record_of(&cache);
+	take(&cache, &record);
+	assert_int_equal(kept.deltas[1].new_flags, 0x04);
+	slot->value.gen = 4;
+	slot->value.packets = 1;
+	slot->value.tcp_flags = 0x10;
+	scan(&cache);
+	assert_int_equal(kept.deltas[2].new_flags, 0x10);
+}
+
 static void generation_wraps_past_never_used(void **state)
 {
 	struct cache cache = { 0 };
@@ -222,6 +254,7 @@ int main(void)
 		cmocka_unit_test(record_of_a_slot_never_scanned_counts_whole),
 		cmocka_unit_test(record_read_twice_counts_once),
 		cmocka_unit_test(restart_goes_on_where_it_stopped),
+		cmocka_unit_test(flags_are_new_once_in_a_generation),
 		cmocka_unit_test(generation_wraps_past_never_used),
 		cmocka_unit_test(broken_records_are_refused),
 		cmocka_unit_test(jiffies_become_the_machines_clock),
