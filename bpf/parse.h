@@ -32,10 +32,12 @@
 #define IPV6_MORE   0x0001
 #define IPV6_OFFSET 0xfff8 /* RFC 8200 4.5: the same, in the upper bits */
 
-/* Extension headers walked; RFC 8200 4.1 names at most seven in a packet. */
-#define IPV6_EXT_MAX 8
-#define JUMBO_BYTES  8 /* RFC 2675 2 */
-#define UDP_BYTES    8 /* RFC 768 */
+/* Extension headers walked: all that 1500 bytes hold, (1500 - 40) / 8. RFC 8200 4.1 names at most
+ * seven in a packet, but lets them be repeated. */
+#define IPV6_EXT_MAX	   182
+#define IPV6_EXT_BYTES_MAX 0x7000 /* and so far into the packet; L4_MASK has room for it */
+#define JUMBO_BYTES	   8	  /* RFC 2675 2 */
+#define UDP_BYTES	   8	  /* RFC 768 */
 
 enum ip_protocol { /* IANA protocol numbers */
 	IP_HOP_OPTIONS = 0,
@@ -215,11 +217,13 @@ HOT enum skip_reason parse_ipv4(struct packet *p)
 
 /* What ext_walk found, in one word, for a function of its own returns no more. */
 #define EXT_PROTO(found) ((__u8)(found))
-#define EXT_LATER	 0x100				 /* a later fragment */
-#define EXT_BROKEN	 0x200				 /* cut, or more than IPV6_EXT_MAX */
-#define EXT_BYTES(found) ((__u32)(found) >> 16 & 0x7fff) /* at most 8 * 2048 */
-#define EXT_FRAG(found)	 ((found) >> 32 & 0xffff)	 /* offset and "more"; 0: none */
-#define EXT_AT(found)	 ((found) >> 48 & 0x7fff)	 /* of the fragment header */
+#define EXT_LATER	 0x100 /* a later fragment */
+#define EXT_CUT		 0x200 /* a header is not all there */
+#define EXT_LIMIT	 0x400 /* more than IPV6_EXT_MAX, or farther than IPV6_EXT_BYTES_MAX */
+#define EXT_BROKEN	 (EXT_CUT | EXT_LIMIT)
+#define EXT_BYTES(found) ((__u32)(found) >> 16 & 0x7fff)
+#define EXT_FRAG(found)	 ((found) >> 32 & 0xffff) /* offset and "more"; 0: none */
+#define EXT_AT(found)	 ((found) >> 48 & 0x7fff) /* of the fragment header */
 
 #define EXT_MASK                                                                               \
 	(1ULL << IP_HOP_OPTIONS | 1ULL << IP_ROUTING | 1ULL << IP_FRAGMENT | 1ULL << IP_AUTH | \
@@ -231,60 +235,90 @@ HOT bool is_extension(__u32 proto)
 	return proto < 64 && EXT_MASK >> proto & 1;
 }
 
-struct ipv6_ext { /* RFC 8200 4.3 to 4.6, RFC 4302 2 */
+struct ipv6_ext { /* RFC 8200 4.3 to 4.6, RFC 4302 2: none is shorter */
 	__u8 next;
 	__u8 len;
 	__be16 offset; /* of a fragment header only */
+	__be32 ident;
 };
 
 #define FRAGMENT_BYTES 8
 #define FRAGMENT_IDENT 4 /* where its identification is */
 
-/* From @proto at @offset over all extension headers. */
-HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto)
+HOT __u32 ext_bytes(const struct ipv6_ext *ext, __u32 proto)
 {
-	__u32 bytes = 0;
+	if (proto == IP_FRAGMENT)
+		return FRAGMENT_BYTES;
+	return proto == IP_AUTH ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+}
+
+/* A header that is cut: of all but a fragment's the first byte alone says what would follow. Its
+ * length is read with it, as tshark does. @limit: bytes of the packet from there, maybe below 0. */
+HOT __u32 ext_cut(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __s32 limit)
+{
+	__u8 next[2];
+
+	if (proto == IP_FRAGMENT || limit < (__s32)sizeof(next) ||
+	    frame_load(ctx, hook, offset, next, sizeof(next)))
+		return proto | EXT_CUT;
+	return next[0] | EXT_CUT;
+}
+
+/*
+ * From @proto at @offset over all extension headers within @limit bytes. @bytes is blurred for the
+ * verifier as in packet_blur: else it follows every sum of lengths apart from the others.
+ */
+HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u32 limit)
+{
+	const struct control *word = ARRAY_ELEM(ctx, control, 0);
+	__u32 bytes = 0, zero;
 	__u64 frag = 0;
 
+	if (!word)
+		return proto | EXT_LIMIT;
+	zero = VOLATILE(word->zero);
 	for (int i = 0; i < IPV6_EXT_MAX; i++) {
 		struct ipv6_ext ext;
 
-		if (frame_load(ctx, hook, offset + bytes, &ext, sizeof(ext)))
+		bytes |= zero;
+		FORGET(bytes);
+		bytes &= L4_MASK;
+		if (bytes > IPV6_EXT_BYTES_MAX)
 			break;
+		if (bytes + sizeof(ext) > limit ||
+		    frame_load(ctx, hook, offset + bytes, &ext, sizeof(ext)))
+			return ext_cut(ctx, hook, offset + bytes, proto, limit - bytes);
 		if (proto == IP_FRAGMENT)
 			frag = (__u64)(NTOHS(ext.offset) & (IPV6_OFFSET | IPV6_MORE)) << 32 |
 			       (__u64)bytes << 48;
+		bytes += ext_bytes(&ext, proto);
 		if (proto == IP_FRAGMENT && NTOHS(ext.offset) & IPV6_OFFSET)
-			return frag | ext.next | EXT_LATER | (bytes + FRAGMENT_BYTES) << 16;
-		if (proto == IP_FRAGMENT)
-			bytes += FRAGMENT_BYTES;
-		else if (proto == IP_AUTH)
-			bytes += (ext.len + 2) * 4;
-		else
-			bytes += (ext.len + 1) * 8;
+			return frag | ext.next | EXT_LATER | bytes << 16;
 		proto = ext.next;
-		if (!is_extension(proto))
-			return frag | proto | bytes << 16;
+		if (is_extension(proto))
+			continue;
+		return bytes > limit ? proto | EXT_CUT : frag | proto | bytes << 16;
 	}
-	return frag | proto | EXT_BROKEN | bytes << 16;
+	return proto | EXT_LIMIT;
 }
 
 #ifdef SLUICE_USER
 #define EXT_WALK ext_walk
 #else
 /* By context, for a function that is proven apart must name its type. */
-APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto)
+APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto, __u32 limit)
 {
-	return ext_walk(ctx, HOOK_XDP, offset, proto);
+	return ext_walk(ctx, HOOK_XDP, offset, proto, limit);
 }
 
-APART __u64 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto)
+APART __u64 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto, __u32 limit)
 {
-	return ext_walk(ctx, HOOK_TC, offset, proto);
+	return ext_walk(ctx, HOOK_TC, offset, proto, limit);
 }
 
-#define EXT_WALK(ctx, hook, offset, proto) \
-	((hook) == HOOK_XDP ? ext_walk_xdp(ctx, offset, proto) : ext_walk_tc(ctx, offset, proto))
+#define EXT_WALK(ctx, hook, offset, proto, limit)                     \
+	((hook) == HOOK_XDP ? ext_walk_xdp(ctx, offset, proto, limit) \
+			    : ext_walk_tc(ctx, offset, proto, limit))
 #endif
 
 /*
@@ -301,6 +335,7 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 {
 	union ipv6_header header;
 	const struct ipv6hdr *ip = &header.fields;
+	__u32 limit;
 	__u64 found;
 
 	if (!header_read(p, p->l3, header.words, sizeof(header)) || ip->version != 6)
@@ -316,7 +351,9 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 	p->has_ports = 1;
 	if (LIKELY(!is_extension(p->proto)))
 		return SKIP_NONE;
-	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto);
+	/* its length may be wrong: then nothing of it is there */
+	limit = p->ip_bytes > sizeof(*ip) ? p->ip_bytes - sizeof(*ip) : 0;
+	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto, limit);
 	p->proto = EXT_PROTO(found);
 	p->has_ports = !(found & (EXT_LATER | EXT_BROKEN));
 	/* BIG TCP: the jumbo option (RFC 2675) is there for the stack only */
@@ -325,7 +362,7 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 	p->frag = EXT_FRAG(found);
 	p->frag_at = p->l4 + EXT_AT(found) + FRAGMENT_IDENT;
 	p->l4 += EXT_BYTES(found);
-	if (found & EXT_BROKEN || EXT_BYTES(found) > p->l4_bytes)
+	if (found & EXT_LIMIT || EXT_BYTES(found) > p->l4_bytes)
 		return SKIP_IPV6_EXT;
 	p->l4_bytes -= EXT_BYTES(found);
 	return SKIP_NONE;

@@ -6,7 +6,8 @@
 #define SLUICE_TESTS_BPF_FRAMES_H
 
 #include "include/coverage.h"
-#include "tests/bpf/frame_build.h"
+#include "tests/bpf/frames_carrier.h"
+#include "tests/bpf/frames_extension.h"
 
 #define IS_FLOW NOT_FLOW_COUNT
 
@@ -297,93 +298,6 @@ static void mapped6(struct frame *f)
 	memcpy(f->data + 14 + 8 + 12, "\xc0\x00\x02\x01", 4);
 }
 
-static void extensions6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 8 + 24 + 16 + 20, 0);
-	put_ext(f, 43, 0);
-	put_ext(f, 60, 2);
-	put_ext(f, 6, 1);
-	put_tcp(f, 0x02);
-}
-
-static void auth6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 24 + 8, 51);
-	put8(f, 17);
-	put8(f, 4); /* words, minus 2: 24 bytes (RFC 4302 2.2) */
-	put_zero(f, 22);
-	put_udp(f);
-}
-
-static void first_fragment6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 16, 44);
-	put_fragment(f, 17, 1);
-	put_udp(f);
-}
-
-static void later_fragment6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 16, 44);
-	put_fragment(f, 17, 8 | 1);
-	put_udp(f);
-}
-
-static void later_fragment_of_options6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 16, 44);
-	put_fragment(f, 60, 8);
-	put_zero(f, 8);
-}
-
-static void options_each(struct frame *f, unsigned int count)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, count * 8 + 8, 60);
-	for (unsigned int i = 1; i <= count; i++)
-		put_ext(f, i == count ? 17 : 60, 0);
-	put_udp(f);
-}
-
-static void eight_extensions6(struct frame *f)
-{
-	options_each(f, 8);
-}
-
-static void nine_extensions6(struct frame *f)
-{
-	options_each(f, 9);
-}
-
-static void extension_cut6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 16, 60);
-	put8(f, 17);
-}
-
-static void extension_beyond_packet6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 16, 60);
-	put_ext(f, 17, 200);
-	put_udp(f);
-}
-
-static void extension_lies_beyond_frame6(struct frame *f)
-{
-	put_ether(f, 0x86dd);
-	put_ipv6(f, 1600, 60);
-	put8(f, 60);
-	put8(f, 100);
-	put_zero(f, 30);
-}
-
 static void header_cut6(struct frame *f)
 {
 	udp6(f);
@@ -450,15 +364,34 @@ static const struct frame_case frame_cases[] = {
 	{ "later_fragment6", later_fragment6, IS_FLOW, 6, 17, 0, 0, 0, 0, 56 },
 	{ "later_fragment_of_options6", later_fragment_of_options6, IS_FLOW, 6, 60, 0, 0, 0, 0,
 	  56 },
-	{ "eight_extensions6", eight_extensions6, IS_FLOW, 6, 17, 0, 5000, 53, 0, 112 },
-	{ "nine_extensions6", nine_extensions6, NOT_FLOW_IPV6_EXT, 0, 0, 0, 0, 0, 0, 0 },
-	{ "extension_cut6", extension_cut6, NOT_FLOW_IPV6_EXT, 0, 0, 0, 0, 0, 0, 0 },
-	{ "extension_beyond_packet6", extension_beyond_packet6, NOT_FLOW_IPV6_EXT, 0, 0, 0, 0, 0, 0,
-	  0 },
-	{ "extension_lies_beyond_frame6", extension_lies_beyond_frame6, NOT_FLOW_IPV6_EXT, 0, 0, 0,
-	  0, 0, 0, 0 },
+	{ "most_extensions6", most_extensions6, IS_FLOW, 6, 17, 0, 5000, 53, 0, 1504 },
+	{ "one_extension_more6", one_extension_more6, NOT_FLOW_IPV6_EXT, 0, 0, 0, 0, 0, 0, 0 },
+	{ "extensions_in_turn6", extensions_in_turn6, IS_FLOW, 6, 17, 0, 5000, 53, 0, 208 },
+	{ "extension_cut6", extension_cut6, IS_FLOW, 6, 60, 0, 0, 0, 0, 56 },
+	{ "extension_half6", extension_half6, IS_FLOW, 6, 58, 0, 0, 0, 0, 56 },
+	{ "fragment_half6", fragment_half6, IS_FLOW, 6, 44, 0, 0, 0, 0, 56 },
+	{ "extension_in_padding6", extension_in_padding6, IS_FLOW, 6, 44, 0, 0, 0, 0, 44 },
+	{ "extension_beyond_packet6", extension_beyond_packet6, IS_FLOW, 6, 17, 0, 0, 0, 0, 56 },
+	{ "extension_lies_beyond_frame6", extension_lies_beyond_frame6, IS_FLOW, 6, 60, 0, 0, 0, 0,
+	  1640 },
 	{ "header_cut6", header_cut6, NOT_FLOW_IPV6_HEADER, 0, 0, 0, 0, 0, 0, 0 },
 	{ "wrong_version6", wrong_version6, NOT_FLOW_IPV6_HEADER, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe4", pppoe4, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
+	{ "pppoe6", pppoe6, IS_FLOW, 6, 17, 0, 5000, 53, 0, 48 },
+	{ "pppoe_behind_tags", pppoe_behind_tags, IS_FLOW, 4, 17, 0, 5000, 53, 100, 28 },
+	{ "pppoe_set_up", pppoe_set_up, NOT_FLOW_PPPOE, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe_link_control", pppoe_link_control, NOT_FLOW_PPPOE, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe_other_version", pppoe_other_version, NOT_FLOW_PPPOE, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe_of_discovery", pppoe_of_discovery, NOT_FLOW_PPPOE, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe_cut", pppoe_cut, NOT_FLOW_PPPOE, 0, 0, 0, 0, 0, 0, 0 },
+	{ "pppoe_ip_cut", pppoe_ip_cut, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
+	{ "mpls_one_label", mpls_one_label, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
+	{ "mpls_eight_labels", mpls_eight_labels, IS_FLOW, 6, 17, 0, 5000, 53, 0, 48 },
+	{ "mpls_behind_tags", mpls_behind_tags, IS_FLOW, 4, 17, 0, 5000, 53, 100, 28 },
+	{ "mpls_nine_labels", mpls_nine_labels, NOT_FLOW_MPLS, 0, 0, 0, 0, 0, 0, 0 },
+	{ "mpls_pseudowire", mpls_pseudowire, NOT_FLOW_MPLS, 0, 0, 0, 0, 0, 0, 0 },
+	{ "mpls_label_cut", mpls_label_cut, NOT_FLOW_MPLS, 0, 0, 0, 0, 0, 0, 0 },
+	{ "mpls_nothing_behind", mpls_nothing_behind, NOT_FLOW_MPLS, 0, 0, 0, 0, 0, 0, 0 },
 	{ "payload_cut6", payload_cut6, IS_FLOW, 6, 6, 0x18, 40000, 443, 0, 1440 },
 };
 

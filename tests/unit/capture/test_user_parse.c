@@ -127,6 +127,34 @@ static void a_cut_at_any_byte_is_counted_once(void **state)
 	free(kept);
 }
 
+/* 17 headers of 2048 bytes: farther into the packet than the datapath walks. */
+static void headers_that_reach_too_far_are_counted(void **state)
+{
+	static struct {
+		size_t len;
+		uint8_t data[40000];
+	} far;
+	struct capture *user = user_open(64);
+	struct frame *frame = calloc(1, sizeof(*frame));
+	const size_t count = 17, bytes = 2048;
+	struct coverage_direction counts;
+
+	(void)state;
+	put_ether(frame, 0x86dd);
+	put_ipv6(frame, (unsigned int)(count * bytes + 8), 60);
+	memcpy(far.data, frame->data, frame->len);
+	for (size_t i = 0; i < count; i++) {
+		far.data[frame->len + i * bytes] = i + 1 == count ? 17 : 60;
+		far.data[frame->len + i * bytes + 1] = 255;
+	}
+	far.len = frame->len + count * bytes + 8;
+	assert_int_equal(feed_bytes(user, DIRECTION_INGRESS, far.data, far.len, 1), 1);
+	counts = counted(user, DIRECTION_INGRESS);
+	assert_int_equal(counts.not_flow[NOT_FLOW_IPV6_EXT], 1);
+	capture_close(user);
+	free(frame);
+}
+
 static void unknown_interface_and_huge_frame_are_refused(void **state)
 {
 	struct capture *user = user_open(64);
@@ -146,6 +174,7 @@ int main(void)
 		cmocka_unit_test(addresses_come_up_as_sent),
 		cmocka_unit_test(mapped_address_is_another_flow),
 		cmocka_unit_test(a_cut_at_any_byte_is_counted_once),
+		cmocka_unit_test(headers_that_reach_too_far_are_counted),
 		cmocka_unit_test(unknown_interface_and_huge_frame_are_refused),
 	};
 
