@@ -87,6 +87,9 @@ struct http_message {
 	char method[32];	  /* request */
 	char host[NAME_TEXT_MAX]; /* request: Host without its port; "" = none */
 	uint16_t port;		  /* in Host; 0 = none there */
+	/* request: the host in its target, as proxies get it; "" = none. It goes before Host (RFC
+	 * 9112 3.2.2). */
+	char authority[NAME_TEXT_MAX];
 	char path[HTTP_TEXT_MAX]; /* request target, cut at this length */
 	uint16_t status;	  /* response */
 	char agent[256];	  /* request: User-Agent; "" = none */

@@ -38,6 +38,11 @@ struct naming_way {
 
 /* ---- up: to the flow ------------------------------------------------------------------------- */
 
+static const char *host_of(const struct http_message *http)
+{
+	return *http->authority ? http->authority : http->host;
+}
+
 static void name_flow(struct naming_way *way, const struct name_event *event)
 {
 	struct flow_naming naming = { 0 };
@@ -49,7 +54,7 @@ static void name_flow(struct naming_way *way, const struct name_event *event)
 		naming.ja4 = event->hello->ja4;
 		break;
 	case NAME_HTTP_REQUEST:
-		naming.host = event->http->host;
+		naming.host = host_of(event->http);
 		break;
 	case NAME_DNS_QUERY:
 		if (event->dns->question_count)
@@ -103,7 +108,7 @@ static void judge(struct naming_way *way, const struct name_event *event)
 		remember(way, event, HIT_QUIC, event->hello->sni);
 		break;
 	case NAME_HTTP_REQUEST:
-		remember(way, event, HIT_HTTP, event->http->host);
+		remember(way, event, HIT_HTTP, host_of(event->http));
 		break;
 	case NAME_DNS_QUERY:
 	case NAME_DNS_ANSWER:

@@ -150,6 +150,23 @@ static bool finish(const struct datagram *datagram, const struct payload *payloa
 	return out->tuple.src_port == PORT_DNS || out->tuple.dst_port == PORT_DNS;
 }
 
+/* A first fragment that the capture did not keep whole: its message is read as far as it goes, for
+ * there will never be more of it. */
+static bool finish_cut(const struct payload *payload, struct payload *out)
+{
+	if (payload->offset || payload->len < UDP_BYTES)
+		return false;
+	*out = *payload;
+	out->tuple.src_port = read_u16(payload->data);
+	out->tuple.dst_port = read_u16(payload->data + 2);
+	out->is_fragment = out->more = false;
+	out->seq = 0;
+	out->data += UDP_BYTES;
+	out->len -= UDP_BYTES;
+	out->whole -= UDP_BYTES;
+	return out->tuple.src_port == PORT_DNS || out->tuple.dst_port == PORT_DNS;
+}
+
 int fragment_take(struct fragment_table *table, const struct payload *payload, struct payload *out)
 {
 	struct datagram *datagram;
@@ -161,10 +178,12 @@ int fragment_take(struct fragment_table *table, const struct payload *payload, s
 	if (datagram->is_dead)
 		return 0;
 	error = add(datagram, payload);
-	table->counters.cut += error == -EMSGSIZE;
 	table->counters.malformed += error == -EBADMSG;
 	table->counters.full += error == -ENOSPC;
 	datagram->is_dead = error != 0;
+	if (error == -EMSGSIZE && finish_cut(payload, out))
+		return 1;
+	table->counters.cut += error == -EMSGSIZE;
 	if (error || datagram->whole == 0 || pieces_front(&datagram->pieces) < datagram->whole)
 		return 0;
 	datagram->is_dead = true; /* done: a late copy of a fragment begins nothing */

@@ -127,6 +127,71 @@ static void put(char *out, size_t size, struct span from)
 	text_put_bytes(&text, from.data, from.len);
 }
 
+/* Digits only, at most @max; -1 otherwise. */
+static int64_t read_number(struct span digits, int64_t max)
+{
+	int64_t number = 0;
+
+	if (digits.len == 0)
+		return -1;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.data[i] < '0' || digits.data[i] > '9')
+			return -1;
+		number = number * 10 + (digits.data[i] - '0');
+		if (number > max)
+			return -1;
+	}
+	return number;
+}
+
+/* uri-host [ ":" port ] (RFC 9110 7.2); what stands before an "@" is never a host. Returns the
+ * port, 0 when there is none. */
+static uint16_t read_host(struct span value, char host[NAME_TEXT_MAX])
+{
+	const uint8_t *at = memrchr(value.data, '@', value.len);
+	const uint8_t *colon;
+	int64_t port = 0;
+
+	if (at) {
+		value.len -= (size_t)(at + 1 - value.data);
+		value.data = at + 1;
+	}
+	colon = memrchr(value.data, ':', value.len);
+	at = memrchr(value.data, ']', value.len);
+	if (colon && (!at || at < colon)) {
+		struct span digits = { colon + 1, (size_t)(value.data + value.len - (colon + 1)) };
+
+		port = read_number(digits, UINT16_MAX);
+		value.len = (size_t)(colon - value.data);
+	}
+	put(host, NAME_TEXT_MAX, value);
+	return port > 0 ? (uint16_t)port : 0;
+}
+
+/* Of CONNECT the target is a host and port; of a proxy it begins with a scheme (RFC 9112 3.2). */
+static void read_authority(struct span target, struct http_message *out)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	out->authority[0] = '\0';
+	if (strcmp(out->method, "CONNECT") == 0) {
+		(void)read_host(target, out->authority);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+		struct span rest = { target.data + len, 0 };
+
+		if (target.len < len ||
+		    strncasecmp((const char *)target.data, schemes[i], len) != 0)
+			continue;
+		while (rest.len < target.len - len && !strchr("/?#", rest.data[rest.len]))
+			rest.len++;
+		(void)read_host(rest, out->authority);
+		return;
+	}
+}
+
 /* method SP target SP HTTP/1.x */
 static bool read_request_line(struct span line, struct http_message *out)
 {
@@ -146,47 +211,8 @@ static bool read_request_line(struct span line, struct http_message *out)
 	target.len = (size_t)(space - target.data);
 	put(out->method, sizeof(out->method), (struct span){ line.data, method_len });
 	put(out->path, sizeof(out->path), target);
+	read_authority(target, out);
 	return true;
-}
-
-/* Digits only, at most @max; -1 otherwise. */
-static int64_t read_number(struct span digits, int64_t max)
-{
-	int64_t number = 0;
-
-	if (digits.len == 0)
-		return -1;
-	for (size_t i = 0; i < digits.len; i++) {
-		if (digits.data[i] < '0' || digits.data[i] > '9')
-			return -1;
-		number = number * 10 + (digits.data[i] - '0');
-		if (number > max)
-			return -1;
-	}
-	return number;
-}
-
-/* uri-host [ ":" port ] (RFC 9110 7.2); what stands before an "@" is never a host. */
-static void read_host(struct span value, struct http_message *out)
-{
-	const uint8_t *at = memrchr(value.data, '@', value.len);
-	const uint8_t *colon;
-	int64_t port;
-
-	if (at) {
-		value.len -= (size_t)(at + 1 - value.data);
-		value.data = at + 1;
-	}
-	colon = memrchr(value.data, ':', value.len);
-	at = memrchr(value.data, ']', value.len);
-	if (colon && (!at || at < colon)) {
-		struct span digits = { colon + 1, (size_t)(value.data + value.len - (colon + 1)) };
-
-		port = read_number(digits, UINT16_MAX);
-		out->port = port > 0 ? (uint16_t)port : 0;
-		value.len = (size_t)(colon - value.data);
-	}
-	put(out->host, sizeof(out->host), value);
 }
 
 static struct span trim(struct span value)
@@ -219,7 +245,7 @@ static void read_field(struct span line, struct http_message *out, int64_t *body
 	struct span value;
 
 	if (out->host[0] == '\0' && is_field(line, "Host", &value))
-		read_host(value, out);
+		out->port = read_host(value, out->host);
 	else if (out->agent[0] == '\0' && is_field(line, "User-Agent", &value))
 		put(out->agent, sizeof(out->agent), value);
 	else if (*body < 0 && is_field(line, "Content-Length", &value))
@@ -267,7 +293,7 @@ ssize_t http_parse_response(const uint8_t *data, size_t len, struct http_message
 	status = read_number((struct span){ line.data + VERSION_BYTES + 2, 3 }, 999);
 	if (status < 100)
 		return -EBADMSG;
-	*out->method = *out->host = *out->path = *out->agent = '\0';
+	*out->method = *out->host = *out->authority = *out->path = *out->agent = '\0';
 	out->port = 0;
 	out->status = (uint16_t)status;
 	return (ssize_t)(len - rest.len);

@@ -166,20 +166,51 @@ static void rest_is_not_waited_for_longer_than_thirty_seconds(void **state)
 	assert_int_equal(send(world, 1, 16, 40), 0);
 }
 
+/* A fragment of which the capture kept the first @len of 16 bytes. */
+static int send_cut(struct world *world, uint16_t from, size_t len)
+{
+	const struct payload cut = { .tuple = { .proto = 17 },
+				     .is_fragment = true,
+				     .more = true,
+				     .offset = from,
+				     .seq = 1,
+				     .whole = 16,
+				     .data = world->datagram + from,
+				     .len = len };
+
+	return fragment_take(world->table, &cut, &world->whole);
+}
+
 static void cut_fragment_ends_the_datagram(void **state)
 {
 	struct world *world = *state;
-	struct payload cut = { .tuple = { .proto = 17 },
-			       .is_fragment = true,
-			       .more = true,
-			       .seq = 1,
-			       .whole = 16,
-			       .data = world->datagram,
-			       .len = 8 };
 
-	assert_int_equal(fragment_take(world->table, &cut, &world->whole), 0);
+	assert_int_equal(send_cut(world, 16, 8), 0);
 	assert_int_equal(fragment_count(world->table)->cut, 1);
+	assert_int_equal(send(world, 1, 0, 16), 0);
+	assert_int_equal(send(world, 1, 32, 40), 0);
+}
+
+static void first_fragment_that_is_cut_gives_what_there_is(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(send_cut(world, 0, 12), 1);
+	assert_int_equal(world->whole.tuple.src_port, 53);
+	assert_false(world->whole.is_fragment);
+	assert_int_equal(world->whole.len, 4);
+	assert_int_equal(world->whole.whole, 8);
+	assert_memory_equal(world->whole.data, world->datagram + 8, 4);
+	assert_int_equal(fragment_count(world->table)->cut, 0);
 	assert_int_equal(send(world, 1, 16, 40), 0);
+}
+
+static void first_fragment_without_a_whole_header_gives_nothing(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(send_cut(world, 0, 7), 0);
+	assert_int_equal(fragment_count(world->table)->cut, 1);
 }
 
 #define FRAGMENT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -196,6 +227,8 @@ int main(void)
 		FRAGMENT_TEST(oldest_makes_room_and_is_counted),
 		FRAGMENT_TEST(rest_is_not_waited_for_longer_than_thirty_seconds),
 		FRAGMENT_TEST(cut_fragment_ends_the_datagram),
+		FRAGMENT_TEST(first_fragment_that_is_cut_gives_what_there_is),
+		FRAGMENT_TEST(first_fragment_without_a_whole_header_gives_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,38 @@ static void targets_of_proxies_are_kept_whole(void **state)
 	assert_string_equal(message.host, "");
 }
 
+/* RFC 9112 3.2.2 and 3.2.3; userinfo is never a host (RFC 3986 3.2.1) */
+static void targets_of_proxies_name_a_host(void **state)
+{
+	static const struct {
+		const char *line, *authority;
+	} cases[] = {
+		{ "CONNECT a.example:443", "a.example" },
+		{ "CONNECT [2001:db8::1]:443", "[2001:db8::1]" },
+		{ "GET http://b.example/x", "b.example" },
+		{ "GET HTTPS://C.example:8443", "C.example" },
+		{ "GET http://d.example?http://no.example/", "d.example" },
+		{ "GET http://no.example@e.example#a", "e.example" },
+		{ "GET http://", "" },
+		{ "GET /http://no.example/", "" },
+		{ "GET ftp://no.example/", "" },
+		{ "OPTIONS *", "" },
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: host.example:80\r\n\r\n",
+			       cases[i].line);
+		assert_true(request(text) > 0);
+		assert_string_equal(message.authority, cases[i].authority);
+		assert_string_equal(message.host, "host.example");
+		assert_int_equal(message.port, 80);
+	}
+	assert_true(request("GET / HTTP/1.1\r\n\r\n") > 0);
+	assert_string_equal(message.authority, "");
+}
+
 static void extension_methods_are_known(void **state)
 {
 	(void)state;
@@ -189,6 +221,7 @@ int main(void)
 		cmocka_unit_test(bare_line_feeds_and_lines_in_front_are_taken),
 		cmocka_unit_test(body_is_counted_as_used),
 		cmocka_unit_test(targets_of_proxies_are_kept_whole),
+		cmocka_unit_test(targets_of_proxies_name_a_host),
 		cmocka_unit_test(extension_methods_are_known),
 		cmocka_unit_test(other_protocols_are_refused),
 		cmocka_unit_test(head_given_up_gives_what_came),
