@@ -118,7 +118,7 @@ static void write_tls(struct buffer *out, const struct hello *hello)
 	text_open(out, "client_alpns", '['); /* also empty: none was offered */
 	for (unsigned int i = 0; i < hello->alpn_count; i++) {
 		text_comma(out);
-		text_string(out, hello->alpn[i]);
+		text_name(out, hello->alpn[i]);
 	}
 	text_close(out, ']');
 	text_close(out, '}');
@@ -153,7 +153,7 @@ static void write_quic(struct buffer *out, const struct hello *hello)
 	for (unsigned int i = 0; i < hello->alpn_count; i++) {
 		text_comma(out);
 		buffer_append(out, "{", 1);
-		text_member(out, "quic_alpn", hello->alpn[i]);
+		text_member_name(out, "quic_alpn", hello->alpn[i]);
 		text_close(out, '}');
 	}
 	text_close(out, ']');
@@ -167,7 +167,7 @@ static void write_http(struct buffer *out, const struct http_message *http, bool
 	text_open(out, "http", '{');
 	if (is_request) {
 		if (*http->host)
-			text_member(out, "hostname", http->host);
+			text_member_name(out, "hostname", http->host);
 		if (http->port)
 			text_number(out, "http_port", http->port);
 		text_member(out, "http_method", http->method);

@@ -36,8 +36,12 @@ void eve_end(struct eve *eve);
 
 /* text_string - quoted; hostile bytes escaped, broken UTF-8 as U+FFFD. */
 void text_string(struct buffer *out, const char *text);
+/* text_name - as text_string, of what agent/names wrote: its \DDD of bytes beyond ASCII become
+ * U+FFFD, as Suricata and tshark show them; other escapes stay. */
+void text_name(struct buffer *out, const char *name);
 /* text_member - @key is our own word; written behind a comma unless the object just began. */
 void text_member(struct buffer *out, const char *key, const char *text);
+void text_member_name(struct buffer *out, const char *key, const char *name);
 void text_number(struct buffer *out, const char *key, uint64_t value);
 void text_truth(struct buffer *out, const char *key, bool value);
 /* text_open - "key":{ or "key":[, by @bracket. */

@@ -60,6 +60,32 @@ void text_string(struct buffer *out, const char *text)
 	buffer_append(out, "\"", 1);
 }
 
+/* "\\DDD" of a byte beyond ASCII. */
+static bool is_foreign(const char *text)
+{
+	return text[0] == '\\' && text[1] >= '1' && text[1] <= '2' && text[2] >= '0' &&
+	       text[2] <= '9' && text[3] >= '0' && text[3] <= '9' &&
+	       (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0') >= 128;
+}
+
+void text_name(struct buffer *out, const char *name)
+{
+	buffer_append(out, "\"", 1);
+	while (*name) {
+		size_t len = plain_len(name);
+
+		buffer_append(out, name, len);
+		name += len;
+		if (is_foreign(name)) {
+			buffer_append_text(out, "\\ufffd");
+			name += 4;
+		} else if (*name) {
+			name += escape(out, name);
+		}
+	}
+	buffer_append(out, "\"", 1);
+}
+
 void text_comma(struct buffer *out)
 {
 	int last = out->len ? out->data[out->len - 1] : '{';
@@ -80,6 +106,12 @@ void text_member(struct buffer *out, const char *key, const char *text)
 {
 	text_key(out, key);
 	text_string(out, text);
+}
+
+void text_member_name(struct buffer *out, const char *key, const char *name)
+{
+	text_key(out, key);
+	text_name(out, name);
 }
 
 void text_number(struct buffer *out, const char *key, uint64_t value)

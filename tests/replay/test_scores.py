@@ -14,11 +14,8 @@ FOLDER = os.path.join(SHARED, "data", "pcap")
 TOOLS = os.path.join(SHARED, "tools", "pcap")
 KINDS = ("pcap", "pcapng", "cap")
 FILES = sorted(f for kind in KINDS for f in glob.glob(os.path.join(FOLDER, "*." + kind)))
-# Flows of 4415 that are not equal: a header chain longer than the datapath walks (counted by its
-# reason), and three late RSTs of connections that had ended. ALPN: one with bytes that are no
-# UTF-8, which tshark shows as U+FFFD and we as \\DDD.
-BARS = {"flows": 99.9, "dns_udp": 100, "dns_addr": 100, "tls": 100, "tls_multi": 98,
-        "dns_multi": 98, "quic": 95, "quic_multi": 95, "ja3": 100, "ja4": 100, "alpn": 99.7,
+BARS = {"flows": 100, "dns_udp": 100, "dns_addr": 100, "tls": 100, "tls_multi": 98,
+        "dns_multi": 98, "quic": 95, "quic_multi": 95, "ja3": 100, "ja4": 100, "alpn": 100,
         "http": 98}
 
 pytestmark = pytest.mark.skipif(not FILES, reason="no captures in ../shared/data/pcap")
