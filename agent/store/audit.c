@@ -1,26 +1,17 @@
 /*
  * The audit log in main.db: append-only, each row chained to the one before by BLAKE2b-256 over
- * the row before's hash and this row's columns.
+ * the row before's hash and this row's columns. The hash and id of the newest row are sealed with
+ * the vault, so that a log that was cut short does not pass for whole. The next row follows the
+ * sealed one, whatever the table holds: what is missing stays missing for everyone to see.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "agent/store/internal.h"
-#include "agent/util/buffer.h"
+#include "agent/store/audit.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
-
-/* One row; details are one small JSON object. */
-#define AUDIT_ROW_MAX 65536
-
-struct audit_row {
-	int64_t id;
-	int64_t time_unix_ms;
-	const char *who;
-	const struct addr *peer;
-	const char *action, *target, *detail;
-	uint8_t prev_hash[CRYPTO_HASH_BYTES], hash[CRYPTO_HASH_BYTES];
-};
+#include "agent/util/log.h"
 
 static void append_number(struct buffer *buffer, uint64_t value)
 {
@@ -39,7 +30,7 @@ static void append_text(struct buffer *buffer, const char *text)
 }
 
 /* prev_hash, id, time, who, family and bytes of the peer, action, target, detail. */
-static int audit_hash(struct audit_row *row)
+int audit_hash(struct audit_row *row)
 {
 	CLEANUP(buffer_done) struct buffer buffer;
 
@@ -59,29 +50,78 @@ static int audit_hash(struct audit_row *row)
 	return 0;
 }
 
-static int audit_read_last(struct db *main, struct audit_row *row)
+/* ---- the seal -------------------------------------------------------------------------------- */
+
+static struct vault_place seal_place(int64_t head)
+{
+	return (struct vault_place){ "audit_seal", head, "hash" };
+}
+
+int audit_seal_write(struct db *main, const struct vault *vault, const struct audit_head *head)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	struct vault_place place = seal_place(head->id);
+	uint8_t sealed[256];
+	size_t len = vault_sealed_len(sizeof(head->hash));
+
+	int error = vault_seal(vault, &place, head->hash, sizeof(head->hash), sealed);
+	if (error)
+		return error;
+	query_init(&query, main,
+		   "INSERT INTO audit_seal (one, head, sealed) VALUES (1,?,?)"
+		   " ON CONFLICT (one) DO UPDATE"
+		   " SET head = excluded.head, sealed = excluded.sealed");
+	query_bind_int(&query, head->id);
+	query_bind_blob(&query, sealed, len);
+	return query_run(&query);
+}
+
+int audit_seal_read(struct db *db, const struct vault *vault, struct audit_head *head)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	CLEANUP(vault_plain_done) struct vault_plain plain = { 0 };
+
+	query_init(&query, db, "SELECT head, sealed FROM audit_seal");
+	int found = query_next(&query);
+	if (found <= 0)
+		return found ? found : -ENOENT;
+	int64_t id = query_int(&query, 0);
+	struct vault_place place = seal_place(id);
+	size_t len;
+	const uint8_t *sealed = query_blob(&query, 1, &len);
+	int error = vault_unseal(vault, &place, sealed, len, &plain);
+	if (error)
+		return error;
+	if (plain.len != sizeof(head->hash))
+		return -EBADMSG;
+	head->id = id;
+	memcpy(head->hash, plain.data, sizeof(head->hash));
+	return 0;
+}
+
+static int audit_read_last(struct db *db, struct audit_head *head)
 {
 	CLEANUP(query_done) struct query query = { 0 };
 
-	query_init(&query, main, "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
+	query_init(&query, db, "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
 	int found = query_next(&query);
-	row->id = 1; /* the first row follows 32 zero bytes */
-	memset(row->prev_hash, 0, sizeof(row->prev_hash));
+	*head = (struct audit_head){ 0 }; /* the first row follows 32 zero bytes */
 	if (found <= 0)
 		return found;
-	row->id = query_int(&query, 0) + 1;
-	query_bytes(&query, 1, row->prev_hash, sizeof(row->prev_hash));
+	head->id = query_int(&query, 0);
+	query_bytes(&query, 1, head->hash, sizeof(head->hash));
 	return query.error;
 }
 
-static int audit_insert(struct db *main, void *arg)
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static const struct addr NO_PEER = { .family = ADDR_NONE };
+
+static int audit_put(struct db *main, struct audit_row *row)
 {
 	CLEANUP(query_done) struct query query = { 0 };
-	struct audit_row *row = arg;
-	int error = audit_read_last(main, row);
+	int error = audit_hash(row);
 
-	if (!error)
-		error = audit_hash(row);
 	if (error)
 		return error;
 	query_init(&query, main, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?)");
@@ -97,17 +137,112 @@ static int audit_insert(struct db *main, void *arg)
 	return query_run(&query);
 }
 
+static int audit_follow(struct db *main, struct audit_row *row, struct audit_head *head,
+			int64_t last_id)
+{
+	/* Somebody may have added rows of his own behind the sealed one. */
+	row->id = (head->id > last_id ? head->id : last_id) + 1;
+	memcpy(row->prev_hash, head->hash, sizeof(row->prev_hash));
+	int error = audit_put(main, row);
+	if (error)
+		return error;
+	head->id = row->id;
+	memcpy(head->hash, row->hash, sizeof(head->hash));
+	return 0;
+}
+
+/* A row that says in the log itself that from here on a new seal counts. */
+static int audit_begin_seal(struct db *main, const char *reason, struct audit_head *head)
+{
+	char detail[64];
+	struct audit_row row = { .time_unix_ms = clock_unix_ms(),
+				 .who = "sluice",
+				 .peer = &NO_PEER,
+				 .action = AUDIT_SEAL_ACTION,
+				 .target = "",
+				 .detail = detail };
+
+	(void)snprintf(detail, sizeof(detail), "{\"reason\":\"%s\"}", reason);
+	return audit_follow(main, &row, head, head->id);
+}
+
+static int audit_insert(struct db *main, const struct vault *vault, struct audit_row *row)
+{
+	struct audit_head head, last;
+	int sealed = audit_seal_read(main, vault, &head);
+	int error = audit_read_last(main, &last);
+
+	if (error)
+		return error;
+	if (sealed == -ENOENT || sealed == -EBADMSG || sealed == -ENOKEY) {
+		head = last;
+		error = audit_begin_seal(main, sealed == -ENOENT ? "missing" : "broken", &head);
+		last = head;
+	} else {
+		error = sealed;
+	}
+	if (!error)
+		error = audit_follow(main, row, &head, last.id);
+	return error ? error : audit_seal_write(main, vault, &head);
+}
+
+struct audit_order {
+	const struct vault *vault;
+	struct audit_row row;
+};
+
+static int audit_run(struct db *main, void *arg)
+{
+	struct audit_order *order = arg;
+
+	return audit_insert(main, order->vault, &order->row);
+}
+
 int store_audit_write(struct store *store, const struct audit_entry *entry)
 {
-	static const struct addr no_peer = { .family = ADDR_NONE };
-	struct audit_row row = {
-		.time_unix_ms = clock_unix_ms(),
-		.who = entry->who,
-		.peer = entry->peer && entry->peer->family ? entry->peer : &no_peer,
-		.action = entry->action,
-		.target = entry->target ? entry->target : "",
-		.detail = entry->detail ? entry->detail : "{}",
+	struct audit_order order = {
+		.vault = store->vault,
+		.row = { .time_unix_ms = clock_unix_ms(),
+			 .who = entry->who,
+			 .peer = entry->peer && entry->peer->family ? entry->peer : &NO_PEER,
+			 .action = entry->action,
+			 .target = entry->target ? entry->target : "",
+			 .detail = entry->detail ? entry->detail : "{}" },
 	};
 
-	return writer_order(store->writer, audit_insert, &row);
+	return writer_order(store->writer, audit_run, &order);
+}
+
+/* ---- at start -------------------------------------------------------------------------------- */
+
+static int audit_first_seal(struct db *main, const struct vault *vault, bool is_new)
+{
+	struct audit_head head;
+	int error = db_begin(main);
+
+	if (!error)
+		error = audit_read_last(main, &head);
+	if (!error && !is_new)
+		error = audit_begin_seal(main, AUDIT_SEAL_UPGRADE, &head);
+	if (!error)
+		error = audit_seal_write(main, vault, &head);
+	if (!error)
+		error = db_commit(main);
+	if (error)
+		db_rollback(main);
+	return error;
+}
+
+int audit_prepare(struct db *main, const struct vault *vault, int64_t version_before)
+{
+	struct audit_head head, last;
+
+	if (version_before < AUDIT_SEAL_VERSION)
+		return audit_first_seal(main, vault, version_before == 0);
+	/* A log that does not fit is no reason to leave the host unguarded. */
+	if (audit_seal_read(main, vault, &head) || audit_read_last(main, &last) ||
+	    head.id != last.id || memcmp(head.hash, last.hash, sizeof(head.hash)))
+		log_error("the audit log was changed behind sluice's back: `sluice check --audit` "
+			  "says where");
+	return 0;
 }

@@ -80,8 +80,7 @@ static int details_decode(const struct vault_plain *plain, struct incident_detai
 	return 0;
 }
 
-static int details_store(struct db *main, const struct vault *vault, int64_t id,
-			 const uint8_t *sealed, size_t len)
+static int details_store(struct db *main, int64_t id, const uint8_t *sealed, size_t len)
 {
 	CLEANUP(query_done) struct query query = { 0 };
 
@@ -90,7 +89,7 @@ static int details_store(struct db *main, const struct vault *vault, int64_t id,
 		   " ON CONFLICT(incident_id) DO UPDATE"
 		   " SET key_id = excluded.key_id, sealed = excluded.sealed");
 	query_bind_int(&query, id);
-	query_bind_int(&query, vault_write_key(vault));
+	query_bind_int(&query, vault_key_of(sealed, len));
 	query_bind_blob(&query, sealed, len);
 	return query_run(&query);
 }
@@ -111,7 +110,7 @@ int details_write(struct db *main, const struct vault *vault, int64_t id,
 	CLEANUP(free) uint8_t *sealed = malloc(sealed_len);
 	int error = sealed ? vault_seal(vault, &place, plain.data, plain.len, sealed) : -ENOMEM;
 	crypto_wipe(plain.data, plain.len);
-	return error ? error : details_store(main, vault, id, sealed, sealed_len);
+	return error ? error : details_store(main, id, sealed, sealed_len);
 }
 
 static int details_unseal(struct query *query, const struct vault *vault, int64_t id,
@@ -130,12 +129,61 @@ int details_read(struct db *db, const struct vault *vault, int64_t id, struct in
 {
 	CLEANUP(query_done) struct query query = { 0 };
 
-	query_init(&query, db, "SELECT sealed FROM incident_details WHERE incident_id = ?");
+	query_init(&query, db, "SELECT sealed, key_id FROM incident_details WHERE incident_id = ?");
 	query_bind_int(&query, id);
 	int found = query_next(&query);
 	if (found <= 0)
 		return found ? found : -ENOENT;
+	size_t len;
+	const uint8_t *sealed = query_blob(&query, 0, &len);
+	if (query_int(&query, 1) != (int64_t)vault_key_of(sealed, len))
+		return -EBADMSG;
 	return details_unseal(&query, vault, id, out);
+}
+
+/* ---- rotation -------------------------------------------------------------------------------- */
+
+static int reseal_one(struct db *main, const struct vault *vault, struct query *query)
+{
+	CLEANUP(vault_plain_done) struct vault_plain plain = { 0 };
+	int64_t id = query_int(query, 0);
+	struct vault_place place = details_place(id);
+	size_t len;
+	const uint8_t *old = query_blob(query, 1, &len);
+
+	int error = vault_unseal(vault, &place, old, len, &plain);
+	if (error)
+		return error;
+	CLEANUP(free) uint8_t *sealed = malloc(len); /* the same plain text: the same length */
+	if (!sealed)
+		return -ENOMEM;
+	error = vault_seal(vault, &place, plain.data, plain.len, sealed);
+	return error ? error : details_store(main, id, sealed, len);
+}
+
+int details_reseal(struct db *main, const struct vault *vault, struct details_reseal *batch)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	int found = 0;
+
+	query_init(&query, main,
+		   "SELECT incident_id, sealed FROM incident_details"
+		   " WHERE incident_id > ? AND key_id <> ? ORDER BY incident_id LIMIT ?");
+	query_bind_int(&query, batch->after_id);
+	query_bind_int(&query, vault_write_key(vault));
+	query_bind_int(&query, RESEAL_ROWS);
+	for (batch->rows = 0; (found = query_next(&query)) > 0; batch->rows++) {
+		int error = reseal_one(main, vault, &query);
+
+		batch->after_id = query_int(&query, 0);
+		/* A row that does not open is left as it is: it may be evidence, or its key return.
+		 */
+		if (error == -EBADMSG || error == -ENOKEY)
+			batch->damaged++;
+		else if (error)
+			return error;
+	}
+	return found;
 }
 
 /* ---- at start -------------------------------------------------------------------------------- */

@@ -29,6 +29,13 @@ struct store {
 /* One statement with a single integer, on the writer thread; -ENOENT when it changed no row. */
 int store_run_changed(struct query *query);
 
+struct audit_verdict;
+/* audit_prepare - once the vault is open: a first seal for a new or older file; a log that does not
+ * fit its seal is said. @version_before: PRAGMA user_version as found. */
+int audit_prepare(struct db *main, const struct vault *vault, int64_t version_before);
+/* audit_check - the whole log against hashes and seal, in a read transaction of @db. */
+int audit_check(struct db *db, const struct vault *vault, struct audit_verdict *verdict);
+
 /* incidents_check_vault - the ring opens what is sealed. -ENOKEY with a sentence in @error. */
 int incidents_check_vault(struct db *main, const struct vault *vault, char *error);
 /* incidents_are_sealed - whether any sealed row exists. Returns 1, 0 or -errno. */

@@ -17,10 +17,10 @@
 
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
+#include "agent/util/file.h"
 
-/* 32 keys of at most 80 bytes and as much of comments. */
-#define KEYRING_FILE_MAX  8192
 #define KEYRING_ERROR_MAX 256
+#define KEYRING_COMMENT	  "# sluice key ring: without it sealed incident details are lost\n"
 
 /* A credential is 0400 of the service's user, or root's with an ACL that shows as group read
  * (systemd.exec(5), LoadCredential=); nobody else may read or change either. */
@@ -77,19 +77,24 @@ static int keyring_parse_line(char *line, struct keyring_key *key)
 	return clock_parse(rest, &key->created_unix_ms);
 }
 
-static int keyring_parse(char *text, const char *path, struct keyring *ring, char *error)
+int keyring_parse(char *text, const char *path, struct keyring *ring, char *error)
 {
 	char *next = text;
 	unsigned int number = 0;
 
 	for (char *line = strsep(&next, "\n"); line; line = strsep(&next, "\n")) {
 		struct keyring_key *key = &ring->keys[ring->count];
+		bool is_full = ring->count == KEYRING_KEYS_MAX;
 
 		number++;
 		if (line[0] == '\0' || line[0] == '#')
 			continue;
-		if (ring->count == KEYRING_KEYS_MAX || keyring_parse_line(line, key) ||
-		    (ring->count && key->id <= key[-1].id)) {
+		int wrong = is_full ? -EINVAL : keyring_parse_line(line, key);
+		/* A line without an end was cut off by a power failure while it was added, so
+		 * nothing is sealed with it yet. */
+		if (wrong && !next && !is_full && ring->count)
+			break;
+		if (wrong || (ring->count && key->id <= key[-1].id)) {
 			(void)snprintf(error, KEYRING_ERROR_MAX,
 				       "%s line %u is not \"ID KEY CREATED\" with a growing ID and "
 				       "at most %d keys",
@@ -164,22 +169,101 @@ static int keyring_sync_dir(const char *path)
 	return fsync(dir) ? -errno : 0;
 }
 
-static int keyring_write(int fd, const struct keyring_key *key)
+static int keyring_format_key(const struct keyring_key *key, char *out, size_t size)
 {
-	char text[CRYPTO_TOKEN_TEXT_MAX], created[CLOCK_TEXT_MAX], line[256];
+	char text[CRYPTO_TOKEN_TEXT_MAX], created[CLOCK_TEXT_MAX];
 
 	crypto_base64url(key->key, sizeof(key->key), text);
-	int len = snprintf(line, sizeof(line),
-			   "# sluice key ring: without it sealed incident details are lost\n"
-			   "%" PRIu32 " %s %s\n",
-			   key->id, text, clock_format(key->created_unix_ms, created));
-	ssize_t written = write(fd, line, (size_t)len);
-	int error = written < 0 ? -errno : written < len ? -ENOSPC : 0;
+	int len = snprintf(out, size, "%" PRIu32 " %s %s\n", key->id, text,
+			   clock_format(key->created_unix_ms, created));
+	crypto_wipe(text, sizeof(text));
+	return len;
+}
+
+size_t keyring_format(const struct keyring *ring, char text[static KEYRING_FILE_MAX])
+{
+	/* 32 keys of at most 80 bytes: it always fits */
+	size_t len = (size_t)snprintf(text, KEYRING_FILE_MAX, "%s", KEYRING_COMMENT);
+
+	for (unsigned int i = 0; i < ring->count; i++)
+		len += (size_t)keyring_format_key(&ring->keys[i], text + len,
+						  KEYRING_FILE_MAX - len);
+	return len;
+}
+
+static int keyring_put(int fd, const char *text, size_t len)
+{
+	ssize_t written = write(fd, text, len);
+
+	if (written < 0)
+		return -errno;
+	if ((size_t)written < len)
+		return -ENOSPC;
+	return fsync(fd) ? -errno : 0;
+}
+
+static int keyring_write(int fd, const struct keyring *ring)
+{
+	char text[KEYRING_FILE_MAX];
+	size_t len = keyring_format(ring, text);
+	int error = keyring_put(fd, text, len);
+
+	crypto_wipe(text, sizeof(text));
+	return error;
+}
+
+int keyring_store(const char *path, const struct keyring *ring)
+{
+	char text[KEYRING_FILE_MAX];
+	size_t len = keyring_format(ring, text);
+	int error = file_write(path, text, len, 0600);
+
+	crypto_wipe(text, sizeof(text));
+	return error;
+}
+
+/* Where the next line goes: behind the last whole one. */
+static off_t keyring_end(const char *text, size_t len)
+{
+	while (len && text[len - 1] != '\n')
+		len--;
+	return (off_t)len;
+}
+
+static int keyring_add_line(int fd, const struct keyring_key *key)
+{
+	char text[KEYRING_FILE_MAX], line[256];
+	int error = keyring_read(fd, text, sizeof(text));
+	size_t len = error ? 0 : strlen(text);
+	off_t end = keyring_end(text, len);
+	struct keyring_key last;
+
+	/* A last line without its end: whole, or what a power failure left of one. */
+	if (!error && (size_t)end < len && !keyring_parse_line(text + end, &last))
+		error = lseek(fd, 0, SEEK_END) < 0 || write(fd, "\n", 1) != 1 ? -EIO : 0;
+	else if (!error && (ftruncate(fd, end) || lseek(fd, end, SEEK_SET) < 0))
+		error = -errno;
+	int line_len = keyring_format_key(key, line, sizeof(line));
+	if (!error && len + (size_t)line_len + 1 >= KEYRING_FILE_MAX)
+		error = -EFBIG;
+	if (!error)
+		error = keyring_put(fd, line, (size_t)line_len);
 	crypto_wipe(text, sizeof(text));
 	crypto_wipe(line, sizeof(line));
-	if (error)
-		return error;
-	return fsync(fd) ? -errno : 0;
+	crypto_wipe(&last, sizeof(last));
+	return error;
+}
+
+int keyring_append(const char *path, const struct keyring_key *key, char *error)
+{
+	CLEANUP(close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int result = fd < 0 ? -errno : keyring_add_line(fd, key);
+
+	if (!result)
+		return 0;
+	(void)snprintf(error, KEYRING_ERROR_MAX, "cannot add a key to the key ring %s: %s", path,
+		       strerror(-result));
+	return result;
 }
 
 bool keyring_is_empty(const char *path)
@@ -203,7 +287,7 @@ int keyring_create(const char *path, struct keyring *ring, char *error)
 		ring->keys[0].id = 1;
 		ring->keys[0].created_unix_ms = clock_unix_ms();
 		crypto_random(ring->keys[0].key, CRYPTO_KEY_BYTES);
-		result = keyring_write(fd, &ring->keys[0]);
+		result = keyring_write(fd, ring);
 		if (!result && !is_waiting)
 			result = keyring_sync_dir(path);
 		/* half a key ring would only refuse the next start */

@@ -56,7 +56,7 @@ static int main_check(struct db *main)
 }
 
 /* Reads only until the file is known to be good: a corrupt main.db stays byte for byte. */
-static int main_open(const char *path, bool is_relaxed, struct db **out)
+static int main_open(const char *path, bool is_relaxed, struct db **out, int64_t *version)
 {
 	CLEANUP(db_close) struct db *main = NULL;
 	int error = db_open(path, DB_WRITE, MAIN_BUSY_MS, &main);
@@ -67,10 +67,13 @@ static int main_open(const char *path, bool is_relaxed, struct db **out)
 	error = main_check(main);
 	if (!error)
 		error = db_exec(main, "PRAGMA journal_mode = WAL;"
-				      "PRAGMA journal_size_limit = 8388608");
+				      "PRAGMA journal_size_limit = 8388608;"
+				      "PRAGMA secure_delete = ON"); /* what an old key sealed */
 	if (!error)
 		error = db_exec(main, is_relaxed ? "PRAGMA synchronous = NORMAL"
 						 : "PRAGMA synchronous = FULL");
+	if (!error)
+		error = db_read_int(main, "PRAGMA user_version", version);
 	if (!error)
 		error = schema_migrate(main, SCHEMA_MAIN);
 	if (error)
@@ -91,13 +94,13 @@ __attribute__((format(printf, 3, 4))) static int store_fail(char *error, int cod
 	return code;
 }
 
-static int store_open_main(struct store *store, bool is_demo, char *error)
+static int store_open_main(struct store *store, bool is_demo, int64_t *version, char *error)
 {
-	int result = main_open(store->main_path, is_demo, &store->main);
+	int result = main_open(store->main_path, is_demo, &store->main, version);
 
 	/* Even reading needs room for the WAL's index. */
 	if (result == -ENOSPC && reserve_release(store->reserve_path))
-		result = main_open(store->main_path, is_demo, &store->main);
+		result = main_open(store->main_path, is_demo, &store->main, version);
 
 	switch (result) {
 	case 0:
@@ -118,7 +121,7 @@ static int store_open_main(struct store *store, bool is_demo, char *error)
 	}
 }
 
-static int store_open_vault(struct store *store, const char *key_file, char *error)
+static int store_open_vault(struct store *store, const char *key_file, int64_t version, char *error)
 {
 	int sealed = incidents_are_sealed(store->main);
 
@@ -126,7 +129,14 @@ static int store_open_vault(struct store *store, const char *key_file, char *err
 		return store_fail(error, sealed, "cannot read %.120s: %s", store->main_path,
 				  strerror(-sealed));
 	int result = vault_open(key_file, !sealed, &store->vault, error);
-	return result ? result : incidents_check_vault(store->main, store->vault, error);
+	if (!result)
+		result = incidents_check_vault(store->main, store->vault, error);
+	if (result)
+		return result;
+	result = audit_prepare(store->main, store->vault, version);
+	return result ? store_fail(error, result, "cannot write %.120s: %s", store->main_path,
+				   strerror(-result))
+		      : 0;
 }
 
 static int store_open_history(struct store *store, const struct store_options *options, char *error)
@@ -176,6 +186,7 @@ static int store_start_writer(struct store *store, uint64_t free_floor_bytes, ch
 int store_open(const struct store_options *options, struct store **out, char *error)
 {
 	CLEANUP(store_close) struct store *store = calloc(1, sizeof(*store));
+	int64_t version = 0;
 
 	error[0] = '\0';
 	if (!store)
@@ -185,9 +196,9 @@ int store_open(const struct store_options *options, struct store **out, char *er
 		result = store_set_paths(store, options);
 	if (result)
 		return store_fail(error, result, "cannot prepare the store: %s", strerror(-result));
-	result = store_open_main(store, options->is_demo, error);
+	result = store_open_main(store, options->is_demo, &version, error);
 	if (!result)
-		result = store_open_vault(store, options->key_file, error);
+		result = store_open_vault(store, options->key_file, version, error);
 	if (!result)
 		result = store_open_history(store, options, error);
 	if (!result)

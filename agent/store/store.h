@@ -162,8 +162,95 @@ struct audit_entry {
 	const char *detail;	 /* one JSON object; may be NULL */
 };
 
-/* store_audit_write - append-only and hash-chained (audit.c). */
+/* store_audit_write - append-only, hash-chained, its newest row sealed (audit.c). */
 int store_audit_write(struct store *store, const struct audit_entry *entry);
+
+struct audit_record {
+	int64_t id, time_unix_ms;
+	char who[USER_NAME_MAX + 8];
+	struct addr peer; /* ADDR_NONE: none */
+	char action[48];
+	char target[256];
+	char *detail; /* JSON text */
+};
+
+struct audit_filter {
+	int64_t before_id;  /* keyset: ids below; 0 = newest */
+	const char *who;    /* NULL or "" = anybody */
+	const char *action; /* begin of it: "block." ; NULL or "" = any */
+};
+
+/* store_audit_list - newest first. Returns the count or -errno; end with store_audit_records_done.
+ */
+int store_audit_list(struct store *store, const struct audit_filter *filter,
+		     struct audit_record *out, size_t max);
+void store_audit_records_done(struct audit_record *records, size_t count);
+
+#define AUDIT_PROBLEMS_MAX 20
+
+struct audit_problem {
+	int64_t row; /* 0: the log as a whole */
+	char text[120];
+};
+
+struct audit_verdict {
+	uint64_t rows;
+	int64_t head;	     /* id of the newest row */
+	int64_t sealed_from; /* rows before this one are of a version without seals */
+	uint8_t head_hash[32];
+	uint64_t problems_found;
+	unsigned int problem_count; /* of them here */
+	struct audit_problem problems[AUDIT_PROBLEMS_MAX];
+};
+
+/*
+ * store_audit_check - every row against its hash, the row before and the seal. Own connection, no
+ * deadline: about a second for a million rows. Returns 0 also with problems, or -errno.
+ */
+int store_audit_check(struct store *store, struct audit_verdict *verdict);
+
+/* ---- the vault's keys ---------------------------------------------------------------------- */
+
+#define STORE_KEYS_MAX 32
+
+struct store_vault_facts {
+	uint32_t write_key;
+	unsigned int key_count;
+	struct {
+		uint32_t id;
+		int64_t created_unix_ms;
+	} keys[STORE_KEYS_MAX]; /* oldest first */
+	uint64_t left;		/* incidents that older keys sealed */
+	bool has_recovery;
+};
+
+int store_vault_facts(struct store *store, struct store_vault_facts *out);
+
+struct store_rotation {
+	uint32_t key_id;
+	bool is_resumed;      /* no new key: an unfinished rotation was ended */
+	uint64_t resealed;    /* incidents */
+	unsigned int damaged; /* did not open, and were left as they are */
+};
+
+/* Asked after every few rows; false stops it (-ECANCELED). */
+struct store_rotate_guide {
+	bool (*go_on)(void *arg, uint64_t resealed);
+	void *arg;
+};
+
+/*
+ * store_rotate_key - a new key, and everything sealed again with it; or the end of a rotation that
+ * was cut off. Not on the writer's thread; others go on. @guide may be NULL. @error: 256 bytes.
+ */
+int store_rotate_key(struct store *store, const struct store_rotate_guide *guide,
+		     struct store_rotation *out, char *error);
+/* store_rotation_is_unfinished - the last one was cut off. */
+bool store_rotation_is_unfinished(struct store *store);
+
+/* store_recovery_set - backups and the key ring open with the secret of @public_key from now on; a
+ * former one opens what was before. */
+int store_recovery_set(struct store *store, const uint8_t public_key[static 32]);
 
 /* -ENOBUFS: the value is longer than @size. */
 int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */

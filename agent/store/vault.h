@@ -1,7 +1,7 @@
 /*
  * The vault: seals the details of incidents, one XChaCha20-Poly1305 record each, bound to its
- * table, row, columns and key. A record is {version, key id, nonce, ciphertext, tag}. Read-only
- * after vault_open, so any thread may use it.
+ * table, row, columns and key. A record is {version, key id, nonce, ciphertext, tag}. Any thread
+ * may use it; keys are added by the writer thread only, and none goes while it is open.
  */
 #ifndef SLUICE_STORE_VAULT_H
 #define SLUICE_STORE_VAULT_H
@@ -12,6 +12,7 @@
 
 #include "agent/util/cleanup.h"
 
+struct keyring;
 struct vault;
 
 /* What a record belongs to; moved to another place it does not open. */
@@ -33,6 +34,19 @@ void vault_close(struct vault *vault);
 DEFINE_CLEANUP(vault_close, struct vault)
 
 bool vault_has_key(const struct vault *vault, uint32_t key_id);
+unsigned int vault_key_count(const struct vault *vault);
+/* The @index-th key, oldest first: id and when it was made. */
+uint32_t vault_key_id(const struct vault *vault, unsigned int index);
+int64_t vault_key_created(const struct vault *vault, unsigned int index);
+/* vault_copy_ring - all keys; the caller wipes them. */
+void vault_copy_ring(const struct vault *vault, struct keyring *out);
+/*
+ * vault_add_key - a new key, on disk in the ring and then the one that seals. The writer thread.
+ * Returns 0, -ENOSPC (the ring is full), -EROFS (a credential), or -errno; @error: a sentence.
+ */
+int vault_add_key(struct vault *vault, char *error);
+/* vault_key_of - id of the key that a record names; 0 for what is no record. */
+uint32_t vault_key_of(const uint8_t *sealed, size_t sealed_len);
 /* vault_write_key - id of the key that seals. */
 uint32_t vault_write_key(const struct vault *vault);
 

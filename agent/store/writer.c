@@ -404,6 +404,11 @@ int writer_order(struct writer *writer, writer_order_fn run, void *arg)
 	return orders_post(writer->orders, run, arg, true);
 }
 
+int writer_order_plain(struct writer *writer, writer_order_fn run, void *arg)
+{
+	return orders_post(writer->orders, run, arg, false);
+}
+
 struct minutes_order {
 	struct history *history;
 	const struct totals *minutes;

@@ -43,6 +43,8 @@ uint64_t writer_rows_lost(const struct writer *writer);
 typedef int (*writer_order_fn)(struct db *main, void *arg);
 /* writer_order - Returns when it is on disk: what @run returned, or the error of the commit. */
 int writer_order(struct writer *writer, writer_order_fn run, void *arg);
+/* writer_order_plain - runs on the writer thread outside of any transaction. */
+int writer_order_plain(struct writer *writer, writer_order_fn run, void *arg);
 /* writer_order_minutes - history_write_minutes on the writer thread; waits for it. */
 int writer_order_minutes(struct writer *writer, const struct totals *minutes, size_t count);
 
