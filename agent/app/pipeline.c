@@ -103,7 +103,10 @@ static void flow_recorded(void *arg, const struct flow *flow)
 {
 	struct pipeline *p = arg;
 
-	(void)store_flow_add(p->options.store, flow); /* a full queue is counted as rows lost */
+	const struct flow_extra extra = { .names = flow_table_names(p->flows, flow) };
+
+	/* a full queue is counted as rows lost */
+	(void)store_flow_add(p->options.store, flow, &extra);
 }
 
 static void finding_found(void *arg, const struct finding *finding)

@@ -59,6 +59,9 @@ struct flow_naming {
  */
 void flow_table_name(struct flow_table *table, const struct five_tuple *tuple, uint8_t iface,
 		     const struct flow_naming *naming);
+/* flow_table_names - of a flow of this table, in a callback too; NULL = unknown. Borrowed until the
+ * next call that changes the table. */
+struct flow_names *flow_table_names(const struct flow_table *table, const struct flow *flow);
 /* flow_table_names_lost - namings for which there was no room or no flow. */
 uint64_t flow_table_names_lost(const struct flow_table *table);
 

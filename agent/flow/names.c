@@ -155,6 +155,11 @@ void naming_settle(struct flow_table *table, uint64_t now_ns)
 	naming->waiting_count = kept;
 }
 
+struct flow_names *flow_table_names(const struct flow_table *table, const struct flow *flow)
+{
+	return naming_get(&table->naming, flow->name);
+}
+
 uint64_t flow_table_names_lost(const struct flow_table *table)
 {
 	return table->naming.lost;

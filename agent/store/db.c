@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/store/addr_set.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
@@ -100,6 +101,8 @@ static int db_configure(struct db *db, int busy_ms)
 	/* A changed file must not run code of its own: no schema tricks, no wrong cells. */
 	if (!code)
 		code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (!code)
+		code = addr_set_register(db->handle);
 	if (code)
 		return db_error(db, code);
 	sqlite3_progress_handler(db->handle, DB_PROGRESS_STEPS, db_progress, db);
@@ -330,6 +333,15 @@ void query_bind_addr(struct query *query, const struct addr *addr)
 		query_bind_blob(query, addr->bytes, 16);
 	else
 		query_bind_null(query);
+}
+
+void query_bind_addrs(struct query *query, const struct addr_set *set)
+{
+	/* the pointer is only read, by addr_match */
+	if (!query->error)
+		query_bound(query,
+			    sqlite3_bind_pointer(query->statement, ++query->bound,
+						 (void *)(uintptr_t)set, ADDR_SET_TYPE, NULL));
 }
 
 int query_next(struct query *query)

@@ -55,7 +55,8 @@ int64_t db_changes(const struct db *db);
 int db_checkpoint(struct db *db);
 /* db_prepare - a statement of the caller's own; it must end it with db_finalize. */
 int db_prepare(struct db *db, const char *sql, struct sqlite3_stmt **out);
-void db_finalize(struct sqlite3_stmt *statement);
+void db_finalize(struct sqlite3_stmt *statement); /* accepts NULL */
+DEFINE_CLEANUP(db_finalize, struct sqlite3_stmt)
 /* db_generation - a number its owner gave the connection. */
 uint64_t db_generation(const struct db *db);
 void db_set_generation(struct db *db, uint64_t generation);
@@ -87,6 +88,9 @@ void query_bind_null(struct query *query);
 /* The bytes must stay until query_done. NULL text is NULL. */
 void query_bind_text(struct query *query, const char *text);
 void query_bind_blob(struct query *query, const void *data, size_t len);
+/* query_bind_addrs - a set for SQL's addr_match(set, src, dst), see addr_set.h. */
+struct addr_set;
+void query_bind_addrs(struct query *query, const struct addr_set *set);
 /* query_bind_addr - 4 or 16 bytes, NULL for ADDR_NONE. */
 void query_bind_addr(struct query *query, const struct addr *addr);
 

@@ -3,28 +3,41 @@
  */
 #include "agent/store/flows.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "agent/store/hour_filter.h"
+#include "agent/store/hour_names.h"
 #include "agent/store/schema.h"
 
-#define MS_PER_HOUR (3600 * 1000LL)
 /* 9999-12-31T23:59:59.999Z: four digits of a year keep names in order of time. */
 #define UNIX_MS_MAX 253402300799999LL
+#define HOUR_MAX    (UNIX_MS_MAX / MS_PER_HOUR)
+#define SQL_MAX	    1024
 
-static int64_t flows_clamp(int64_t unix_ms)
+static int64_t clamp(int64_t value, int64_t max)
 {
-	if (unix_ms < 0)
+	if (value < 0)
 		return 0;
-	return unix_ms > UNIX_MS_MAX ? UNIX_MS_MAX : unix_ms;
+	return value > max ? max : value;
 }
 
-void flow_row_from(const struct flow *flow, struct flow_row *row)
+static void add_extra(const struct flow_extra *extra, struct flow_row *row)
+{
+	row->names = extra->names;
+	row->rule_id = extra->rule_id;
+	row->incident_id = extra->incident_id;
+	if (extra->verdict == FLOW_DROPPED)
+		row->flags |= FLOW_ROW_DROPPED;
+}
+
+void flow_row_from(const struct flow *flow, const struct flow_extra *extra, struct flow_row *row)
 {
 	memset(row, 0, sizeof(*row));
 	row->id = flow->id;
-	row->end_unix_ms = flows_clamp(flow->end_unix_ms);
+	row->end_unix_ms = clamp(flow->end_unix_ms, UNIX_MS_MAX);
 	/* Negative when the wall clock went back in between: such a record has no duration. */
 	if (flow->end_unix_ms > flow->start_unix_ms)
 		row->duration_ms = flow->end_unix_ms - flow->start_unix_ms;
@@ -36,80 +49,162 @@ void flow_row_from(const struct flow *flow, struct flow_row *row)
 	row->proto = flow->tuple.proto;
 	row->vlan = flow->vlan;
 	row->tcp_flags = (uint16_t)(flow->tcp_flags_out << 8 | flow->tcp_flags_in);
-	row->flags = (uint16_t)((flow->state & 3) | (flow->ingress ? 4 : 0) |
-				(flow->is_final ? 8 : 0) | flow->iface << 4);
+	row->flags =
+		(uint16_t)((flow->state & FLOW_ROW_STATE) | (flow->ingress ? FLOW_ROW_INGRESS : 0) |
+			   (flow->is_final ? FLOW_ROW_FINAL : 0) |
+			   flow->iface << FLOW_ROW_IFACE_SHIFT);
 	row->packets_out = flow->packets_out - flow->cut_packets_out;
 	row->bytes_out = flow->bytes_out - flow->cut_bytes_out;
 	row->packets_in = flow->packets_in - flow->cut_packets_in;
 	row->bytes_in = flow->bytes_in - flow->cut_bytes_in;
+	if (extra)
+		add_extra(extra, row);
+}
+
+static const uint8_t *stored_bytes(const struct flow_row *row, const uint8_t bytes[16], size_t *len)
+{
+	bool is_ipv4 = row->family == ADDR_IPV4;
+
+	*len = is_ipv4 ? 4 : 16;
+	return is_ipv4 ? bytes + 12 : bytes;
+}
+
+const uint8_t *flow_row_src(const struct flow_row *row, size_t *len)
+{
+	return stored_bytes(row, row->src, len);
+}
+
+const uint8_t *flow_row_dst(const struct flow_row *row, size_t *len)
+{
+	return stored_bytes(row, row->dst, len);
+}
+
+/* ---- hours and their tables ---------------------------------------------------------------- */
+
+void flows_hour_text(int64_t hour, char text[static FLOWS_HOUR_TEXT_MAX])
+{
+	time_t seconds = (time_t)(clamp(hour, HOUR_MAX) * 3600);
+	struct tm utc;
+
+	(void)gmtime_r(&seconds, &utc); /* cannot fail for the clamped years */
+	(void)strftime(text, FLOWS_HOUR_TEXT_MAX, "%Y%m%d%H", &utc);
+}
+
+int64_t flows_hour_parse(const char *table)
+{
+	struct tm utc = { 0 };
+	char text[FLOWS_HOUR_TEXT_MAX];
+
+	/* a file may hold any name: only what flows_hour_text would write is an hour */
+	if (strncmp(table, "flows_", 6) || strlen(table) != 16 ||
+	    sscanf(table + 6, "%4d%2d%2d%2d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday,
+		   &utc.tm_hour) != 4)
+		return -EINVAL;
+	utc.tm_year -= 1900;
+	utc.tm_mon -= 1;
+	int64_t hour = (int64_t)timegm(&utc) / 3600;
+	flows_hour_text(hour, text);
+	return strcmp(text, table + 6) ? -EINVAL : hour;
+}
+
+int64_t flows_row_hour(const struct flow_row *row)
+{
+	return clamp(row->end_unix_ms, UNIX_MS_MAX) / MS_PER_HOUR;
 }
 
 void flows_table_name(int64_t unix_ms, char name[static FLOWS_TABLE_MAX])
 {
-	time_t seconds = (time_t)(flows_clamp(unix_ms) / 1000);
-	struct tm utc;
+	char text[FLOWS_HOUR_TEXT_MAX];
 
-	(void)gmtime_r(&seconds, &utc); /* cannot fail for the clamped years */
-	(void)strftime(name, FLOWS_TABLE_MAX, "flows_%Y%m%d%H", &utc);
+	flows_hour_text(clamp(unix_ms, UNIX_MS_MAX) / MS_PER_HOUR, text);
+	(void)snprintf(name, FLOWS_TABLE_MAX, "flows_%s", text);
 }
 
-static int flows_open_hour(struct flows_writer *writer, struct db *db, int64_t hour,
-			   struct sqlite3_stmt **out)
+/* A table's name cannot be bound; these are made of digits by strftime. */
+static int exec_for_hour(struct db *db, const char *format, const char *hour_text)
 {
-	char name[FLOWS_TABLE_MAX], sql[1024];
-	unsigned int slot = writer->next;
+	char sql[SQL_MAX];
 
-	/* A table's name cannot be bound; this one is made of digits by strftime. */
-	flows_table_name(hour * MS_PER_HOUR, name);
-	(void)snprintf(sql, sizeof(sql), SCHEMA_HOUR_CREATE, name);
-	int error = db_exec(db, sql);
-	if (error)
+	(void)snprintf(sql, sizeof(sql), format, hour_text);
+	return db_exec(db, sql);
+}
+
+static void close_slot(struct flows_hour *slot)
+{
+	db_finalize(slot->insert);
+	hour_names_free(slot->names);
+	hour_filter_free(slot->filter);
+	memset(slot, 0, sizeof(*slot));
+}
+
+static int prepare_insert(struct db *db, const char *hour_text, struct sqlite3_stmt **out)
+{
+	char sql[SQL_MAX];
+
+	(void)snprintf(sql, sizeof(sql), SCHEMA_HOUR_INSERT, hour_text);
+	int error = db_prepare(db, sql, out);
+	if (error != -EINVAL)
 		return error;
-	(void)snprintf(sql, sizeof(sql), SCHEMA_HOUR_INSERT, name);
-	error = db_prepare(db, sql, out);
+	error = exec_for_hour(db, SCHEMA_HOUR_ADD_NAME, hour_text);
+	return error ? error : db_prepare(db, sql, out);
+}
+
+static int open_slot(struct flows_hour *slot, struct db *db, int64_t hour)
+{
+	char text[FLOWS_HOUR_TEXT_MAX];
+
+	flows_hour_text(hour, text);
+	int error = exec_for_hour(db, SCHEMA_HOUR_CREATE, text);
+	if (!error)
+		error = exec_for_hour(db, SCHEMA_NAMES_CREATE, text);
+	if (!error)
+		error = prepare_insert(db, text, &slot->insert);
+	if (!error)
+		error = hour_names_open(db, text, &slot->names);
+	if (!error)
+		error = hour_filter_open(db, hour, &slot->filter);
+	slot->hour = hour;
 	if (error)
-		return error;
-	db_finalize(writer->hours[slot].insert);
-	writer->hours[slot].hour = hour;
-	writer->hours[slot].insert = *out;
-	writer->next = (slot + 1) % FLOWS_HOURS_OPEN;
-	return 0;
+		close_slot(slot);
+	return error;
 }
 
-static int flows_find_hour(struct flows_writer *writer, struct db *db, int64_t hour,
-			   struct sqlite3_stmt **out)
+static struct flows_hour *find_slot(struct flows_writer *writer, int64_t hour)
 {
-	for (unsigned int i = 0; i < FLOWS_HOURS_OPEN; i++) {
-		if (writer->hours[i].insert && writer->hours[i].hour == hour) {
-			*out = writer->hours[i].insert;
-			return 0;
-		}
-	}
-	return flows_open_hour(writer, db, hour, out);
+	for (unsigned int i = 0; i < FLOWS_HOURS_OPEN; i++)
+		if (writer->hours[i].insert && writer->hours[i].hour == hour)
+			return &writer->hours[i];
+	return NULL;
 }
 
-static void flows_bind_addr(struct query *query, uint8_t family, const uint8_t bytes[16])
+int flows_open(struct flows_writer *writer, struct db *db, int64_t hour)
 {
-	if (family == ADDR_IPV4)
-		query_bind_blob(query, bytes + 12, 4);
-	else
-		query_bind_blob(query, bytes, 16);
+	struct flows_hour *slot = &writer->hours[writer->next];
+
+	if (find_slot(writer, hour))
+		return 0;
+	close_slot(slot);
+	writer->next = (writer->next + 1) % FLOWS_HOURS_OPEN;
+	return open_slot(slot, db, hour);
 }
 
-int flows_insert(struct flows_writer *writer, struct db *db, const struct flow_row *row)
+/* ---- one record ---------------------------------------------------------------------------- */
+
+static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct flow_row *row,
+		      uint32_t name)
 {
 	CLEANUP(query_done) struct query query = { 0 };
-	struct sqlite3_stmt *insert;
-	int error = flows_find_hour(writer, db, row->end_unix_ms / MS_PER_HOUR, &insert);
+	size_t len;
+	const uint8_t *bytes;
 
-	if (error)
-		return error;
 	query_init_own(&query, db, insert);
 	query_bind_int(&query, (int64_t)row->id);
 	query_bind_int(&query, row->end_unix_ms % MS_PER_HOUR);
 	query_bind_int(&query, row->duration_ms);
-	flows_bind_addr(&query, row->family, row->src);
-	flows_bind_addr(&query, row->family, row->dst);
+	bytes = flow_row_src(row, &len);
+	query_bind_blob(&query, bytes, len);
+	bytes = flow_row_dst(row, &len);
+	query_bind_blob(&query, bytes, len);
 	query_bind_int(&query, row->src_port);
 	query_bind_int(&query, row->dst_port);
 	query_bind_int(&query, row->proto);
@@ -120,12 +215,42 @@ int flows_insert(struct flows_writer *writer, struct db *db, const struct flow_r
 	query_bind_int(&query, (int64_t)row->bytes_out);
 	query_bind_int(&query, (int64_t)row->packets_in);
 	query_bind_int(&query, (int64_t)row->bytes_in);
+	query_bind_int(&query, name);
 	return query_run(&query);
+}
+
+int flows_insert(struct flows_writer *writer, struct db *db, const struct flow_row *row)
+{
+	int64_t hour = flows_row_hour(row);
+	uint32_t name = 0;
+	int error = flows_open(writer, db, hour);
+
+	if (error)
+		return error;
+	struct flows_hour *slot = find_slot(writer, hour);
+	error = hour_names_put(slot->names, db, row, &name);
+	if (!error)
+		error = insert_row(db, slot->insert, row, name);
+	return error ? error : hour_filter_add(slot->filter, db, row);
 }
 
 void flows_forget(struct flows_writer *writer)
 {
 	for (unsigned int i = 0; i < FLOWS_HOURS_OPEN; i++)
-		db_finalize(writer->hours[i].insert);
-	memset(writer, 0, sizeof(*writer));
+		close_slot(&writer->hours[i]);
+	writer->next = 0;
+}
+
+int flows_drop_hour(struct flows_writer *writer, struct db *db, int64_t hour)
+{
+	struct flows_hour *slot = find_slot(writer, hour);
+	char text[FLOWS_HOUR_TEXT_MAX];
+
+	if (slot)
+		close_slot(slot); /* a statement of a dropped table would fail */
+	flows_hour_text(hour, text);
+	int error = exec_for_hour(db, "DROP TABLE IF EXISTS flows_%s", text);
+	if (!error)
+		error = exec_for_hour(db, "DROP TABLE IF EXISTS names_%s", text);
+	return error ? error : hour_filter_drop(db, hour);
 }

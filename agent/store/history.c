@@ -121,6 +121,7 @@ int history_open(const struct history_options *options, struct history **out)
 		return -ENOMEM;
 	history->retention.max_bytes = options->max_bytes;
 	history->retention.max_age_s = options->max_age_s;
+	history->retention.writer = &history->flows;
 	history->is_relaxed = options->is_relaxed;
 	history->readers = options->readers;
 	int error = history_open_file(history);
@@ -156,8 +157,9 @@ static int history_transact(struct history *history, history_fn write, void *arg
 	if (!history->db && history_open_file(history))
 		return -ENODEV;
 	int error = db_begin(history->db);
-	if (!error)
-		error = write(history, arg);
+	if (error)
+		return error;
+	error = write(history, arg);
 	if (!error)
 		error = db_commit(history->db);
 	if (!error)
@@ -245,7 +247,6 @@ int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
 				 .may_age = may_age,
 				 .folds = may_age && (since_s < 0 || since_s >= FOLD_EVERY_S) };
 
-	flows_forget(&history->flows); /* a statement of a dropped table would fail */
 	int error = history_transact_healing(history, history_retain_inside, &retain);
 	if (error)
 		return error;

@@ -17,8 +17,7 @@
  * 8 MiB unless a reader holds it (journal_size_limit, db pragmas). */
 #define BUDGET_RESERVE_MAX (32ULL << 20)
 
-static const char OLDEST[] = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-			     " AND name GLOB 'flows_[0-9]*' ORDER BY name LIMIT 1";
+static const char OLDEST[] = FLOWS_HOURS_SQL " LIMIT 1";
 
 /* "" when there is none. */
 static int retention_oldest(struct db *db, char name[FLOWS_TABLE_MAX])
@@ -60,7 +59,7 @@ int retention_drop_hour(struct db *db, const struct retention *retention, int64_
 			bool may_age, struct retention_result *result)
 {
 	char name[FLOWS_TABLE_MAX], present[FLOWS_TABLE_MAX], limit[FLOWS_TABLE_MAX];
-	char sql[64];
+	struct flows_writer none = { 0 };
 	uint64_t used, file;
 	int error = retention_bytes(db, &used, &file);
 
@@ -77,9 +76,10 @@ int retention_drop_hour(struct db *db, const struct retention *retention, int64_
 	result->is_full = is_over && !can_drop;
 	if (!can_drop || (!is_over && !is_old))
 		return 0;
-	/* The name matched the pattern of ours; quoted, as it cannot be bound. */
-	(void)snprintf(sql, sizeof(sql), "DROP TABLE \"%s\"", name);
-	error = db_exec(db, sql);
+	int64_t hour = flows_hour_parse(name);
+	if (hour < 0)
+		return -EBADMSG; /* a table of somebody else, in our file */
+	error = flows_drop_hour(retention->writer ? retention->writer : &none, db, hour);
 	if (!error)
 		memcpy(result->dropped, name, sizeof(name));
 	return error;

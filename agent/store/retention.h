@@ -12,8 +12,9 @@
 #include "agent/store/flows.h"
 
 struct retention {
-	uint64_t max_bytes; /* 0 = no bound */
-	int64_t max_age_s;  /* 0 = no bound */
+	uint64_t max_bytes;	     /* 0 = no bound */
+	int64_t max_age_s;	     /* 0 = no bound */
+	struct flows_writer *writer; /* of the hours being written; may be NULL */
 };
 
 struct retention_result {

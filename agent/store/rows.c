@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "agent/util/queue.h"
+#include "agent/util/snapshot.h"
 
 struct rows {
 	pthread_mutex_t lock; /* of open, totals and the queue's order */
@@ -15,7 +17,8 @@ struct rows {
 	struct queue *full;
 	struct totals totals[ROWS_TOTALS_MAX]; /* a ring */
 	size_t totals_first, totals_count;
-	atomic_uint_fast64_t lost;
+	atomic_uint_fast64_t lost, names_lost;
+	atomic_uint_fast64_t name_bytes;
 };
 
 int rows_new(struct rows **out)
@@ -38,11 +41,39 @@ void rows_free(struct rows *rows)
 		return;
 	for (struct row_batch *batch = rows->full ? queue_pop(rows->full) : NULL; batch;
 	     batch = queue_pop(rows->full))
-		free(batch);
+		rows_done(rows, batch);
 	queue_free(rows->full);
-	free(rows->open);
+	rows_done(rows, rows->open);
 	(void)pthread_mutex_destroy(&rows->lock);
 	free(rows);
+}
+
+void rows_done(struct rows *rows, struct row_batch *batch)
+{
+	if (!batch)
+		return;
+	for (unsigned int i = 0; i < batch->count; i++)
+		flow_names_unref(batch->rows[i].names);
+	(void)atomic_fetch_sub(&rows->name_bytes, batch->name_bytes);
+	free(batch);
+}
+
+/* The row's own reference of its names, while there is room for what they hold. */
+static void keep_names(struct rows *rows, struct row_batch *batch, struct flow_row *row)
+{
+	size_t bytes;
+
+	if (!row->names)
+		return;
+	bytes = strlen(row->names->sni) + strlen(row->names->host) + strlen(row->names->ja4);
+	if (atomic_load(&rows->name_bytes) + bytes > ROWS_NAME_BYTES_MAX) {
+		row->names = NULL;
+		(void)atomic_fetch_add(&rows->names_lost, 1);
+		return;
+	}
+	(void)flow_names_ref(row->names);
+	(void)atomic_fetch_add(&rows->name_bytes, bytes);
+	batch->name_bytes += bytes;
 }
 
 /* Hand the open batch over if it is full. -EAGAIN: it stays open, and full. */
@@ -56,9 +87,11 @@ static int rows_hand_over_locked(struct rows *rows)
 	return error;
 }
 
-static int rows_add_flow_locked(struct rows *rows, const struct flow *flow)
+static int rows_add_flow_locked(struct rows *rows, const struct flow *flow,
+				const struct flow_extra *extra)
 {
 	int error = rows_hand_over_locked(rows);
+	struct flow_row *row;
 
 	if (error)
 		return error;
@@ -67,16 +100,19 @@ static int rows_add_flow_locked(struct rows *rows, const struct flow *flow)
 		if (!rows->open)
 			return -ENOMEM;
 		rows->open->count = 0;
+		rows->open->name_bytes = 0;
 	}
-	flow_row_from(flow, &rows->open->rows[rows->open->count++]);
+	row = &rows->open->rows[rows->open->count++];
+	flow_row_from(flow, extra, row);
+	keep_names(rows, rows->open, row);
 	(void)rows_hand_over_locked(rows); /* refused: the next row tries again */
 	return 0;
 }
 
-int rows_add_flow(struct rows *rows, const struct flow *flow)
+int rows_add_flow(struct rows *rows, const struct flow *flow, const struct flow_extra *extra)
 {
 	(void)pthread_mutex_lock(&rows->lock);
-	int error = rows_add_flow_locked(rows, flow);
+	int error = rows_add_flow_locked(rows, flow, extra);
 	(void)pthread_mutex_unlock(&rows->lock);
 	if (error)
 		rows_count_lost(rows, 1);
@@ -101,6 +137,11 @@ int rows_add_totals(struct rows *rows, const struct totals *totals)
 uint64_t rows_lost(const struct rows *rows)
 {
 	return atomic_load(&rows->lost);
+}
+
+uint64_t rows_names_lost(const struct rows *rows)
+{
+	return atomic_load(&rows->names_lost);
 }
 
 void rows_count_lost(struct rows *rows, uint64_t count)

@@ -17,6 +17,8 @@
  * of 100,000 flows at once (facts/server.md 6), 13 MB when all of it waits. */
 #define ROWS_PER_BATCH 128
 #define ROWS_BATCHES   1024
+/* Bytes of names that waiting rows may hold on to; further rows go without them, counted. */
+#define ROWS_NAME_BYTES_MAX (32ULL << 20)
 /* Seconds of totals that wait while the disk is full: an hour, 230 KB. */
 #define ROWS_TOTALS_MAX 3600
 
@@ -24,6 +26,7 @@ struct rows;
 
 struct row_batch {
 	unsigned int count;
+	uint64_t name_bytes;
 	struct flow_row rows[ROWS_PER_BATCH];
 };
 
@@ -34,16 +37,20 @@ void rows_free(struct rows *rows);
 DEFINE_CLEANUP(rows_free, struct rows)
 
 /* Any thread. Returns 0, -EAGAIN (full, counted), -ENOMEM (counted). */
-int rows_add_flow(struct rows *rows, const struct flow *flow);
+int rows_add_flow(struct rows *rows, const struct flow *flow, const struct flow_extra *extra);
 int rows_add_totals(struct rows *rows, const struct totals *totals);
 uint64_t rows_lost(const struct rows *rows);
+/* rows_names_lost - rows that went without their names. */
+uint64_t rows_names_lost(const struct rows *rows);
 /* rows_count_lost - rows that the writer had to give up. */
 void rows_count_lost(struct rows *rows, uint64_t count);
 
 /* rows_fd - readable while full batches wait. */
 int rows_fd(const struct rows *rows);
-/* rows_take - the oldest batch, a partly filled one only with @partial; NULL for none. Free it. */
+/* rows_take - the oldest batch, a partly filled one only with @partial; NULL for none. End it with
+ * rows_done. */
 struct row_batch *rows_take(struct rows *rows, bool partial);
+void rows_done(struct rows *rows, struct row_batch *batch);
 /* rows_peek_totals - copies the oldest totals; they stay until rows_drop_totals. */
 size_t rows_peek_totals(struct rows *rows, struct totals *out, size_t max);
 void rows_drop_totals(struct rows *rows, size_t count);

@@ -26,15 +26,51 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	/* 1: totals; the hourly tables are made as hours come (SCHEMA_HOUR_CREATE) */
 	"CREATE TABLE totals_second (" TOTALS_COLUMNS ") STRICT;"
 	"CREATE TABLE totals_minute (" TOTALS_COLUMNS ") STRICT;",
+	/* 2: sums per hour, filters of addresses, what was seen first and last. Hours are counted
+	 * from 1970; "by" is enum top_by, "kind" enum seen_kind. */
+	"CREATE TABLE totals_hour (" TOTALS_COLUMNS ") STRICT;"
+	"CREATE TABLE hours ("
+	"  hour INTEGER PRIMARY KEY,"
+	"  summed_row INTEGER NOT NULL," /* records up to this one are in tops */
+	"  is_closed INTEGER NOT NULL"	 /* cut to the keys with the most bytes */
+	") STRICT;"
+	"CREATE TABLE tops ("
+	"  hour INTEGER NOT NULL,"
+	"  by INTEGER NOT NULL,"
+	"  is_others INTEGER NOT NULL,"
+	"  key BLOB NOT NULL,"
+	"  records INTEGER NOT NULL,"
+	"  packets_out INTEGER NOT NULL,"
+	"  bytes_out INTEGER NOT NULL,"
+	"  packets_in INTEGER NOT NULL,"
+	"  bytes_in INTEGER NOT NULL,"
+	"  PRIMARY KEY (hour, by, is_others, key)"
+	") STRICT, WITHOUT ROWID;"
+	/* One question reads one part of every block: these lie side by side. */
+	"CREATE TABLE filters ("
+	"  hour INTEGER NOT NULL,"
+	"  part INTEGER NOT NULL,"
+	"  block INTEGER NOT NULL,"
+	"  bits BLOB NOT NULL,"
+	"  PRIMARY KEY (hour, part, block)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE seen ("
+	"  kind INTEGER NOT NULL,"
+	"  key BLOB NOT NULL,"
+	"  first_unix_s INTEGER NOT NULL,"
+	"  last_unix_s INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, key)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 /*
  * Small integers first in mind: SQLite stores 0 and 1 in no byte and others in as few as they
  * need, so an IPv4 row takes about 55 bytes (bench_store). "flags" holds enum flow_state, then
  * bit 2: the initiator's packets come in, bit 3: last record of the flow, from bit 4: interface
- * index. "tcp_flags" is out << 8 | in. end_ms counts from the hour's begin, so it needs 3 bytes.
+ * index, bit 12: dropped. "tcp_flags" is out << 8 | in. end_ms counts from the hour's begin, so it
+ * needs 3 bytes. "name" is an id of the hour's names, 0 for none.
  */
-const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS %s ("
+const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS flows_%s ("
 				  "  id INTEGER NOT NULL,"
 				  "  end_ms INTEGER NOT NULL,"
 				  "  duration_ms INTEGER NOT NULL,"
@@ -49,10 +85,30 @@ const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS %s ("
 				  "  packets_out INTEGER NOT NULL,"
 				  "  bytes_out INTEGER NOT NULL,"
 				  "  packets_in INTEGER NOT NULL,"
-				  "  bytes_in INTEGER NOT NULL"
+				  "  bytes_in INTEGER NOT NULL,"
+				  "  name INTEGER NOT NULL DEFAULT 0"
 				  ") STRICT";
 
-const char SCHEMA_HOUR_INSERT[] = "INSERT INTO %s VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+/* An hour begun by version 1 has no names. */
+const char SCHEMA_HOUR_ADD_NAME[] =
+	"ALTER TABLE flows_%s ADD COLUMN name INTEGER NOT NULL DEFAULT 0";
+
+const char SCHEMA_HOUR_INSERT[] = "INSERT INTO flows_%s VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+
+/* What many records of an hour share, once; NULL = unknown. Apart from the records, so that those
+ * without any of it pay one byte for all of it. */
+const char SCHEMA_NAMES_CREATE[] = "CREATE TABLE IF NOT EXISTS names_%s ("
+				   "  id INTEGER PRIMARY KEY,"
+				   "  sni TEXT,"
+				   "  host TEXT,"
+				   "  ja4 TEXT,"
+				   "  rule_id INTEGER,"
+				   "  incident_id INTEGER,"
+				   "  pid INTEGER,"
+				   "  uid INTEGER,"
+				   "  process TEXT,"
+				   "  unit TEXT"
+				   ") STRICT";
 
 static const struct migrations SCHEMA_FLOWS_MIGRATIONS = {
 	FLOWS_MIGRATIONS,

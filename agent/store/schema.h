@@ -39,8 +39,10 @@ int schema_run(struct db *db, const struct migrations *migrations,
 /* schema_migrate - schema_run of one of ours, unguarded. */
 int schema_migrate(struct db *db, enum schema schema);
 
-/* The columns of one hour of flow records; "%s" is the table's name. */
+/* One hour of flow records and of their names; "%s" is the hour as YYYYMMDDHH. */
 extern const char SCHEMA_HOUR_CREATE[];
+extern const char SCHEMA_HOUR_ADD_NAME[];
 extern const char SCHEMA_HOUR_INSERT[];
+extern const char SCHEMA_NAMES_CREATE[];
 
 #endif

@@ -14,6 +14,7 @@
 #include "agent/util/cleanup.h"
 #include "include/block.h"
 #include "include/flow.h"
+#include "include/history.h"
 #include "include/incident.h"
 #include "include/snapshot.h"
 #include "include/user.h"
@@ -50,8 +51,9 @@ uint64_t store_db_bytes(struct store *store);
 /*
  * store_flow_add - one record: the counters since the last cut, in the hour of end_unix_ms. Copies.
  * On disk within 2 s. -EAGAIN: 131,072 rows wait already; -ENOMEM; both are counted as lost.
+ * @extra: names, verdict, rule and incident; may be NULL
  */
-int store_flow_add(struct store *store, const struct flow *flow);
+int store_flow_add(struct store *store, const struct flow *flow, const struct flow_extra *extra);
 /* store_totals_add - one second; up to an hour of them waits while the disk is full. -EAGAIN. */
 int store_totals_add(struct store *store, const struct totals *totals);
 /*
@@ -76,6 +78,94 @@ struct totals_range {
  */
 int store_totals_sum(struct store *store, const struct totals_range *range, struct totals *out,
 		     size_t max);
+
+/* ---- searching the history: any thread, own connections (search.c) ------------------------- */
+
+struct flow_query;
+struct flow_record;
+struct flow_texts;
+struct indicator_set;
+
+#define HISTORY_IFACES 256
+
+/* What to look at, newest first. */
+struct history_search {
+	const struct flow_query *query;	  /* NULL = everything; read only */
+	int64_t from_unix_ms, to_unix_ms; /* from <= end < to, beside the query's own times */
+	const char (*ifaces)[16];	  /* names of HISTORY_IFACES interfaces, or NULL */
+	int64_t after_hour, after_row;	  /* go on behind this record; 0, 0 = from the newest */
+	uint64_t deadline_ns;		  /* monotonic; 0 = none */
+};
+
+/* How far it came. */
+struct history_reach {
+	bool is_complete; /* to the end; else the deadline or the visitor ended it */
+	int64_t hour, row;
+	int64_t unix_ms; /* all newer than this was looked at */
+	uint64_t looked_at;
+};
+
+/* One match; both borrowed. Returns false to stop: the reach is then just behind this record. */
+typedef bool (*history_visit_fn)(void *arg, const struct flow_record *record,
+				 const struct flow_texts *texts);
+
+/* store_search - Returns 0 also when the deadline came; -EBADMSG (history is set aside), -errno. */
+int store_search(struct store *store, const struct history_search *search, history_visit_fn visit,
+		 void *arg, struct history_reach *reach);
+
+struct history_sums {
+	uint64_t records, packets, bytes; /* both directions */
+	uint64_t bytes_out, bytes_in;
+	int64_t first_unix_ms, last_unix_ms;
+};
+
+enum history_order {
+	HISTORY_BY_BYTES,
+	HISTORY_BY_PACKETS,
+	HISTORY_BY_RECORDS
+};
+
+/* What to add up, and by what. */
+struct history_grouping {
+	int group; /* enum flow_group */
+	enum history_order order;
+	size_t max; /* groups wanted */
+};
+
+struct history_group {
+	uint8_t key[256]; /* flow_group_format */
+	size_t key_len;
+	struct history_sums sums;
+};
+
+struct history_top {
+	struct history_group *groups; /* most first; caller frees */
+	size_t count;
+	uint64_t distinct;	    /* at least so many groups; exact while is_exact */
+	struct history_sums others; /* of all that is not listed */
+	bool is_exact;		    /* false: small groups were given up for room on the way */
+};
+
+/* store_search_top - sums per group over every match; the first @max in order. -ENOMEM as above. */
+int store_search_top(struct store *store, const struct history_search *search,
+		     const struct history_grouping *grouping, struct history_top *top,
+		     struct history_reach *reach);
+
+#define HISTORY_HOSTS_MAX 64
+
+/* Where one indicator was seen. */
+struct history_sighting {
+	uint64_t count; /* records */
+	int64_t first_unix_ms, last_unix_ms;
+	/* the hosts that talked with it: the other end, or who used the name or fingerprint */
+	unsigned int host_count; /* at most HISTORY_HOSTS_MAX are told apart */
+	struct addr hosts[HISTORY_HOSTS_MAX];
+};
+
+/* store_hunt - every indicator of @set; @sightings: one each, zeroed. As store_search. */
+int store_hunt(struct store *store, const struct history_search *search,
+	       const struct indicator_set *set, struct history_sighting *sightings,
+	       struct history_reach *reach);
 
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 

@@ -9,9 +9,9 @@
 /* 2000 years in seconds keeps the arithmetic of steps far from overflow. */
 #define UNIX_S_MAX (2000LL * 366 * 86400)
 
-int store_flow_add(struct store *store, const struct flow *flow)
+int store_flow_add(struct store *store, const struct flow *flow, const struct flow_extra *extra)
 {
-	return writer_add_flow(store->writer, flow);
+	return writer_add_flow(store->writer, flow, extra);
 }
 
 int store_totals_add(struct store *store, const struct totals *totals)

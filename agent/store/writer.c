@@ -137,7 +137,7 @@ static void writer_check_space(struct writer *writer)
 static void writer_free_pending(struct writer *writer)
 {
 	while (writer->pending_count)
-		free(writer->pending[--writer->pending_count]);
+		rows_done(writer->rows, writer->pending[--writer->pending_count]);
 }
 
 static void writer_give_up_pending(struct writer *writer)
@@ -384,9 +384,9 @@ void writer_stop(struct writer *writer)
 /* ---- the callers' side ------------------------------------------------------------------------
  */
 
-int writer_add_flow(struct writer *writer, const struct flow *flow)
+int writer_add_flow(struct writer *writer, const struct flow *flow, const struct flow_extra *extra)
 {
-	return rows_add_flow(writer->rows, flow);
+	return rows_add_flow(writer->rows, flow, extra);
 }
 
 int writer_add_totals(struct writer *writer, const struct totals *totals)
@@ -397,6 +397,11 @@ int writer_add_totals(struct writer *writer, const struct totals *totals)
 uint64_t writer_rows_lost(const struct writer *writer)
 {
 	return rows_lost(writer->rows);
+}
+
+uint64_t writer_names_lost(const struct writer *writer)
+{
+	return rows_names_lost(writer->rows);
 }
 
 int writer_order(struct writer *writer, writer_order_fn run, void *arg)

@@ -32,9 +32,10 @@ void writer_stop(struct writer *writer);
 DEFINE_CLEANUP(writer_stop, struct writer)
 
 /* One row more. Never waits. Returns 0, -EAGAIN when memory for rows is full (counted), -ENOMEM. */
-int writer_add_flow(struct writer *writer, const struct flow *flow);
+int writer_add_flow(struct writer *writer, const struct flow *flow, const struct flow_extra *extra);
 int writer_add_totals(struct writer *writer, const struct totals *totals);
 uint64_t writer_rows_lost(const struct writer *writer);
+uint64_t writer_names_lost(const struct writer *writer);
 
 /*
  * An order: runs on the writer thread in a transaction of main.db, all or nothing. It may run more

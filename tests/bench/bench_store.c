@@ -91,7 +91,7 @@ static void add_rows(struct bench *bench, uint64_t rows)
 	for (uint64_t i = 0; i < rows; i++) {
 		make_flow(bench, i + 1, &flow);
 		/* wait like the pipeline never would: the bench wants every row written */
-		while (store_flow_add(bench->store, &flow) == -EAGAIN)
+		while (store_flow_add(bench->store, &flow, NULL) == -EAGAIN)
 			(void)nanosleep(&moment, NULL);
 	}
 }

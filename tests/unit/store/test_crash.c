@@ -71,7 +71,7 @@ static void be_killed(struct fixture *f, int fd, unsigned int base)
 
 		for (int r = 0; r < 500; r++) {
 			flow.id++;
-			(void)store_flow_add(f->store, &flow); /* a full queue is fine here */
+			(void)store_flow_add(f->store, &flow, NULL); /* a full queue is fine here */
 		}
 		(void)store_totals_add(f->store, &second);
 		write_round(f, fd, base, i);
@@ -290,7 +290,7 @@ static void add_flows(struct fixture *f, unsigned int count)
 	flow.tuple.dst = test_addr("192.0.2.2");
 	for (unsigned int i = 0; i < count; i++) {
 		flow.id++;
-		(void)store_flow_add(f->store, &flow); /* refused ones are counted */
+		(void)store_flow_add(f->store, &flow, NULL); /* refused ones are counted */
 	}
 }
 

@@ -53,7 +53,7 @@ static void record_is_what_came_since_the_last_cut(void **state)
 	struct flow flow = flow_at(BEFORE_ELEVEN_MS);
 	char text[256];
 
-	assert_int_equal(store_flow_add(f->store, &flow), 0);
+	assert_int_equal(store_flow_add(f->store, &flow, NULL), 0);
 	fixture_close(f);
 	/* flags: closed 2 | ingress 4 | final 8 | iface 3 << 4 = 62; tcp 0x1b13 = 6931 */
 	assert_string_equal(
@@ -74,7 +74,7 @@ static void ipv6_record_keeps_sixteen_bytes(void **state)
 
 	flow.tuple.src = test_addr("2001:db8::1");
 	flow.tuple.dst = test_addr("2001:db8::2");
-	assert_int_equal(store_flow_add(f->store, &flow), 0);
+	assert_int_equal(store_flow_add(f->store, &flow, NULL), 0);
 	fixture_close(f);
 	assert_string_equal(raw_text(f, "flows.db", "SELECT hex(src) FROM flows_2026011510", text),
 			    "20010DB8000000000000000000000001");
@@ -85,8 +85,8 @@ static void record_goes_to_the_hour_of_its_end(void **state)
 	struct fixture *f = *state;
 	struct flow before = flow_at(BEFORE_ELEVEN_MS), after = flow_at(BEFORE_ELEVEN_MS + 500);
 
-	assert_int_equal(store_flow_add(f->store, &before), 0);
-	assert_int_equal(store_flow_add(f->store, &after), 0);
+	assert_int_equal(store_flow_add(f->store, &before, NULL), 0);
+	assert_int_equal(store_flow_add(f->store, &after, NULL), 0);
 	fixture_close(f);
 	assert_int_equal(raw_int(f, "flows.db", "SELECT count(*) FROM flows_2026011510"), 1);
 	assert_int_equal(raw_int(f, "flows.db", "SELECT end_ms FROM flows_2026011511"), 0);
@@ -101,7 +101,7 @@ static void record_is_on_disk_within_two_seconds(void **state)
 	flows_table_name(flow.end_unix_ms, name);
 	(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", name);
 	uint64_t began = clock_monotonic_ns();
-	assert_int_equal(store_flow_add(f->store, &flow), 0);
+	assert_int_equal(store_flow_add(f->store, &flow, NULL), 0);
 	assert_int_equal(raw_int_within(f, "flows.db", sql, 1), 1);
 	assert_true(clock_monotonic_ns() - began < 2 * NS_PER_S);
 }
@@ -111,8 +111,8 @@ static void absurd_times_do_no_harm(void **state)
 	struct fixture *f = *state;
 	struct flow past = flow_at(-5), future = flow_at(INT64_MAX);
 
-	assert_int_equal(store_flow_add(f->store, &past), 0);
-	assert_int_equal(store_flow_add(f->store, &future), 0);
+	assert_int_equal(store_flow_add(f->store, &past, NULL), 0);
+	assert_int_equal(store_flow_add(f->store, &future, NULL), 0);
 	fixture_close(f);
 	assert_int_equal(raw_int(f, "flows.db", "SELECT count(*) FROM flows_1970010100"), 1);
 	assert_int_equal(raw_int(f, "flows.db", "SELECT count(*) FROM flows_9999123123"), 1);
@@ -132,7 +132,7 @@ static void row_takes_at_most_sixty_bytes(void **state)
 		flow.tuple.src_port = (uint16_t)(32768 + i % 28000);
 		flow.vlan = 0;
 		flow.bytes_in = 3000 + (uint64_t)(i * 7919 % 200000);
-		assert_int_equal(store_flow_add(f->store, &flow), 0);
+		assert_int_equal(store_flow_add(f->store, &flow, NULL), 0);
 	}
 	fixture_close(f);
 	assert_int_equal(raw_int(f, "flows.db", "SELECT count(*) FROM flows_2026011510"), rows);
@@ -259,7 +259,7 @@ static void add_hours(struct db *db, int64_t now_s, int hours, int rows)
 	for (int h = 0; h < hours; h++) {
 		struct flow flow = flow_at((now_s - h * 3600) * 1000);
 
-		flow_row_from(&flow, &row);
+		flow_row_from(&flow, NULL, &row);
 		for (int i = 0; i < rows; i++)
 			assert_int_equal(flows_insert(&writer, db, &row), 0);
 	}
@@ -346,7 +346,7 @@ static void rows_below_the_free_floor_wait_then_are_counted(void **state)
 	options.free_floor_bytes = UINT64_MAX;
 	assert_int_equal(store_open(&options, &f->store, f->error), 0);
 	for (uint64_t i = 0; i < offered; i++)
-		refused += store_flow_add(f->store, &flow) == -EAGAIN;
+		refused += store_flow_add(f->store, &flow, NULL) == -EAGAIN;
 	/* at most 1024 batches in the queue, 8 in hand and an open one, 128 rows each */
 	assert_in_range(refused, offered - 1033 * 128, offered - 1024 * 128);
 	assert_int_equal(store_rows_lost(f->store), refused);
@@ -391,7 +391,7 @@ static void stuck_reader_of_another_process_does_not_stop_rows(void **state)
 			 SQLITE_OK);
 	for (int i = 0; i < 20000; i++) {
 		struct flow flow = flow_at(clock_unix_ms());
-		assert_int_equal(store_flow_add(f->store, &flow), 0);
+		assert_int_equal(store_flow_add(f->store, &flow, NULL), 0);
 	}
 	fixture_close(f);
 	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
@@ -428,12 +428,12 @@ static void reader_that_stops_does_not_fill_the_disk_with_wal(void **state)
 	assert_int_equal(sqlite3_step(stuck), SQLITE_ROW);
 	struct flow flow = flow_at(clock_unix_ms());
 	for (uint64_t i = 0; i < offered; i++) {
-		int error = store_flow_add(f->store, &flow);
+		int error = store_flow_add(f->store, &flow, NULL);
 
 		/* a slow machine gets the time it needs, until rows stop */
 		while (error == -EAGAIN && wal_bytes(f) <= 48 << 20) {
 			(void)nanosleep(&moment, NULL);
-			error = store_flow_add(f->store, &flow);
+			error = store_flow_add(f->store, &flow, NULL);
 		}
 		refused += error == -EAGAIN;
 		if (i % 1000 == 0 && wal_bytes(f) > largest)
