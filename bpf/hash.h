@@ -66,10 +66,10 @@ static inline __u64 name_inverse(__u64 base)
 	return inverse;
 }
 
-#define NAME_BITS_SHIFT 48
+#define NAME_BITS_SHIFT 44
 _Static_assert(1ULL << (64 - NAME_BITS_SHIFT) == BITS_NAMES_WORDS * 64, "bits_names whole");
 
-/* Bit number in bits_names of a name's hash: the upper 16 of a product, as bits48_index. */
+/* Bit number in bits_names of a name's hash: the upper 20 of a product, as bits48_index. */
 static inline __attribute__((always_inline)) __u32 bits_names_index(__u64 hash)
 {
 	return (__u32)(hash * HASH_MUL1 >> NAME_BITS_SHIFT);

@@ -98,9 +98,9 @@ KEYED_MAP(block6, BPF_MAP_TYPE_HASH, BLOCK_ENTRIES, ipv6_words, struct block_ent
 KEYED_MAP(lpm4, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm4_key, struct block_entry);
 KEYED_MAP(lpm6, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm6_key, struct block_entry);
 
-/* Names by hash (bpf/domain.h): core adds and removes, kernel adds hits. bits_names: 16 bits of
+/* Names by hash (bpf/domain.h): core adds and removes, kernel adds hits. bits_names: 20 bits of
  * each hash, as the bitmaps above. Full: the order is refused. */
-#define DOMAIN_ENTRIES 65536
+#define DOMAIN_ENTRIES 131072
 ARRAY_MAP(bits_names, BITS_NAMES_WORDS, BPF_F_MMAPABLE, __u64);
 KEYED_MAP(domains, BPF_MAP_TYPE_HASH, DOMAIN_ENTRIES, __u64, struct domain_entry);
 

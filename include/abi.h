@@ -270,7 +270,7 @@ struct flow_block {
 _Static_assert(sizeof(struct flow_block) == 40, "layout");
 
 /* Bits of hashed names in bits_names: asked before the map of domains. */
-#define BITS_NAMES_WORDS 1024
+#define BITS_NAMES_WORDS 16384
 
 struct lpm4_key {
 	__u32 len;

@@ -81,10 +81,11 @@ int capture_block_settle(struct capture *capture);
 /* capture_safe_set - replace the safe list in the maps; never a moment without either. */
 int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count);
 /*
- * capture_list_set - a rule with many targets: what @set holds replaces what rule->rule_id held
+ * capture_list_set - a rule with many targets: the prefixes and names of @set replace what rule->rule_id held
  * before, as a difference, in steps. The rule's own words are in force when this returns; its
  * target is not used. Takes a reference to @set. A second call while one runs goes on from there.
  * Returns 0, -ENOMEM, -ENOSPC when the maps cannot hold it (nothing changed), -EINVAL.
+ * Names take the room of capture_block's, RULES_NAMES_MAX in all.
  */
 int capture_list_set(struct capture *capture, const struct block_rule *rule,
 		     struct prefix_set *set);
@@ -98,6 +99,8 @@ int capture_list_remove(struct capture *capture, uint32_t rule_id);
 /* capture_target_hits - of one entry, whoever's it is; -ENOENT. */
 int capture_target_hits(struct capture *capture, const struct prefix *target,
 			struct block_hits *hits);
+/* capture_name_hits - of the entry of exactly this name, whoever's it is; -ENOENT. */
+int capture_name_hits(struct capture *capture, const char *name, struct block_hits *hits);
 /* capture_list_hits - sum over the entries of a list as last read (a round takes seconds). */
 int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits);
 
@@ -131,6 +134,7 @@ struct capture_ops {
 	int (*rule_set)(struct capture *, const struct block_rule *);
 	int (*list_remove)(struct capture *, uint32_t rule_id);
 	int (*target_hits)(struct capture *, const struct prefix *, struct block_hits *);
+	int (*name_hits)(struct capture *, const char *, struct block_hits *);
 	int (*list_hits)(struct capture *, uint32_t rule_id, struct block_hits *);
 	uint32_t (*domain_find)(struct capture *, const char *name);
 	int (*flow_block)(struct capture *, const struct five_tuple *, uint32_t rule_id,

@@ -127,7 +127,7 @@ static int kernel_event_fd(const struct capture *capture)
 static int kernel_list_set(struct capture *capture, const struct block_rule *rule,
 			   struct prefix_set *set)
 {
-	return rules_list_set(source_of(capture)->rules, rule, set);
+	return rules_full_list_set(source_of(capture)->rules, rule, set);
 }
 
 static int kernel_list_step(struct capture *capture)
@@ -135,7 +135,7 @@ static int kernel_list_step(struct capture *capture)
 	struct rules *rules = source_of(capture)->rules;
 
 	rules_flows_expire(rules, clock_boot_ns());
-	return rules_list_step(rules);
+	return rules_full_list_step(rules);
 }
 
 static int kernel_rule_set(struct capture *capture, const struct block_rule *rule)
@@ -145,7 +145,7 @@ static int kernel_rule_set(struct capture *capture, const struct block_rule *rul
 
 static int kernel_list_remove(struct capture *capture, uint32_t rule_id)
 {
-	return rules_list_remove(source_of(capture)->rules, rule_id);
+	return rules_full_list_remove(source_of(capture)->rules, rule_id);
 }
 
 static int kernel_target_hits(struct capture *capture, const struct prefix *target,
@@ -156,11 +156,18 @@ static int kernel_target_hits(struct capture *capture, const struct prefix *targ
 	return rules_target_hits(source->rules, target, &source->now, hits);
 }
 
+static int kernel_name_hits(struct capture *capture, const char *name, struct block_hits *hits)
+{
+	const struct kernel_source *source = source_of(capture);
+
+	return rules_entry_name_hits(source->rules, name, &source->now, hits);
+}
+
 static int kernel_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	const struct kernel_source *source = source_of(capture);
 
-	return rules_list_hits(source->rules, rule_id, &source->now, hits);
+	return rules_full_list_hits(source->rules, rule_id, &source->now, hits);
 }
 
 static uint32_t kernel_domain_find(struct capture *capture, const char *name)
@@ -176,7 +183,7 @@ static int kernel_flow_block(struct capture *capture, const struct five_tuple *t
 
 static int kernel_block_settle(struct capture *capture)
 {
-	return rules_settle(source_of(capture)->rules);
+	return rules_full_settle(source_of(capture)->rules);
 }
 
 static int kernel_lease(struct capture *capture, uint64_t until_boot_ns)
@@ -215,7 +222,7 @@ static void add_maps(const struct kernel_source *source, struct coverage *covera
 	add_map(coverage, "rules_prefix", rules_count(rules, false),
 		2ULL * source->tables.block_max);
 	add_map(coverage, "rule_sets", rules_rows_count(rules), RULE_SETS_MAX);
-	add_map(coverage, "names", rules_names_count(rules), RULES_MAX - 1);
+	add_map(coverage, "names", rules_names_count(rules), RULES_NAMES_MAX);
 	add_map(coverage, "cut_flows", rules_flows_count(rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(rules), source->tables.safe_max);
 }
@@ -277,6 +284,7 @@ const struct capture_ops *kernel_source_ops(void)
 		.rule_set = kernel_rule_set,
 		.list_remove = kernel_list_remove,
 		.target_hits = kernel_target_hits,
+		.name_hits = kernel_name_hits,
 		.list_hits = kernel_list_hits,
 		.domain_find = kernel_domain_find,
 		.flow_block = kernel_flow_block,

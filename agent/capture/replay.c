@@ -138,6 +138,11 @@ static int replay_target_hits(struct capture *capture, const struct prefix *targ
 	return capture_target_hits(replay_of(capture)->inner, target, hits);
 }
 
+static int replay_name_hits(struct capture *capture, const char *name, struct block_hits *hits)
+{
+	return capture_name_hits(replay_of(capture)->inner, name, hits);
+}
+
 static int replay_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	return capture_list_hits(replay_of(capture)->inner, rule_id, hits);
@@ -220,6 +225,7 @@ static const struct capture_ops replay_ops = {
 	.rule_set = replay_rule_set,
 	.list_remove = replay_list_remove,
 	.target_hits = replay_target_hits,
+	.name_hits = replay_name_hits,
 	.list_hits = replay_list_hits,
 	.domain_find = replay_domain_find,
 	.flow_block = replay_flow_block,

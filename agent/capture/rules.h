@@ -116,6 +116,11 @@ int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32
 void rules_flows_expire(struct rules *rules, uint64_t boot_ns);
 #define RULES_FLOWS_MAX 16384 /* FLOW_BLOCKS of bpf/maps.h */
 
+#define RULES_NAMES_MAX 131072 /* DOMAIN_ENTRIES of bpf/maps.h */
+/* rules_entry_name_hits - of one entry, whoever's it is; -ENOENT. */
+int rules_entry_name_hits(const struct rules *rules, const char *name,
+			  const struct drain_clock *clock, struct block_hits *hits);
+
 /* rules_names_count, rules_flows_count - entries in the maps. */
 size_t rules_names_count(const struct rules *rules);
 size_t rules_flows_count(const struct rules *rules);
@@ -132,6 +137,16 @@ int rules_target_hits(const struct rules *rules, const struct prefix *target,
 int rules_rule_set(struct rules *rules, const struct block_rule *rule);
 int rules_settle(struct rules *rules);
 void rules_lists_free(struct rules *rules);
+
+/* ---- lists whole, prefixes and names: rules_name_lists.c; as the capture_ function of the name --
+ */
+
+int rules_full_list_set(struct rules *rules, const struct block_rule *rule, struct prefix_set *set);
+int rules_full_list_step(struct rules *rules);
+int rules_full_list_remove(struct rules *rules, uint32_t rule_id);
+int rules_full_list_hits(const struct rules *rules, uint32_t rule_id,
+			 const struct drain_clock *clock, struct block_hits *hits);
+int rules_full_settle(struct rules *rules);
 
 /* rules_count - entries of @exact or prefix targets, IPv4 and IPv6 together. */
 size_t rules_count(const struct rules *rules, bool exact);

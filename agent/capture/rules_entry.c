@@ -16,8 +16,7 @@ uint32_t *rules_bucket(struct rules *rules, const struct prefix *target)
 	return &rules->buckets[addr_hash(&target->addr, target->len) % RULES_BUCKETS];
 }
 
-/* The lowest ids in order; what is beyond the last place falls out. */
-static void owners_add(struct rules_owners *owners, uint32_t rule_id)
+void rules_owners_add(struct rules_owners *owners, uint32_t rule_id)
 {
 	unsigned int at = owners->count;
 
@@ -38,12 +37,12 @@ void rules_owners_find(struct rules *rules, const struct prefix *target,
 	memset(owners, 0, sizeof(*owners));
 	for (uint32_t id = *rules_bucket(rules, target); id; id = rules->slots[id].next)
 		if (prefix_is_equal(&rules->slots[id].target, target))
-			owners_add(owners, id);
+			rules_owners_add(owners, id);
 	for (size_t i = 0; rules->lists && i < rules->lists->count; i++) {
 		const struct rules_list *list = rules->lists->at[i];
 
 		if (list != except && rules_list_owns(list, target))
-			owners_add(owners, list->rule_id);
+			rules_owners_add(owners, list->rule_id);
 	}
 }
 

@@ -60,10 +60,9 @@ static void cut_forget_first(struct rules *rules)
 {
 	struct names_state *names = rules->names;
 	struct cut_flow *cut = cut_at(names, 0);
-	struct name_slot *slot = cut->rule_id ? rules_name_slot(rules, cut->rule_id) : NULL;
 
-	if (slot)
-		add_cut(rules, cut, NULL, &slot->folded);
+	if (cut->rule_id)
+		add_cut(rules, cut, NULL, &names->slots[cut->rule_id].folded);
 	if (cut->rule_id) /* gone already is as good */
 		(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &cut->key);
 	names->first = (names->first + 1) % RULES_FLOWS_MAX;
@@ -99,7 +98,7 @@ int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32
 	int err = 0;
 
 	if (!rule_id || rule_id >= RULES_MAX || layer >= LAYER_COUNT ||
-	    !rules->slots[rule_id].is_name)
+	    (!rules->slots[rule_id].is_name && !rules_list_find(rules, rule_id)))
 		return -EINVAL;
 	end = rules->tables.rules[rule_id].end_boot_ns;
 	end = end && end < until_boot_ns ? end : until_boot_ns;
@@ -157,7 +156,8 @@ int rules_flows_learn(struct rules *rules)
 		if (rules->tables.ops->lookup(rules->tables.arg, RULES_FLOWS, &keys[i], &entry))
 			continue;
 		is_known = entry.rule < RULES_MAX && entry.layer < LAYER_COUNT &&
-			   rules->slots[entry.rule].is_name && names->flow_count < RULES_FLOWS_MAX;
+			   rules->tables.rules[entry.rule].head &&
+			   names->flow_count < RULES_FLOWS_MAX;
 		if (!is_known) {
 			(void)rules->tables.ops->remove(rules->tables.arg, RULES_FLOWS, &keys[i]);
 			continue;

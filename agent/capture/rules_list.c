@@ -247,7 +247,7 @@ int rules_list_set(struct rules *rules, const struct block_rule *rule, struct pr
 	struct rules_list *list = rules_list_find(rules, rule->rule_id);
 	int err;
 
-	if (!rule->rule_id || rule->rule_id >= RULES_MAX || rule->action > BLOCK_COUNT ||
+	if (!rule->rule_id || rule->rule_id >= RULES_MAX || rule->action > BLOCK_REFUSE ||
 	    rule->direction > BLOCK_OUT || rules->slots[rule->rule_id].is_used ||
 	    rules->slots[rule->rule_id].is_name)
 		return -EINVAL;

@@ -136,6 +136,8 @@ struct rules_owners {
 	unsigned int count;
 };
 
+/* rules_owners_add - keeps the lowest ids in order; what is beyond the last place falls out. */
+void rules_owners_add(struct rules_owners *owners, uint32_t rule_id);
 /* rules_bucket - the first of the rules whose targets hash like @target. */
 uint32_t *rules_bucket(struct rules *rules, const struct prefix *target);
 /* rules_owners_find - all but the list @except, which may be NULL. */

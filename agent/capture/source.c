@@ -69,6 +69,11 @@ int capture_target_hits(struct capture *capture, const struct prefix *target,
 	return capture->ops->target_hits(capture, target, hits);
 }
 
+int capture_name_hits(struct capture *capture, const char *name, struct block_hits *hits)
+{
+	return capture->ops->name_hits(capture, name, hits);
+}
+
 int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	return capture->ops->list_hits(capture, rule_id, hits);

@@ -237,7 +237,7 @@ static int user_event_fd(const struct capture *capture)
 static int user_list_set(struct capture *capture, const struct block_rule *rule,
 			 struct prefix_set *set)
 {
-	return rules_list_set(source_of(capture)->rules, rule, set);
+	return rules_full_list_set(source_of(capture)->rules, rule, set);
 }
 
 static int user_list_step(struct capture *capture)
@@ -245,7 +245,7 @@ static int user_list_step(struct capture *capture)
 	const struct user_source *source = source_of(capture);
 
 	rules_flows_expire(source->rules, source->maps->control.at->replay_boot_ns);
-	return rules_list_step(source->rules);
+	return rules_full_list_step(source->rules);
 }
 
 static int user_rule_set(struct capture *capture, const struct block_rule *rule)
@@ -255,7 +255,7 @@ static int user_rule_set(struct capture *capture, const struct block_rule *rule)
 
 static int user_list_remove(struct capture *capture, uint32_t rule_id)
 {
-	return rules_list_remove(source_of(capture)->rules, rule_id);
+	return rules_full_list_remove(source_of(capture)->rules, rule_id);
 }
 
 static int user_target_hits(struct capture *capture, const struct prefix *target,
@@ -267,12 +267,20 @@ static int user_target_hits(struct capture *capture, const struct prefix *target
 	return rules_target_hits(source->rules, target, &clock, hits);
 }
 
+static int user_name_hits(struct capture *capture, const char *name, struct block_hits *hits)
+{
+	const struct user_source *source = source_of(capture);
+	struct drain_clock clock = clock_of(source);
+
+	return rules_entry_name_hits(source->rules, name, &clock, hits);
+}
+
 static int user_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	const struct user_source *source = source_of(capture);
 	struct drain_clock clock = clock_of(source);
 
-	return rules_list_hits(source->rules, rule_id, &clock, hits);
+	return rules_full_list_hits(source->rules, rule_id, &clock, hits);
 }
 
 static uint32_t user_domain_find(struct capture *capture, const char *name)
@@ -288,7 +296,7 @@ static int user_flow_block(struct capture *capture, const struct five_tuple *tup
 
 static int user_block_settle(struct capture *capture)
 {
-	return rules_settle(source_of(capture)->rules);
+	return rules_full_settle(source_of(capture)->rules);
 }
 
 static int user_lease(struct capture *capture, uint64_t until_boot_ns)
@@ -348,7 +356,7 @@ static int user_coverage(struct capture *capture, struct coverage *coverage)
 	add_map(coverage, "rules_prefix", rules_count(source->rules, false),
 		2ULL * USER_BLOCK_ENTRIES);
 	add_map(coverage, "rule_sets", rules_rows_count(source->rules), RULE_SETS_MAX);
-	add_map(coverage, "names", rules_names_count(source->rules), RULES_MAX - 1);
+	add_map(coverage, "names", rules_names_count(source->rules), RULES_NAMES_MAX);
 	add_map(coverage, "cut_flows", rules_flows_count(source->rules), RULES_FLOWS_MAX);
 	add_map(coverage, "safe", rules_safe_count(source->rules), USER_SAFE_ENTRIES);
 	return 0;
@@ -384,6 +392,7 @@ static const struct capture_ops user_ops = {
 	.rule_set = user_rule_set,
 	.list_remove = user_list_remove,
 	.target_hits = user_target_hits,
+	.name_hits = user_name_hits,
 	.list_hits = user_list_hits,
 	.domain_find = user_domain_find,
 	.flow_block = user_flow_block,

@@ -111,7 +111,7 @@ bool user_datapath_run(const struct user_frame *frame, uint8_t direction);
 /* Entries that the keyed maps of bpf/maps.h hold by default. */
 #define USER_BLOCK_ENTRIES  1048576
 #define USER_SAFE_ENTRIES   4096
-#define USER_DOMAIN_ENTRIES 65536
+#define USER_DOMAIN_ENTRIES 131072
 #define USER_FLOW_BLOCKS    16384
 
 #endif

@@ -124,6 +124,11 @@ static int demo_target_hits(struct capture *capture, const struct prefix *target
 	return capture_target_hits(demo_of(capture)->user, target, hits);
 }
 
+static int demo_name_hits(struct capture *capture, const char *name, struct block_hits *hits)
+{
+	return capture_name_hits(demo_of(capture)->user, name, hits);
+}
+
 static int demo_list_hits(struct capture *capture, uint32_t rule_id, struct block_hits *hits)
 {
 	return capture_list_hits(demo_of(capture)->user, rule_id, hits);
@@ -183,6 +188,7 @@ static const struct capture_ops demo_ops = {
 	.rule_set = demo_rule_set,
 	.list_remove = demo_list_remove,
 	.target_hits = demo_target_hits,
+	.name_hits = demo_name_hits,
 	.list_hits = demo_list_hits,
 	.domain_find = demo_domain_find,
 	.flow_block = demo_flow_block,
