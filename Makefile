@@ -55,6 +55,7 @@ LIBS_capture := -lbpf -lelf -lz -lpcap
 LIBS_store := -lsqlite3
 LIBS_front := -lmicrohttpd
 LIBS_demo := -lm
+LIBS_detect := -lm
 libs = $(foreach m,$(1),$(LIBS_$(m)))
 
 OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))

@@ -23,7 +23,7 @@ enum incident_state {
 };
 
 enum detector {
-#define DETECTOR(id, name, title, technique, severity) DETECTOR_##id,
+#define DETECTOR(id, name, title, technique, severity, statistic, floor) DETECTOR_##id,
 #include "include/detectors.def"
 #undef DETECTOR
 	DETECTOR_COUNT

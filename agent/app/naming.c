@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/capture/capture.h"
+#include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
 #include "agent/names/names.h"
 #include "agent/util/clock.h"
@@ -29,6 +30,7 @@ struct verdict {
 struct naming_way {
 	struct capture *capture;
 	struct flow_table *flows;
+	struct detect *detect;
 	struct names *names;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
@@ -126,6 +128,7 @@ static void name_read(void *arg, const struct name_event *event)
 	struct naming_way *way = arg;
 
 	name_flow(way, event);
+	detect_name(way->detect, event);
 	if (!event->rule_id)
 		judge(way, event);
 }
@@ -165,7 +168,8 @@ struct names *naming_way_names(struct naming_way *way)
 	return way->names;
 }
 
-int naming_way_new(struct capture *capture, struct flow_table *flows, struct naming_way **out)
+int naming_way_new(struct capture *capture, struct flow_table *flows, struct detect *detect,
+		   struct naming_way **out)
 {
 	CLEANUP(naming_way_free) struct naming_way *way = calloc(1, sizeof(*way));
 	const struct names_options options = {
@@ -177,6 +181,7 @@ int naming_way_new(struct capture *capture, struct flow_table *flows, struct nam
 		return -ENOMEM;
 	way->capture = capture;
 	way->flows = flows;
+	way->detect = detect;
 	error = names_new(&options, &way->names);
 	if (error)
 		return error;

@@ -11,12 +11,15 @@
 #include "include/payload.h"
 
 struct capture;
+struct detect;
 struct flow_table;
 struct names;
 struct naming_way;
 
-/* naming_way_new - borrows @capture and @flows. Returns 0 or -errno. */
-int naming_way_new(struct capture *capture, struct flow_table *flows, struct naming_way **out);
+/* naming_way_new - borrows @capture, @flows and @detect, which hears each name. Returns 0 or
+ * -errno. */
+int naming_way_new(struct capture *capture, struct flow_table *flows, struct detect *detect,
+		   struct naming_way **out);
 void naming_way_free(struct naming_way *way); /* accepts NULL */
 DEFINE_CLEANUP(naming_way_free, struct naming_way)
 

@@ -72,6 +72,7 @@ static void take_delta(void *arg, const struct flow_delta *delta)
 	struct flow_delta turned = *delta;
 
 	mirror_turn(p->options.mirror, &turned);
+	detect_delta(p->detect, &turned);
 	p->processed += delta->packets;
 	(void)flow_table_add(p->flows, &turned,
 			     unix_minus_mono_ms(p)); /* "full" is counted there */
@@ -87,7 +88,9 @@ static void take_payload(void *arg, const struct payload *payload)
 {
 	struct pipeline *p = arg;
 
-	naming_way_take(p->naming, payload);
+	detect_payload(p->detect, payload);
+	if (!payload->is_frame)
+		naming_way_take(p->naming, payload);
 }
 
 static void flow_changed(void *arg, const struct flow *flow, bool is_new)
@@ -345,13 +348,15 @@ static int build(struct pipeline *p)
 	};
 	const struct detect_options detect = { .on_finding = finding_found,
 					       .arg = p,
-					       .hosts_max = DETECT_PAIRS_MAX };
+					       .hosts_max = DETECT_PAIRS_MAX,
+					       .start_ns = capture_now_ns(p->options.capture),
+					       .learn_s = p->options.learn_s };
 	int error = flow_table_new(&flows, &p->flows);
 
 	if (!error)
 		error = detect_new(&detect, &p->detect);
 	if (!error)
-		error = naming_way_new(p->options.capture, p->flows, &p->naming);
+		error = naming_way_new(p->options.capture, p->flows, p->detect, &p->naming);
 	if (!error)
 		error = queue_new(ORDERS_MAX, &p->orders.queue);
 	if (!error)

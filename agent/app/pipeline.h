@@ -23,6 +23,7 @@ struct pipeline_options {
 	struct queue *service;	     /* gets struct service_message */
 	const struct mirror *mirror; /* NULL: no mirror port; borrowed */
 	struct cell *cell;
+	uint64_t learn_s;   /* [Detect] learn */
 	bool is_dry_run;    /* count what would be dropped, drop nothing: no lease is given */
 	bool keeps_on_stop; /* [Block] on_stop = keep */
 };

@@ -11,6 +11,7 @@
 
 #include "agent/app/replay_sum.h"
 #include "agent/cli/cli.h"
+#include "agent/detect/detect.h"
 #include "agent/export/export.h"
 #include "agent/flow/flow.h"
 #include "agent/util/clock.h"
@@ -20,6 +21,7 @@
 #define NAMES_STREAMS 65536
 #define NAMES_ADDRS   16384
 #define OUT_BYTES     (1U << 20)
+#define DETECT_PAIRS  65536
 /* The cache is read when a second has gone by, but not for a few packets only, unless for so long
  * that a flow may have ended (15 s, DESIGN 6). */
 #define SCAN_NS	       NS_PER_S
@@ -32,6 +34,7 @@ struct replay_run {
 	struct capture *capture;
 	struct flow_table *flows;
 	struct names *names;
+	struct detect *detect;
 	struct eve *eve; /* NULL: a summary only */
 	struct replay_sum sum;
 	uint64_t now_ns, scan_ns; /* since the first packet */
@@ -45,6 +48,7 @@ static void flow_changed(void *arg, const struct flow *flow, bool is_new)
 {
 	struct replay_run *run = arg;
 
+	detect_flow(run->detect, flow, is_new, run->now_ns);
 	if (!is_new)
 		return;
 	run->sum.flows++;
@@ -96,6 +100,7 @@ static void take_delta(void *arg, const struct flow_delta *delta)
 	run->sum.flow_packets += delta->packets;
 	run->sum.flow_bytes += delta->bytes;
 	replay_hosts_add(run->sum.hosts, delta);
+	detect_delta(run->detect, delta);
 	run->error = flow_table_add(run->flows, delta, run->sum.first_unix_ns / (int64_t)NS_PER_MS);
 }
 
@@ -103,15 +108,26 @@ static void take_payload(void *arg, const struct payload *payload)
 {
 	struct replay_run *run = arg;
 
-	names_take(run->names, payload);
+	detect_payload(run->detect, payload);
+	if (!payload->is_frame)
+		names_take(run->names, payload);
 }
 
 static void take_name(void *arg, const struct name_event *event)
 {
 	struct replay_run *run = arg;
 
+	detect_name(run->detect, event);
 	if (run->eve)
 		eve_name(run->eve, event);
+}
+
+static void take_finding(void *arg, const struct finding *finding)
+{
+	struct replay_run *run = arg;
+
+	if (replay_alerts_add(&run->sum.alerts, finding) && run->eve)
+		eve_alert(run->eve, finding);
 }
 
 static int drain(struct replay_run *run, bool scan)
@@ -135,6 +151,13 @@ static int scan(struct replay_run *run)
 	return error;
 }
 
+/* What was read until now is judged. */
+static void judge(struct replay_run *run, uint64_t now_ns)
+{
+	detect_tick(run->detect, now_ns,
+		    (run->sum.first_unix_ns + (int64_t)now_ns) / (int64_t)NS_PER_MS);
+}
+
 /* Flows and pieces that are too old at @now_ns, once the cache was read up to before it. */
 static void expire(struct replay_run *run, uint64_t now_ns)
 {
@@ -156,6 +179,7 @@ static int advance(struct replay_run *run, uint64_t now_ns)
 
 	if (is_scan_due(run, now_ns)) {
 		error = scan(run);
+		judge(run, run->now_ns);
 		expire(run, now_ns);
 		run->scan_ns = now_ns;
 	} else if (capture_replay_is_full(run->capture)) {
@@ -238,6 +262,7 @@ static int read_all(struct replay_run *run)
 		error = more < 0 ? more : scan(run);
 	if (error)
 		return error;
+	judge(run, run->now_ns);
 	flow_table_flush(run->flows);
 	names_count(run->names, &run->sum.names);
 	run->sum.losses = *capture_file_losses(run->file);
@@ -265,10 +290,15 @@ static int open_tables(struct replay_run *run)
 		.arg = run,
 		.on_name = take_name,
 	};
+	const struct detect_options detect = { .on_finding = take_finding,
+					       .arg = run,
+					       .hosts_max = DETECT_PAIRS };
 	int error = open_flows(run);
 
 	if (!error)
 		error = names_new(&names, &run->names);
+	if (!error)
+		error = detect_new(&detect, &run->detect);
 	return error ? error : replay_hosts_new(&run->sum.hosts);
 }
 
@@ -327,6 +357,7 @@ static int tell(struct replay_run *run)
 static void close_all(struct replay_run *run)
 {
 	eve_free(run->eve);
+	detect_free(run->detect);
 	replay_hosts_free(run->sum.hosts);
 	names_free(run->names);
 	flow_table_free(run->flows);

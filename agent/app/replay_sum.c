@@ -121,6 +121,8 @@ int replay_sum_json(const struct replay_sum *sum)
 	json_set(object, "not_flow", encode_reasons(seen));
 	json_set(object, "unused", encode_unused(sum));
 	json_set(object, "names", encode_names(&sum->names));
+	json_set(object, "alerts", replay_alerts_encode(&sum->alerts));
+	json_set_uint(object, "alerts_more", sum->alerts.more);
 	json_set(object, "talkers", encode_talkers(sum->hosts));
 	set_times(object, sum);
 	json_set_string(object, "note", *sum->losses.note ? sum->losses.note : NULL);
@@ -212,6 +214,7 @@ void replay_sum_print(const struct replay_sum *sum)
 	print_unused(sum);
 	print_names(&sum->names);
 	print_talkers(sum->hosts);
+	replay_alerts_print(&sum->alerts);
 	printf("\n%s datapath, %.2f s, %.0f packets/s\n", sum->datapath, sum->seconds,
 	       rate_of(sum));
 }

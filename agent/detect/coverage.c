@@ -196,18 +196,6 @@ static int coverage_open(unsigned int hosts_max, void **state)
 	return 0;
 }
 
-static void coverage_flow(void *state, const struct flow *flow)
-{
-	(void)state; /* it looks at sums, not at flows */
-	(void)flow;
-}
-
-static void coverage_tick(void *state, const struct detect_moment *moment)
-{
-	(void)state; /* it is asked with the counters: coverage_watch */
-	(void)moment;
-}
-
 static uint64_t coverage_full(const void *state)
 {
 	(void)state;
@@ -217,7 +205,5 @@ static uint64_t coverage_full(const void *state)
 const struct detector_ops coverage_detector = {
 	.open = coverage_open,
 	.close = free,
-	.flow = coverage_flow,
-	.tick = coverage_tick,
 	.full = coverage_full,
 };

@@ -11,6 +11,8 @@
 
 #include "agent/detect/detector.h"
 #include "agent/detect/pairs.h"
+#include "agent/detect/say.h"
+#include "agent/detect/try.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
@@ -23,22 +25,6 @@
 
 /* A flow's answer is settled by then; its later traffic need not be looked at. */
 #define SETTLED_NS (60 * NS_PER_S)
-
-/* The most an answer without data takes per packet: IP header and TCP header with timestamps,
- * RFC 791 3.1, RFC 8200 3, RFC 9293 3.1, RFC 7323 3.2. */
-#define BARE_BYTES_IPV4 60
-#define BARE_BYTES_IPV6 80
-
-/* traceroute(8): UDP probes begin at port 33434, one more each, 30 hops of 3. */
-#define TRACEROUTE_FIRST 33434
-#define TRACEROUTE_LAST	 33534
-/* System ports end here, clients' ports begin there: RFC 6335 6, Linux ip_local_port_range. */
-#define SYSTEM_PORT_MAX 1023
-#define CLIENT_PORT_MIN 32768
-
-#define SYN TCP_FLAG_SYN
-#define ACK TCP_FLAG_ACK
-#define RST TCP_FLAG_RST
 
 static int port_scan_open(unsigned int hosts_max, void **state)
 {
@@ -71,73 +57,15 @@ static uint64_t port_scan_full(const void *state)
 /* ---- what a flow says -------------------------------------------------------------------------
  */
 
-/*
- * A flow of which one side is known may be the answer of a server, its request not read yet. Only
- * what an answer never looks like is a try: SYN without ACK, and the packets of FIN, NULL and Xmas
- * scans, which carry neither ACK nor RST (RFC 9293 3.5.2, 3.10.7: every answer has one of them).
- */
-static bool is_try_tcp(const struct flow *flow)
-{
-	if (!flow->packets_in)
-		return !(flow->tcp_flags_out & (ACK | RST));
-	if (flow->tcp_flags_out & SYN || !(flow->tcp_flags_out & (ACK | RST)))
-		return true;
-	return flow->tcp_flags_out == ACK && flow->tcp_flags_in == RST; /* ACK scan */
-}
-
-static bool is_group_addr(const struct addr *addr)
-{
-	const uint8_t *b = addr->bytes;
-
-	if (addr->family == ADDR_IPV6)
-		return b[0] == 0xff;
-	return b[12] >= 224; /* multicast, and 255.255.255.255 */
-}
-
-static bool is_try_udp(const struct flow *flow)
-{
-	const struct five_tuple *tuple = &flow->tuple;
-
-	if (flow->packets_in)
-		return true;
-	if (tuple->dst_port >= TRACEROUTE_FIRST && tuple->dst_port <= TRACEROUTE_LAST)
-		return false;
-	if (tuple->src_port <= SYSTEM_PORT_MAX && tuple->dst_port >= CLIENT_PORT_MIN)
-		return false; /* a late answer of a service */
-	return !is_group_addr(&tuple->dst);
-}
-
-static bool is_try(const struct flow *flow)
-{
-	if (!flow->tuple.dst_port) /* later fragments have no ports */
-		return false;
-	if (flow->tuple.proto == IPPROTO_TCP)
-		return is_try_tcp(flow);
-	return flow->tuple.proto == IPPROTO_UDP && is_try_udp(flow);
-}
-
-static bool has_answered(const struct flow *flow)
-{
-	uint64_t bare = flow->tuple.src.family == ADDR_IPV4 ? BARE_BYTES_IPV4 : BARE_BYTES_IPV6;
-
-	if (!flow->packets_in)
-		return false;
-	if (flow->tuple.proto != IPPROTO_TCP)
-		return true;
-	/* Refused: a reset without data, and nothing was ever accepted. */
-	return !(flow->tcp_flags_in & RST) || flow->tcp_flags_in & SYN ||
-	       flow->bytes_in > bare * flow->packets_in;
-}
-
 static void port_scan_flow(void *state, const struct flow *flow)
 {
 	const struct pair_try try = {
 		.port = flow->tuple.dst_port,
-		.has_answered = has_answered(flow),
+		.has_answered = try_has_answered(flow),
 		.at_ns = flow->first_ns,
 	};
 
-	if (flow->last_ns > flow->first_ns + SETTLED_NS || !is_try(flow))
+	if (flow->last_ns > flow->first_ns + SETTLED_NS || !try_is_try(flow))
 		return;
 	pairs_try(state, flow, &try);
 	/* Its answer may have been read before it and looked like a try the other way. */
@@ -212,23 +140,11 @@ static struct verdict judge(const struct pairs *pairs, const struct pair *pair)
 /* ---- saying -----------------------------------------------------------------------------------
  */
 
-static void format_span(uint64_t ns, char *text, size_t size)
-{
-	uint64_t s = (ns + NS_PER_S - 1) / NS_PER_S;
-
-	if (s < 120)
-		(void)snprintf(text, size, "%llu s", (unsigned long long)(s ? s : 1));
-	else if (s < 7200)
-		(void)snprintf(text, size, "%llu min", (unsigned long long)(s + 59) / 60);
-	else
-		(void)snprintf(text, size, "%llu h", (unsigned long long)(s + 3599) / 3600);
-}
-
 static void write_reason(const struct pair *pair, const struct verdict *verdict, char *reason)
 {
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], span[32];
 
-	format_span(verdict->until_ns - verdict->since_ns, span, sizeof(span));
+	say_span(verdict->until_ns - verdict->since_ns, span, sizeof(span));
 	(void)snprintf(reason, FINDING_REASON_MAX,
 		       "%s tried %u %sports of %s in %s; %u gave no answer or were refused. "
 		       "Normal is under %u ports in %s.",

@@ -11,6 +11,7 @@
 
 #include "agent/util/cleanup.h"
 #include "include/flow.h"
+#include "include/incident.h"
 #include "include/name.h"
 
 struct eve;
@@ -42,6 +43,8 @@ void eve_flow(struct eve *eve, const struct flow *flow);
 /* eve_name - dns, tls, quic, http or ssh; the client is the source. */
 void eve_name(struct eve *eve, const struct name_event *event);
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
+/* eve_alert - what a detector found, as of the finding's last time. */
+void eve_alert(struct eve *eve, const struct finding *finding);
 /* eve_flush - hand on what is buffered. Returns 0, or the first error since the start. */
 int eve_flush(struct eve *eve);
 

@@ -2,6 +2,7 @@
  * The parts of the EVE writer and what they share. Only agent/export includes it.
  *   eve.c       lines: common fields, flows, stats
  *   eve_name.c  dns, tls, quic, http, ssh
+ *   eve_alert.c alerts
  *   text.c      JSON text into a buffer
  */
 #ifndef SLUICE_EXPORT_INTERNAL_H

@@ -10,7 +10,8 @@
 static const struct {
 	const char *name, *title, *technique;
 } detectors[DETECTOR_COUNT] = {
-#define DETECTOR(id, name, title, technique, severity) [DETECTOR_##id] = { name, title, technique },
+#define DETECTOR(id, name, title, technique, severity, statistic, floor) \
+	[DETECTOR_##id] = { name, title, technique },
 #include "include/detectors.def"
 #undef DETECTOR
 };

@@ -13,7 +13,7 @@
 
 /* What is stored is the name, so that a new detector may stand anywhere in the list. */
 static const char *const DETECTOR_NAMES[DETECTOR_COUNT] = {
-#define DETECTOR(id, name, title, technique, severity) [DETECTOR_##id] = (name),
+#define DETECTOR(id, name, title, technique, severity, statistic, floor) [DETECTOR_##id] = (name),
 #include "include/detectors.def"
 #undef DETECTOR
 };

@@ -32,6 +32,8 @@ static void on_finding(void *arg, const struct finding *finding)
 {
 	struct seen *seen = arg;
 
+	if (finding->detector != DETECTOR_PORT_SCAN)
+		return; /* regular attempts are a beacon, too */
 	seen->last = *finding;
 	seen->count++;
 }

@@ -1,0 +1,159 @@
+/*
+ * New listening port: a TCP port of this host accepts a connection and never did before. What
+ * answers while the learning lasts is taken for known.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/detect/detector.h"
+#include "agent/detect/evidence.h"
+#include "agent/detect/rowset.h"
+#include "agent/detect/say.h"
+#include "agent/util/addr.h"
+#include "agent/util/clock.h"
+
+#define MEMORY_NS     (30ULL * 24 * 3600 * NS_PER_S)
+#define PORTS	      4096
+#define EPHEMERAL     32768 /* Linux ip_local_port_range: passive data ports are used once */
+#define EPHEMERAL_MIN 3	    /* connections */
+#define ACCEPTED      (TCP_FLAG_SYN | TCP_FLAG_ACK)
+
+struct port {
+	struct row row;
+	struct addr dst, src; /* src: who connected */
+	uint16_t port;
+	bool is_known;
+	uint64_t first_ns, flow_id;
+	uint32_t connections;
+};
+
+struct new_port {
+	struct rowset ports;
+	struct evidence evidence;
+};
+
+static void new_port_close(void *state)
+{
+	struct new_port *new_port = state;
+
+	if (!new_port)
+		return;
+	rowset_done(&new_port->ports);
+	evidence_done(&new_port->evidence);
+	free(new_port);
+}
+
+static int new_port_open(unsigned int hosts_max, void **state)
+{
+	struct new_port *new_port = calloc(1, sizeof(*new_port));
+	int error;
+
+	(void)hosts_max; /* as many ports as hosts listen on, not as many as come */
+	if (!new_port)
+		return -ENOMEM;
+	error = rowset_init(&new_port->ports, PORTS, sizeof(struct port), MEMORY_NS);
+	if (!error)
+		error = evidence_init(&new_port->evidence);
+	if (error)
+		new_port_close(new_port);
+	else
+		*state = new_port;
+	return error;
+}
+
+static uint64_t new_port_full(const void *state)
+{
+	const struct new_port *new_port = state;
+
+	return new_port->ports.full;
+}
+
+/* It came in and its answer went out by the same interface: this host answered. A router's answer
+ * comes in by another one. */
+static bool is_accepted_here(const struct flow *flow)
+{
+	return flow->tuple.proto == IPPROTO_TCP && flow->ingress && flow->packets_in &&
+	       (flow->tcp_flags_in & ACCEPTED) == ACCEPTED;
+}
+
+static void new_port_flow(void *state, const struct flow *flow)
+{
+	struct new_port *new_port = state;
+	const struct five_tuple *tuple = &flow->tuple;
+	struct port *port;
+	bool is_new;
+
+	if (!is_accepted_here(flow))
+		return;
+	port = rowset_take(&new_port->ports,
+			   rowset_key(&new_port->ports, &tuple->dst, NULL, tuple->dst_port),
+			   flow->last_ns, &is_new);
+	if (is_new) {
+		port->dst = tuple->dst;
+		port->src = tuple->src;
+		port->port = tuple->dst_port;
+		port->first_ns = flow->first_ns;
+	}
+	if (port->is_known || (!is_new && port->flow_id == flow->id))
+		return;
+	port->flow_id = flow->id;
+	port->connections++;
+	evidence_keep(&new_port->evidence, port->row.key, flow);
+	rowset_mark(&new_port->ports, port);
+}
+
+static void say(const struct new_port *new_port, const struct port *port,
+		const struct detect_moment *moment)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+	struct finding finding = {
+		.detector = DETECTOR_NEW_PORT,
+		.severity = detect_severity(DETECTOR_NEW_PORT),
+		.score = 0.5, /* it is new, or it is not */
+		.src = port->dst,
+		.dst = port->src,
+		.dst_port = port->port,
+		.proto = IPPROTO_TCP,
+		.first_unix_ms = detect_unix_ms(moment, port->first_ns),
+		.last_unix_ms = moment->unix_ms,
+		.count = port->connections,
+	};
+
+	(void)snprintf(finding.reason, FINDING_REASON_MAX,
+		       "%s accepted a connection of %s on TCP port %u, which never answered "
+		       "before. Normal are the ports seen while learning.",
+		       addr_format(&port->dst, dst), addr_format(&port->src, src), port->port);
+	evidence_give(&new_port->evidence, port->row.key, &finding);
+	moment->on_finding(moment->arg, &finding);
+}
+
+static bool judge(void *state, void *row, const struct detect_moment *moment)
+{
+	struct port *port = row;
+
+	if (port->is_known || (port->port >= EPHEMERAL && port->connections < EPHEMERAL_MIN &&
+			       port->first_ns >= moment->learn_until_ns))
+		return false;
+	port->is_known = true;
+	port->row.weight = 1;
+	if (port->first_ns >= moment->learn_until_ns)
+		say(state, port, moment);
+	return false;
+}
+
+static void new_port_tick(void *state, const struct detect_moment *moment)
+{
+	struct new_port *new_port = state;
+
+	rowset_judge(&new_port->ports, judge, new_port, moment);
+}
+
+const struct detector_ops new_port_detector = {
+	.open = new_port_open,
+	.close = new_port_close,
+	.flow = new_port_flow,
+	.tick = new_port_tick,
+	.full = new_port_full,
+};

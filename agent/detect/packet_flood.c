@@ -1,0 +1,121 @@
+/*
+ * UDP and ICMP floods: more packets a second to one host than it has any use for. Of UDP those that
+ * it answers do not count: a download over QUIC or through a tunnel is as fast, and acknowledged.
+ */
+#include <netinet/in.h>
+
+#include "agent/detect/detector.h"
+#include "agent/detect/victims.h"
+
+/* Measured starting value: 20 kpps. Of QUIC, one acknowledgement per 10 packets is usual (RFC 9000
+ * 13.2.2 asks for one per 2, clients that merge send fewer); so one per 50 is none. */
+static const struct flood udp = {
+	.detector = DETECTOR_UDP_FLOOD,
+	.what = "UDP packets",
+	.floor_pps = 20000,
+	.history_pps = 2000,
+	.per_answer = 50,
+};
+
+/* Nobody pings a thousand times a second but on purpose; the flood of ping(8) reaches it. */
+static const struct flood icmp = {
+	.detector = DETECTOR_ICMP_FLOOD,
+	.what = "ICMP packets",
+	.floor_pps = 1000,
+	.history_pps = 200,
+};
+
+static void udp_flood_delta(void *state, const struct flow_delta *delta)
+{
+	struct victims *victims = state;
+	struct victim *victim, *source;
+
+	if (delta->tuple.proto != IPPROTO_UDP)
+		return;
+	victim = victims_take(victims, &delta->tuple, 0, delta->last_ns);
+	victims_count(victims, victim, delta);
+	source = rowset_find(&victims->table,
+			     rowset_key(&victims->table, &delta->tuple.src, NULL, 0));
+	if (source)
+		source->answered += delta->packets;
+}
+
+static void udp_flood_flow(void *state, const struct flow *flow)
+{
+	if (flow->tuple.proto == IPPROTO_UDP)
+		victims_keep(state, flow, 0);
+}
+
+static bool is_icmp(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+/* Who asks floods; the answers go back to whoever asked, and are no flood of that. */
+static void icmp_flood_delta(void *state, const struct flow_delta *delta)
+{
+	struct victims *victims = state;
+	struct victim *victim;
+
+	if (!is_icmp(delta->tuple.proto))
+		return;
+	if (delta->asks) {
+		victim = victims_take(victims, &delta->tuple, 0, delta->last_ns);
+		victims_count(victims, victim, delta);
+		return;
+	}
+	victim = rowset_find(&victims->table,
+			     rowset_key(&victims->table, &delta->tuple.src, NULL, 0));
+	if (victim)
+		victim->answered += delta->packets;
+}
+
+static void icmp_flood_flow(void *state, const struct flow *flow)
+{
+	if (is_icmp(flow->tuple.proto))
+		victims_keep(state, flow, 0);
+}
+
+static bool judge_udp(void *state, void *row, const struct detect_moment *moment)
+{
+	victims_judge(state, &udp, row, moment);
+	return false;
+}
+
+static bool judge_icmp(void *state, void *row, const struct detect_moment *moment)
+{
+	victims_judge(state, &icmp, row, moment);
+	return false;
+}
+
+static void udp_flood_tick(void *state, const struct detect_moment *moment)
+{
+	struct victims *victims = state;
+
+	rowset_judge(&victims->table, judge_udp, victims, moment);
+}
+
+static void icmp_flood_tick(void *state, const struct detect_moment *moment)
+{
+	struct victims *victims = state;
+
+	rowset_judge(&victims->table, judge_icmp, victims, moment);
+}
+
+const struct detector_ops udp_flood_detector = {
+	.open = victims_open,
+	.close = victims_close,
+	.delta = udp_flood_delta,
+	.flow = udp_flood_flow,
+	.tick = udp_flood_tick,
+	.full = victims_full,
+};
+
+const struct detector_ops icmp_flood_detector = {
+	.open = victims_open,
+	.close = victims_close,
+	.delta = icmp_flood_delta,
+	.flow = icmp_flood_flow,
+	.tick = icmp_flood_tick,
+	.full = victims_full,
+};

@@ -1,0 +1,144 @@
+/*
+ * Rows in sets of eight, found by their keys alone: the hash is seeded, so that two of the table's
+ * rows share one of 64 bits by chance only (16384 rows: 1 in 10^11).
+ */
+#include "agent/detect/rowset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/addr.h"
+#include "agent/util/crypto.h"
+#include "agent/util/sketch_hash.h"
+
+#define WAYS 8
+
+int rowset_init(struct rowset *table, unsigned int max, size_t row_size, uint64_t keep_ns)
+{
+	uint32_t count;
+
+	*table = (struct rowset){ .set_count = (max + WAYS - 1) / WAYS,
+				  .row_size = row_size,
+				  .keep_ns = keep_ns };
+	count = table->set_count * WAYS;
+	crypto_random(&table->seed, sizeof(table->seed));
+	table->rows = calloc(count, row_size);
+	table->keys = aligned_alloc(64, count * sizeof(*table->keys));
+	table->dirty = calloc(count, sizeof(*table->dirty));
+	if (!table->rows || !table->keys || !table->dirty)
+		return -ENOMEM;
+	memset(table->keys, 0, count * sizeof(*table->keys));
+	return 0;
+}
+
+void rowset_done(struct rowset *table)
+{
+	free(table->rows);
+	free(table->keys);
+	free(table->dirty);
+	*table = (struct rowset){ 0 };
+}
+
+uint64_t rowset_key(const struct rowset *table, const struct addr *a, const struct addr *b,
+		    uint64_t more)
+{
+	uint64_t key = addr_hash(a, table->seed);
+
+	if (b)
+		key = addr_hash(b, key);
+	key = hash_pair(key, more);
+	return key ? key : 1;
+}
+
+static struct row *row_at(const struct rowset *table, uint32_t number)
+{
+	return (struct row *)(void *)(table->rows + number * table->row_size);
+}
+
+static uint32_t number_of(const struct rowset *table, const void *row)
+{
+	return (uint32_t)((size_t)((const uint8_t *)row - table->rows) / table->row_size);
+}
+
+static uint32_t set_of(const struct rowset *table, uint64_t key)
+{
+	return (uint32_t)(key >> 32) % table->set_count * WAYS;
+}
+
+void *rowset_find(const struct rowset *table, uint64_t key)
+{
+	uint32_t set = set_of(table, key);
+
+	for (uint32_t i = set; i < set + WAYS; i++)
+		if (table->keys[i] == key)
+			return row_at(table, i);
+	return NULL;
+}
+
+static bool is_lighter(const struct row *a, const struct row *b)
+{
+	return a->weight != b->weight ? a->weight < b->weight : a->used_ns < b->used_ns;
+}
+
+static uint32_t make_room(struct rowset *table, uint32_t set, uint64_t now_ns)
+{
+	uint32_t victim = set;
+
+	for (uint32_t i = set; i < set + WAYS; i++)
+		if (!table->keys[i])
+			return i;
+	for (uint32_t i = set; i < set + WAYS; i++) {
+		if (row_at(table, i)->used_ns + table->keep_ns < now_ns)
+			return i; /* nothing is lost */
+		if (is_lighter(row_at(table, i), row_at(table, victim)))
+			victim = i;
+	}
+	table->full++;
+	return victim;
+}
+
+void *rowset_take(struct rowset *table, uint64_t key, uint64_t now_ns, bool *is_new)
+{
+	struct row *row = rowset_find(table, key);
+	bool is_dirty;
+	uint32_t number;
+
+	*is_new = !row || row->used_ns + table->keep_ns < now_ns;
+	if (*is_new) {
+		number = row ? number_of(table, row) : make_room(table, set_of(table, key), now_ns);
+		row = row_at(table, number);
+		is_dirty = row->is_dirty; /* its number stays in the list */
+		memset(row, 0, table->row_size);
+		row->key = table->keys[number] = key;
+		row->is_dirty = is_dirty;
+	}
+	row->used_ns = now_ns;
+	return row;
+}
+
+void rowset_mark(struct rowset *table, void *row)
+{
+	struct row *head = row;
+
+	if (head->is_dirty)
+		return;
+	head->is_dirty = true;
+	table->dirty[table->dirty_count++] = number_of(table, row);
+}
+
+void rowset_judge(struct rowset *table, rowset_judge_fn judge, void *state,
+		  const struct detect_moment *moment)
+{
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 0; i < table->dirty_count; i++) {
+		uint32_t number = table->dirty[i];
+		struct row *row = row_at(table, number);
+
+		row->is_dirty = judge(state, row, moment);
+		if (row->is_dirty)
+			table->dirty[waiting++] = number;
+	}
+	table->dirty_count = waiting;
+}

@@ -1,0 +1,55 @@
+/*
+ * Words and numbers of findings.
+ */
+#include "agent/detect/say.h"
+
+#include <stdio.h>
+
+#include "agent/util/clock.h"
+
+void say_span(uint64_t ns, char *text, size_t size)
+{
+	uint64_t s = (ns + NS_PER_S - 1) / NS_PER_S;
+
+	if (s < 120)
+		(void)snprintf(text, size, "%llu s", (unsigned long long)(s ? s : 1));
+	else if (s < 7200)
+		(void)snprintf(text, size, "%llu min", (unsigned long long)(s + 59) / 60);
+	else
+		(void)snprintf(text, size, "%llu h", (unsigned long long)(s + 3599) / 3600);
+}
+
+void say_bytes(uint64_t bytes, char *text, size_t size)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		value /= 1000;
+		unit++;
+	}
+	(void)snprintf(text, size, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+double say_score(double share, double value, double floor)
+{
+	double exact = share * value / (value + floor);
+
+	return (double)(unsigned int)(exact * 1000 + 0.5) / 1000; /* more would say nothing */
+}
+
+uint8_t say_severity(enum detector detector, uint64_t value, uint64_t much)
+{
+	uint8_t severity = detect_severity(detector);
+
+	return value >= much && severity < SEVERITY_HIGH ? severity + 1 : severity;
+}
+
+struct addr say_addr_none(void)
+{
+	struct addr none = { .family = ADDR_IPV4 };
+
+	none.bytes[10] = none.bytes[11] = 0xff; /* mapped, as all IPv4 in agent/ */
+	return none;
+}
