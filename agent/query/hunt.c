@@ -122,6 +122,11 @@ void indicator_set_free(struct indicator_set *set)
 	free(set);
 }
 
+const struct indicator *indicator_set_list(const struct indicator_set *set)
+{
+	return set->indicators;
+}
+
 bool indicator_set_needs_texts(const struct indicator_set *set)
 {
 	return set->has_names;

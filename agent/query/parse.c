@@ -411,6 +411,11 @@ int flow_query_parse(const char *text, int64_t now_unix_ms, struct flow_query **
 	return 0;
 }
 
+int flow_query_time(const char *text, int64_t now_unix_ms, int64_t *unix_ms)
+{
+	return *text ? number_parse_time(text, now_unix_ms, unix_ms) : -EINVAL;
+}
+
 void flow_query_free(struct flow_query *query)
 {
 	free(query);

@@ -39,6 +39,9 @@ int flow_query_parse(const char *text, int64_t now_unix_ms, struct flow_query **
 void flow_query_free(struct flow_query *query); /* accepts NULL */
 DEFINE_CLEANUP(flow_query_free, struct flow_query)
 
+/* flow_query_time - one time as the language writes it: 1h, today, RFC 3339. -EINVAL. */
+int flow_query_time(const char *text, int64_t now_unix_ms, int64_t *unix_ms);
+
 /* What a record does not hold itself; NULL or "" where unknown. */
 struct flow_texts {
 	const char *sni, *host, *ja4;
@@ -152,6 +155,8 @@ struct indicator_set;
 int indicator_set_new(const struct indicator *indicators, size_t count, struct indicator_set **out);
 void indicator_set_free(struct indicator_set *set); /* accepts NULL */
 DEFINE_CLEANUP(indicator_set_free, struct indicator_set)
+/* indicator_set_list - as given; a hit names an index of it. */
+const struct indicator *indicator_set_list(const struct indicator_set *set);
 bool indicator_set_needs_texts(const struct indicator_set *set);
 /* indicator_set_addrs - as in a plan: 0 when a match need not have one of them. */
 size_t indicator_set_addrs(const struct indicator_set *set, const struct addr **addrs);
