@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/api/internal.h"
+#include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/log.h"
 
@@ -52,6 +53,18 @@ void answer_text(struct call *call, int status, const char *text, size_t len)
 	response.content_type = "application/json";
 	response.body = text;
 	response.body_len = len;
+	call->reply(call->reply_arg, &response);
+}
+
+void answer_part(struct call *call, const struct part *part)
+{
+	struct response response = plain_response(call, 200);
+
+	response.content_type = part->type;
+	response.location = part->disposition;
+	response.next = part->next;
+	response.body = part->body->data ? (const char *)part->body->data : "";
+	response.body_len = part->body->len;
 	call->reply(call->reply_arg, &response);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/api/internal.h"
+#include "agent/api/search.h"
 #include "agent/auth/auth.h"
 
 static const struct route routes[] = {
@@ -32,6 +33,9 @@ int api_new(const struct api_options *options, struct api **out)
 
 void api_free(struct api *api)
 {
+	if (!api)
+		return;
+	search_free_all(api);
 	free(api);
 }
 

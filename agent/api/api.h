@@ -33,6 +33,8 @@ struct api_options {
 	struct snapshot *(*snapshot)(void *arg);
 	bool (*is_panicked)(void *arg);	  /* `sluice panic` is in force */
 	int (*panic)(void *arg, bool on); /* end all drops, or allow them again */
+	/* work on a thread for searches, then done on this one; -EAGAIN: too many wait */
+	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

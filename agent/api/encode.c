@@ -9,20 +9,12 @@
 #include "agent/block/block.h"
 #include "agent/util/addr.h"
 #include "agent/util/proto.h"
-#include "agent/util/snapshot.h"
 
 const char *attach_mode_name(uint8_t mode)
 {
 	static const char *const names[] = { "none", "xdp", "tc", "user" };
 
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "none";
-}
-
-const char *flow_state_name(uint8_t state)
-{
-	static const char *const names[] = { "new", "established", "closed", "expired" };
-
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "new";
 }
 
 const char *encode_enforcement(const struct api *api)
@@ -47,64 +39,6 @@ struct json *encode_principal(const struct principal *who)
 	json_set_string(user, "role", auth_role_name((enum role)who->role));
 	json_set_bool(user, "must_change", who->must_change);
 	return user;
-}
-
-static const char *iface_name(const struct coverage *coverage, uint8_t index)
-{
-	for (unsigned int i = 0; i < coverage->iface_count; i++)
-		if (coverage->ifaces[i].index == index)
-			return coverage->ifaces[i].name;
-	return NULL;
-}
-
-static void encode_tuple(struct json *item, const struct five_tuple *tuple)
-{
-	char proto[PROTO_TEXT_MAX];
-
-	json_set_int(item, "ip_v", tuple->src.family);
-	json_set_string(item, "proto", proto_format(tuple->proto, proto));
-	encode_addr(item, "src_ip", &tuple->src);
-	json_set_int(item, "src_port", tuple->src_port);
-	encode_addr(item, "dst_ip", &tuple->dst);
-	json_set_int(item, "dst_port", tuple->dst_port);
-}
-
-static void encode_names(struct json *item, const struct flow_names *names)
-{
-	json_set_string(item, "sni", names && names->sni[0] ? names->sni : NULL);
-	json_set_string(item, "host", names && names->host[0] ? names->host : NULL);
-	json_set_string(item, "ja4", names && names->ja4[0] ? names->ja4 : NULL);
-}
-
-struct json *encode_flow(const struct flow *flow, const struct snapshot *snapshot)
-{
-	/* the process and the rest come with later sources of the same record */
-	static const char *const unknown[] = { "rule_id", "process", "pid",
-					       "uid",	  "unit",    "incident_id" };
-	char flags[TCP_FLAGS_TEXT_MAX];
-	struct json *item = json_new_object();
-
-	json_set_uint(item, "id", flow->id);
-	json_set_time(item, "start", flow->start_unix_ms);
-	json_set_time(item, "end", flow->end_unix_ms);
-	json_set_string(item, "iface", iface_name(&snapshot->coverage, flow->iface));
-	if (flow->vlan)
-		json_set_int(item, "vlan", flow->vlan);
-	else
-		json_set_null(item, "vlan");
-	encode_tuple(item, &flow->tuple);
-	json_set_uint(item, "packets_out", flow->packets_out);
-	json_set_uint(item, "bytes_out", flow->bytes_out);
-	json_set_uint(item, "packets_in", flow->packets_in);
-	json_set_uint(item, "bytes_in", flow->bytes_in);
-	json_set_string(item, "tcp_flags_out", tcp_flags_format(flow->tcp_flags_out, flags));
-	json_set_string(item, "tcp_flags_in", tcp_flags_format(flow->tcp_flags_in, flags));
-	json_set_string(item, "state", flow_state_name(flow->state));
-	encode_names(item, snapshot_names(snapshot, flow));
-	json_set_string(item, "verdict", "pass"); /* a dropped packet never makes a flow */
-	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		json_set_null(item, unknown[i]);
-	return item;
 }
 
 void encode_hits(struct json *item, const struct block_hits *hits)

@@ -1,5 +1,5 @@
 /*
- * Traffic: status, coverage, flows, top lists, series. All from the snapshot but the series, which
+ * Traffic: status, coverage, the last minute, series. All from the snapshot but the series, which
  * the store keeps.
  */
 #include <errno.h>
@@ -12,11 +12,9 @@
 #include "agent/util/clock.h"
 #include "agent/util/snapshot.h"
 
-#define FLOWS_LIMIT_DEFAULT 1000
-#define FLOWS_LIMIT_MAX	    100000
-#define SERIES_ITEMS_MAX    3600
+#define SERIES_ITEMS_MAX 3600
 
-static struct snapshot *snapshot_or_answer(struct call *call)
+struct snapshot *snapshot_or_answer(struct call *call)
 {
 	struct snapshot *snapshot = api_snapshot(call->api);
 
@@ -103,58 +101,13 @@ void handle_coverage(struct call *call)
 	answer_json(call, 200, body);
 }
 
-/* Newest first; a page begins behind the flow that ended it, or behind its time. */
-static size_t page_start(const struct snapshot *snapshot, int64_t before)
-{
-	for (unsigned int i = 0; before && i < snapshot->flow_count; i++)
-		if (snapshot->flows[i].id == (uint64_t)before)
-			return i + 1;
-	return 0;
-}
-
-static void answer_flows(struct call *call, const struct snapshot *snapshot,
-			 const struct flow_query *query)
-{
-	int64_t limit = FLOWS_LIMIT_DEFAULT, before = 0, next = 0;
-	struct json *items;
-	size_t i;
-
-	if (param_int(call, "limit", 1, FLOWS_LIMIT_MAX, &limit) ||
-	    param_int(call, "before", 1, INT64_MAX, &before))
-		return;
-	items = json_new_array();
-	for (i = page_start(snapshot, before); i < snapshot->flow_count && limit; i++) {
-		if (!flow_query_matches(query, &snapshot->flows[i],
-					snapshot_names(snapshot, &snapshot->flows[i])))
-			continue;
-		json_add(items, encode_flow(&snapshot->flows[i], snapshot));
-		next = (int64_t)snapshot->flows[i].id;
-		limit--;
-	}
-	answer_list(call, items, i < snapshot->flow_count ? next : 0);
-}
-
-void handle_flows(struct call *call)
+void answer_live_hosts(struct call *call)
 {
 	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
-	char text[PARAM_MAX], reason[160] = "The filter is too long.";
-	struct flow_query query;
-
-	if (!snapshot)
-		return;
-	if (param_text(call->request->query, "q", text) || flow_query_parse(text, &query, reason)) {
-		answer_error(call, 422, "invalid", "q", reason);
-		return;
-	}
-	answer_flows(call, snapshot, &query);
-}
-
-static void answer_hosts(struct call *call, const struct snapshot *snapshot)
-{
 	int64_t limit = 100;
 	struct json *items;
 
-	if (param_int(call, "limit", 1, SNAPSHOT_HOSTS_MAX, &limit))
+	if (!snapshot || param_int(call, "limit", 1, SNAPSHOT_HOSTS_MAX, &limit))
 		return;
 	items = json_new_array();
 	for (unsigned int i = 0; i < snapshot->host_count && i < limit; i++)
@@ -162,10 +115,14 @@ static void answer_hosts(struct call *call, const struct snapshot *snapshot)
 	answer_list(call, items, 0);
 }
 
-static void answer_protos(struct call *call, const struct snapshot *snapshot)
+void answer_live_protos(struct call *call)
 {
-	struct json *items = json_new_array();
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
+	struct json *items;
 
+	if (!snapshot)
+		return;
+	items = json_new_array();
 	for (unsigned int i = 0; i < snapshot->proto_count; i++)
 		json_add(items, encode_proto(&snapshot->protos[i]));
 	answer_list(call, items, 0);
@@ -173,27 +130,7 @@ static void answer_protos(struct call *call, const struct snapshot *snapshot)
 
 void handle_hosts(struct call *call)
 {
-	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
-
-	if (snapshot)
-		answer_hosts(call, snapshot);
-}
-
-void handle_top(struct call *call)
-{
-	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
-	char by[PARAM_MAX];
-
-	if (!snapshot)
-		return;
-	if (param_text(call->request->query, "by", by))
-		by[0] = '?';
-	if (!strcmp(by, "protocols"))
-		answer_protos(call, snapshot);
-	else if (!*by || !strcmp(by, "hosts"))
-		answer_hosts(call, snapshot);
-	else
-		answer_error(call, 422, "invalid", "by", "by is hosts or protocols.");
+	answer_live_hosts(call);
 }
 
 static struct json *encode_totals(const struct totals *totals)

@@ -7,6 +7,7 @@
  *   encode*.c   nouns to JSON
  *   handle_*.c  handlers, a file per resource
  *   live.c      bodies of live events
+ *   search.h    searches on their own threads, records as text
  */
 #ifndef SLUICE_API_INTERNAL_H
 #define SLUICE_API_INTERNAL_H
@@ -18,10 +19,13 @@
 
 #define SESSION_TEXT_MAX 44
 #define PATH_PART_MAX	 128
-#define PARAM_MAX	 512
+#define PARAM_MAX	 2049 /* a search of FLOW_QUERY_TEXT_MAX bytes */
+
+struct search_job;
 
 struct api {
 	struct api_options options;
+	struct search_job *searches; /* under way */
 };
 
 /* One request on its way through; on the stack unless a slow job keeps a copy. */
@@ -57,6 +61,18 @@ struct route {
 void answer_json(struct call *call, int status, struct json *body);
 void answer_text(struct call *call, int status, const char *text, size_t len);
 void answer_empty(struct call *call, int status);
+
+struct buffer;
+
+/* A body, or one part of it. */
+struct part {
+	const char *type;
+	const char *disposition; /* Content-Disposition; "" none */
+	const char *next;	 /* response.next; "" the last part */
+	const struct buffer *body;
+};
+
+void answer_part(struct call *call, const struct part *part);
 /* answer_error - @field NULL: none is at fault. */
 void answer_error(struct call *call, int status, const char *code, const char *field,
 		  const char *message);
@@ -86,7 +102,6 @@ int part_id(struct call *call, int64_t *id);
 /* ---- encode.c ------------------------------------------------------------------------------- */
 
 struct json *encode_principal(const struct principal *who);
-struct json *encode_flow(const struct flow *flow, const struct snapshot *snapshot);
 struct json *encode_block(const struct block *block);
 void encode_hits(struct json *item, const struct block_hits *hits);
 struct json *encode_host(const struct host_total *host);
@@ -95,7 +110,6 @@ struct json *encode_ifaces(const struct coverage *coverage);
 void encode_addr(struct json *object, const char *key, const struct addr *addr);
 const char *encode_enforcement(const struct api *api);
 const char *attach_mode_name(uint8_t mode);
-const char *flow_state_name(uint8_t state);
 
 /* ---- handle_blocks.c, for handle_lists.c -------------------------------------------------------
  */
@@ -107,27 +121,13 @@ void answer_outcome(struct call *call, int status, const struct block_outcome *o
 /* read_order - the members of @body that orders share; answers 422 itself. */
 int read_order(struct call *call, const struct json *body, struct block_request *request);
 
-/* ---- query.c -------------------------------------------------------------------------------- */
+/* ---- handle_traffic.c: the last minute --------------------------------------------------------
+ */
 
-#define FLOW_QUERY_WORDS_MAX 16
-
-struct flow_query_word {
-	char key[8]; /* "" = plain text */
-	char text[64];
-	struct prefix prefix;
-	int64_t number;
-};
-
-struct flow_query {
-	struct flow_query_word words[FLOW_QUERY_WORDS_MAX];
-	size_t count;
-};
-
-/* flow_query_parse - -EINVAL with @reason (at least 160 bytes) naming word and place. */
-int flow_query_parse(const char *text, struct flow_query *query, char *reason);
-/* @names: of the flow, NULL when unknown. */
-bool flow_query_matches(const struct flow_query *query, const struct flow *flow,
-			const struct flow_names *names);
+/* snapshot_or_answer - a reference for the caller, or NULL and the answer was given. */
+struct snapshot *snapshot_or_answer(struct call *call);
+void answer_live_hosts(struct call *call);
+void answer_live_protos(struct call *call);
 
 /* ---- handlers -------------------------------------------------------------------------------- */
 

@@ -41,6 +41,16 @@ static int run_job(void *arg, void (*work)(void *), void (*done)(void *), void *
 	return jobs_post(service->jobs, &order);
 }
 
+/* On threads of their own: a search may take seconds, a log-in must not wait for it. */
+static int run_search(void *arg, void (*work)(void *), void (*done)(void *), void *job)
+{
+	struct service *service = arg;
+	const struct job order = { .work = work, .done = done, .arg = job };
+
+	service->next_searcher = (service->next_searcher + 1) % SEARCHERS;
+	return jobs_post(service->searchers[service->next_searcher], &order);
+}
+
 static struct snapshot *newest_snapshot(void *arg)
 {
 	const struct service *service = arg;
@@ -151,6 +161,7 @@ static int start_api(struct service *service)
 					     .snapshot = newest_snapshot,
 					     .is_panicked = is_panicked,
 					     .panic = order_panic,
+					     .run = run_search,
 					     .arg = service,
 					     .version = SLUICE_VERSION,
 					     .mode = app->is_demo ? "demo" : "live",
@@ -210,6 +221,8 @@ static int start(struct service *service)
 	error = open_clockwork(service);
 	if (!error)
 		error = jobs_start(service->options.queue, &service->jobs);
+	for (int i = 0; i < SEARCHERS && !error; i++)
+		error = jobs_start(service->options.queue, &service->searchers[i]);
 	if (!error)
 		error = start_auth(service);
 	if (!error)
@@ -249,6 +262,8 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	jobs_stop(service->jobs);
+	for (int i = 0; i < SEARCHERS; i++)
+		jobs_stop(service->searchers[i]);
 	api_free(service->api);
 	block_service_free(service->block);
 	incident_service_free(service->incident);

@@ -21,6 +21,9 @@ struct jobs;
 /* Commands are short: more clients at once than this is a mistake or an attack from inside. */
 #define CONTROL_CLIENTS_MAX 32
 
+/* Two people search at once without waiting; a reader's connection each (store's pool has 4). */
+#define SEARCHERS 2
+
 /* epoll tags below the first link id */
 enum service_tag {
 	TAG_SUPERVISOR,
@@ -35,6 +38,8 @@ enum service_tag {
 struct service {
 	struct service_options options;
 	struct jobs *jobs;
+	struct jobs *searchers[SEARCHERS];
+	unsigned int next_searcher;
 	struct auth *auth;
 	struct block_service *block;
 	struct incident_service *incident;

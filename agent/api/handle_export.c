@@ -1,0 +1,193 @@
+/*
+ * Exports: flow records and incidents as CSV or one JSON object per line, in parts of at most
+ * EXPORT_PART_MAX, so that any size passes in the same memory. An answer's "next" leads to the part
+ * behind it; each part is a search of its own.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/search.h"
+#include "agent/incident/incident.h"
+#include "agent/util/addr.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
+#include "agent/util/proto.h"
+#include "include/history.h"
+
+static void set_form(struct search_job *job, enum record_form form, bool is_flows)
+{
+	job->form = form;
+	if (form == RECORD_CSV) {
+		job->content_type = "text/csv; charset=utf-8; header=present"; /* RFC 4180 3 */
+		job->disposition = is_flows ? "attachment; filename=\"flows.csv\""
+					    : "attachment; filename=\"incidents.csv\"";
+	} else {
+		job->content_type = "application/x-ndjson";
+		job->disposition = is_flows ? "attachment; filename=\"flows.ndjson\""
+					    : "attachment; filename=\"incidents.ndjson\"";
+	}
+}
+
+/* Who took what is in the audit log, once per export. */
+static int note_export(struct call *call, const char *target)
+{
+	const struct audit_entry entry = {
+		.who = call->who.name, .peer = &call->who.peer, .action = "export", .target = target
+	};
+	int error = store_audit_write(call->api->options.store, &entry);
+
+	if (error)
+		answer_failure(call, error);
+	return error;
+}
+
+/* ---- flows ----------------------------------------------------------------------------------- */
+
+static bool append_record(void *arg, const struct flow_record *record,
+			  const struct flow_texts *texts)
+{
+	struct search_job *job = arg;
+
+	if (job->form == RECORD_CSV) {
+		record_append_csv(&job->body, record, texts);
+	} else {
+		record_append_json(&job->body, record, texts);
+		buffer_append_text(&job->body, "\n");
+	}
+	return job->body.len < EXPORT_PART_MAX;
+}
+
+/* A part that found nothing in its time is empty and leads on. */
+static int export_part(struct search_job *job)
+{
+	struct history_reach reach;
+	int error;
+
+	if (job->form == RECORD_CSV && !job->search.after_row)
+		record_append_csv_head(&job->body);
+	error = store_search(job->call.api->options.store, &job->search, append_record, job,
+			     &reach);
+	if (!error && !reach.is_complete)
+		cursor_format(reach.hour, reach.row, job->next);
+	return error;
+}
+
+static void export_flows(struct call *call, enum record_form form)
+{
+	CLEANUP(search_job_free) struct search_job *job = search_job_new(call);
+
+	if (!job || (!job->search.after_row && note_export(call, "flows")))
+		return;
+	set_form(job, form, true);
+	search_job_start(TAKE(job), export_part);
+}
+
+void handle_flows_csv(struct call *call)
+{
+	export_flows(call, RECORD_CSV);
+}
+
+void handle_flows_ndjson(struct call *call)
+{
+	export_flows(call, RECORD_JSON);
+}
+
+/* ---- incidents ------------------------------------------------------------------------------- */
+
+/* Newest first; the reason is sealed, so only who may read it gets it. */
+#define INCIDENTS_PART 200
+
+static void append_incident_csv(struct buffer *out, const struct incident *incident,
+				const char *reason)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], proto[PROTO_TEXT_MAX];
+
+	buffer_append_format(out, "%lld,%s,%s,%s,%.3f,", (long long)incident->id,
+			     incident_detector_name((uint8_t)incident->detector),
+			     incident_severity_name((uint8_t)incident->severity),
+			     incident_state_name((uint8_t)incident->state), incident->score);
+	buffer_append_format(out, "%s,%s,%u,%s,", addr_format(&incident->src, src),
+			     addr_format(&incident->dst, dst), incident->dst_port,
+			     incident->proto ? proto_format(incident->proto, proto) : "");
+	append_time(out, incident->first_unix_ms, "");
+	buffer_append_text(out, ",");
+	append_time(out, incident->last_unix_ms, "");
+	buffer_append_format(out, ",%llu,", (unsigned long long)incident->count);
+	append_csv_text(out, reason);
+	buffer_append_text(out, "\r\n");
+}
+
+static int append_incident(struct search_job *job, const struct incident *incident)
+{
+	struct incident_details details = { 0 };
+	bool shows = job->call.who.role >= ROLE_ANALYST;
+	struct incident same;
+	int error = 0;
+
+	if (shows)
+		error = store_incident_get(job->call.api->options.store, incident->id, &same,
+					   &details);
+	shows = shows && !error;
+	if (job->form == RECORD_CSV) {
+		append_incident_csv(&job->body, incident, shows ? details.reason : NULL);
+	} else {
+		struct json *json = incident_to_json(incident, shows ? details.reason : NULL);
+		CLEANUP(free) char *text = json ? json_print(json, NULL) : NULL;
+
+		json_free(json);
+		buffer_append_text(&job->body, text ? text : "");
+		buffer_append_text(&job->body, "\n");
+		error = text ? 0 : -ENOMEM;
+	}
+	store_incident_details_done(&details);
+	return error == -ENOMEM ? error : 0; /* one that cannot be opened comes without it */
+}
+
+static int export_incidents_part(struct search_job *job)
+{
+	CLEANUP(free) struct incident *rows = calloc(INCIDENTS_PART, sizeof(*rows));
+	const struct incident_filter filter = {
+		.before_id = job->search.after_row, .severity = -1, .state = -1, .detector = -1
+	};
+	int count = rows ? store_incident_list(job->call.api->options.store, &filter, rows,
+					       INCIDENTS_PART)
+			 : -ENOMEM;
+
+	if (count < 0)
+		return count;
+	if (job->form == RECORD_CSV && !job->search.after_row)
+		buffer_append_text(&job->body,
+				   "id,detector,severity,state,score,src_ip,dst_ip,dst_port,proto,"
+				   "first_seen,last_seen,count,reason\r\n");
+	for (int i = 0; i < count; i++) {
+		int error = append_incident(job, &rows[i]);
+
+		if (error)
+			return error;
+	}
+	if (count == INCIDENTS_PART)
+		cursor_format(0, rows[count - 1].id, job->next);
+	return 0;
+}
+
+static void export_incidents(struct call *call, enum record_form form)
+{
+	CLEANUP(search_job_free) struct search_job *job = search_job_new(call);
+
+	if (!job || (!job->search.after_row && note_export(call, "incidents")))
+		return;
+	set_form(job, form, false);
+	search_job_start(TAKE(job), export_incidents_part);
+}
+
+void handle_incidents_csv(struct call *call)
+{
+	export_incidents(call, RECORD_CSV);
+}
+
+void handle_incidents_ndjson(struct call *call)
+{
+	export_incidents(call, RECORD_JSON);
+}

@@ -1,0 +1,132 @@
+/*
+ * The busiest: hosts and protocols of the last minute, and any field over any search of the
+ * history.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/api/search.h"
+#include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
+#include "include/history.h"
+
+#define TOP_LIMIT_DEFAULT 20
+#define TOP_LIMIT_MAX	  1000
+#define DEFAULT_RANGE_MS  (24 * 3600 * 1000LL)
+
+static void append_sums(struct buffer *out, const struct history_sums *sums)
+{
+	buffer_append_format(out,
+			     "\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,\"bytes_out\":%llu,"
+			     "\"bytes_in\":%llu,\"first_seen\":",
+			     (unsigned long long)sums->records, (unsigned long long)sums->packets,
+			     (unsigned long long)sums->bytes, (unsigned long long)sums->bytes_out,
+			     (unsigned long long)sums->bytes_in);
+	append_time(out, sums->first_unix_ms, "\"");
+	buffer_append_text(out, ",\"last_seen\":");
+	append_time(out, sums->last_unix_ms, "\"");
+}
+
+static void append_groups(struct search_job *job, const struct history_top *top)
+{
+	enum flow_group by = (enum flow_group)job->grouping.group;
+	struct buffer *body = &job->body;
+
+	buffer_append_format(body, "{\"by\":\"%s\",\"items\":[", flow_group_name(by));
+	for (size_t i = 0; i < top->count; i++) {
+		char text[FLOW_GROUP_KEY_MAX + 1];
+
+		buffer_append_text(body, i ? ",{\"key\":" : "{\"key\":");
+		append_json_text(body, flow_group_format(by, top->groups[i].key,
+							 top->groups[i].key_len, text));
+		buffer_append_text(body, ",");
+		append_sums(body, &top->groups[i].sums);
+		buffer_append_text(body, "}");
+	}
+	buffer_append_text(body, "],\"next\":null,\"others\":{");
+	append_sums(body, &top->others);
+	buffer_append_format(body, "},\"distinct\":%llu,\"exact\":%s",
+			     (unsigned long long)top->distinct, top->is_exact ? "true" : "false");
+}
+
+static int sum_groups(struct search_job *job)
+{
+	struct history_top top;
+	struct history_reach reach;
+	int error = store_search_top(job->call.api->options.store, &job->search, &job->grouping,
+				     &top, &reach);
+	CLEANUP(free) struct history_group *groups = top.groups;
+
+	if (error)
+		return error;
+	append_groups(job, &top);
+	buffer_append_text(&job->body, ",\"from\":");
+	append_time(&job->body, job->search.from_unix_ms, "\"");
+	buffer_append_format(&job->body, ",\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",
+			     reach.is_complete ? "true" : "false",
+			     (unsigned long long)reach.looked_at);
+	append_time(&job->body, reach.is_complete ? 0 : reach.unix_ms, "\"");
+	buffer_append_text(&job->body, "}");
+	return 0;
+}
+
+static int read_top_order(struct call *call, enum history_order *order)
+{
+	static const char *const names[] = { [HISTORY_BY_BYTES] = "bytes",
+					     [HISTORY_BY_PACKETS] = "packets",
+					     [HISTORY_BY_RECORDS] = "records" };
+	char text[PARAM_MAX];
+
+	*order = HISTORY_BY_BYTES;
+	if (!param_text(call->request->query, "order", text) && !*text)
+		return 0;
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(text, names[i])) {
+			*order = (enum history_order)i;
+			return 0;
+		}
+	answer_error(call, 422, "invalid", "order", "order is bytes, packets or records.");
+	return -EINVAL;
+}
+
+static void answer_groups(struct call *call, enum flow_group by)
+{
+	int64_t limit = TOP_LIMIT_DEFAULT;
+	struct history_grouping grouping = { .group = (int)by };
+	struct search_job *job;
+
+	if (param_int(call, "limit", 1, TOP_LIMIT_MAX, &limit))
+		return;
+	if (read_top_order(call, &grouping.order))
+		return;
+	job = search_job_new(call);
+	if (!job)
+		return;
+	grouping.max = (size_t)limit;
+	job->grouping = grouping;
+	if (!job->search.from_unix_ms && !flow_query_plan(job->query)->has_time)
+		job->search.from_unix_ms = clock_unix_ms() - DEFAULT_RANGE_MS;
+	search_job_start(job, sum_groups);
+}
+
+void handle_top(struct call *call)
+{
+	char by[PARAM_MAX];
+	enum flow_group group;
+
+	if (param_text(call->request->query, "by", by))
+		by[0] = '?';
+	if (!strcmp(by, "protocols"))
+		answer_live_protos(call);
+	else if (!*by || !strcmp(by, "hosts"))
+		answer_live_hosts(call);
+	else if (!flow_group_parse(by, &group))
+		answer_groups(call, group);
+	else
+		answer_error(call, 422, "invalid", "by",
+			     "by is hosts or protocols (the last minute), or src, dst, sport, "
+			     "dport, proto, sni, dns, domain, ja4, iface, vlan, state, verdict, "
+			     "rule, dir, proc or unit (the history).");
+}
