@@ -16,11 +16,13 @@
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
 #include "agent/util/prefix_set.h"
+#include "tests/bench/row.h"
 
-#define ENTRIES	 1000000U
-#define RULE_ID	 7
-#define LOAD_S	 5.0 /* loaded and swapped */
-#define MAPS_MIB 200.0
+#define ENTRIES 1000000U
+#define RULE_ID 7
+#define LOAD_S	5.0 /* loaded and swapped */
+#define STEP_MS 5.0
+#define MAPS_MB 200.0
 
 /* What a list is made of. */
 struct kind {
@@ -121,7 +123,7 @@ static struct took put(struct capture *capture, const struct kind *kind, uint64_
 }
 
 /* What the kernel says its maps of blocks take (fdinfo of each map, memlock), once each. */
-static double maps_mib(void)
+static double maps_mb(void)
 {
 	unsigned long long total = 0;
 	bool seen[65536] = { false };
@@ -150,13 +152,17 @@ static double maps_mib(void)
 	}
 	if (dir)
 		(void)closedir(dir); /* read only */
-	return (double)total / (1 << 20);
+	return (double)total / 1e6;
 }
 
 static int row(const char *what, const char *bar, bool is_met, const char *measured)
 {
-	printf("%s\t%s\t%s\t%s\n", what, bar, measured, is_met ? "ok" : "MISS");
-	return is_met ? 0 : 1;
+	struct row row = { .is_judged = true, .is_missed = !is_met };
+
+	(void)snprintf(row.what, sizeof(row.what), "%s", what);
+	(void)snprintf(row.figure, sizeof(row.figure), "%s", measured);
+	(void)snprintf(row.bar, sizeof(row.bar), "%s", bar);
+	return row_print(&row);
 }
 
 /* Loader and core, without pins and interfaces. */
@@ -206,14 +212,14 @@ static int bench(const struct kind *kind)
 	CLEANUP(capture_kernel_free) struct capture_kernel *kernel = NULL;
 	CLEANUP(capture_close) struct capture *capture = NULL;
 	char what[96], text[160];
-	double found = 0, mib, longest;
+	double found = 0, mb, longest;
 	struct took load, swap;
 	int missed = 0;
 
 	if (datapath_open(&kernel, &capture))
 		return -1;
 	load = put(capture, kind, 1);
-	mib = maps_mib();
+	mb = maps_mb();
 	swap = put(capture, kind, 1ULL << 40);
 	if (load.err || swap.err || restart(kernel, &capture, kind, 1ULL << 40, &found)) {
 		(void)fprintf(stderr, "bench_rules: %s: load %d, swap %d\n", kind->name, load.err,
@@ -222,13 +228,15 @@ static int bench(const struct kind *kind)
 	}
 	longest = load.longest_ms > swap.longest_ms ? load.longest_ms : swap.longest_ms;
 	(void)snprintf(what, sizeof(what), "1M entries, %s, load + swap", kind->name);
-	(void)snprintf(text, sizeof(text),
-		       "%.2f s (%.2f + %.2f); longest step %.1f ms; found at restart %.2f s",
-		       load.cpu_s + swap.cpu_s, load.cpu_s, swap.cpu_s, longest, found);
+	(void)snprintf(text, sizeof(text), "%.2f s (%.2f + %.2f); found at restart %.2f s",
+		       load.cpu_s + swap.cpu_s, load.cpu_s, swap.cpu_s, found);
 	missed += row(what, "<= 5 s", load.cpu_s + swap.cpu_s <= LOAD_S, text);
+	(void)snprintf(what, sizeof(what), "1M entries, %s, longest step", kind->name);
+	(void)snprintf(text, sizeof(text), "%.1f ms of the pipeline's thread", longest);
+	missed += row(what, "<= 5 ms", longest <= STEP_MS, text);
 	(void)snprintf(what, sizeof(what), "1M entries, %s, kernel memory", kind->name);
-	(void)snprintf(text, sizeof(text), "%.0f MiB", mib);
-	missed += row(what, "<= 200 MB", mib <= MAPS_MIB * 1e6 / (1 << 20), text);
+	(void)snprintf(text, sizeof(text), "%.0f MB", mb);
+	missed += row(what, "<= 200 MB", mb <= MAPS_MB, text);
 	return missed;
 }
 
@@ -238,6 +246,8 @@ int main(void)
 		{ "IPv4 addresses", 0, 0 },
 		{ "IPv6 addresses", 10, 0 },
 		{ "both families, 2 of 10 prefixes", 3, 2 },
+		{ "IPv4 prefixes only", 0, 10 },
+		{ "IPv6 prefixes only", 10, 10 },
 	};
 	int missed = 0;
 

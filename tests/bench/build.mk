@@ -1,26 +1,41 @@
 # The programs of `make bench`: make -f tests/bench/build.mk bench-programs
 include Makefile
 
-BENCH_LINK = $(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+BENCH_LINK = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 bench_archives = $(foreach m,$(1),$(call archive,$(m)))
+bench_objects = $(patsubst %,$(OUT)/obj/tests/bench/%.o,$(1))
 
 .PHONY: bench-programs
-bench-programs: all $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
+bench-programs: all build/bpf/vary.bpf.o $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 
-$(OUT)/bench/bench_datapath: $(OUT)/obj/tests/bench/bench_datapath.o
+build/bpf/vary.bpf.o: tests/bench/vary.bpf.c tests/bench/vary.h
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+# A reference prototype of the datapath, where its source lies beside the project: as large a flow
+# table as the product's.
+PROTOTYPE := ../shared/tools/datapath/proto.bpf.c
+ifneq ($(wildcard $(PROTOTYPE)),)
+bench-programs: build/bpf/proto.bpf.o
+build/bpf/proto.bpf.o: $(PROTOTYPE)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Wno-missing-field-initializers -DSLOTS=8192 -c $< -o $@
+endif
+
+$(OUT)/bench/bench_datapath $(OUT)/bench/bench_many_flows: $(OUT)/bench/%: $(call bench_objects,%) $(call bench_objects,program blocklist)
 	@mkdir -p $(@D)
 	$(Q)$(BENCH_LINK) -lbpf -lelf -lz
-$(OUT)/bench/bench_user: $(OUT)/obj/tests/bench/bench_user.o $(call bench_archives,capture util)
+$(OUT)/bench/bench_wire $(OUT)/bench/bench_flood: $(OUT)/bench/%: $(call bench_objects,%) $(call bench_objects,program blocklist wire)
+	@mkdir -p $(@D)
+	$(Q)$(BENCH_LINK) -lbpf -lelf -lz
+$(OUT)/bench/bench_user $(OUT)/bench/bench_rules: $(OUT)/bench/%: $(call bench_objects,%) $(call bench_archives,capture util)
 	@mkdir -p $(@D)
 	$(Q)$(BENCH_LINK) $(call libs,capture util)
-$(OUT)/bench/bench_rules: $(OUT)/obj/tests/bench/bench_rules.o $(call bench_archives,capture util)
-	@mkdir -p $(@D)
-	$(Q)$(BENCH_LINK) $(call libs,capture util)
-$(OUT)/bench/bench_store: $(OUT)/obj/tests/bench/bench_store.o $(call bench_archives,store util)
+$(OUT)/bench/bench_store: $(call bench_objects,bench_store) $(call bench_archives,store util)
 	@mkdir -p $(@D)
 	$(Q)$(BENCH_LINK) $(call libs,store util)
-$(OUT)/bench/bench_flow: $(OUT)/obj/tests/bench/bench_flow.o $(call bench_archives,flow detect util)
+$(OUT)/bench/bench_flow: $(call bench_objects,bench_flow) $(call bench_archives,flow detect util)
 	@mkdir -p $(@D)
 	$(Q)$(BENCH_LINK) $(call libs,util)
 
--include $(patsubst tests/bench/%.c,$(OUT)/obj/tests/bench/%.d,$(wildcard tests/bench/bench_*.c))
+-include $(patsubst tests/bench/%.c,$(OUT)/obj/tests/bench/%.d,$(wildcard tests/bench/*.c))

@@ -8,7 +8,7 @@ seconds=${1:-60}
 name=sluice-bench-$$
 inside=$name-in outside=$name-out
 folder='' missed=0 failed=0 skipped=0
-peer=$(echo /usr/lib/*/bpf/xdpfilt_alw_all.o)
+filters=$(dirname "$(echo /usr/lib/*/bpf/xdpfilt_alw_all.o)") # where xdp-tools has its programs
 
 # shellcheck disable=SC2317 # called by the trap
 clean() {
@@ -24,11 +24,22 @@ clean() {
 trap clean EXIT
 trap 'exit 1' INT TERM
 
-# rows: figure, bar, measured, verdict from stdin, as lines of the table.
+# line: one row of the table.
+line() {
+	printf '%-52s %-48s %-44s %-21s %-19s %s\n' "$@"
+}
+
+# rows: lines of the table from stdin: what, figure, peer, ratio, bar, verdict; or, without a peer:
+# what, bar, figure, verdict.
 rows() {
-	local figure bar measured verdict
-	while IFS=$'\t' read -r figure bar measured verdict; do
-		printf '%-50s %-20s %-4s %s\n' "$figure" "$bar" "$verdict" "$measured"
+	local what figure peer ratio bar verdict
+	while IFS=$'\t' read -r what figure peer ratio bar verdict; do
+		if [ -z "$bar" ]; then
+			line "$what" "$peer" - - "$figure" "$ratio"
+			verdict=$ratio
+		else
+			line "$what" "$figure" "$peer" "$ratio" "$bar" "$verdict"
+		fi
 		[ "$verdict" != MISS ] || missed=$((missed + 1))
 	done
 }
@@ -48,7 +59,7 @@ figures() {
 }
 
 skip() {
-	printf '%-50s %-20s skip %s\n' "$1" - "$2"
+	line "$1" - "$2" - - skip
 	skipped=$((skipped + 1))
 }
 
@@ -57,17 +68,84 @@ facts() {
 	echo "kernel: $(uname -srm)"
 	echo "load average: $(cut -d ' ' -f 1-3 /proc/loadavg)"
 	echo "CPU time and medians of 9 rounds, programs taking turns, unless a line says otherwise"
-	printf '%-50s %-20s %-4s %s\n' figure bar "" measured
+	line what figure peer ratio bar ""
+}
+
+# has PROGRAM PACKAGE WHAT: or the row says what is missing.
+has() {
+	command -v "$1" >/dev/null && return 0
+	skip "$3" "peer not installed: apt install $2"
+	return 1
 }
 
 datapath() {
-	if [ "$(id -u)" != 0 ]; then
-		skip "datapath beside xdp-filter" "needs root"
-	elif [ ! -e "$peer" ]; then
-		skip "datapath beside xdp-filter" "package xdp-tools has no xdpfilt_alw_all.o"
-	else
-		figures datapath build/bench/bench_datapath build/bpf/sluice.bpf.o "$peer"
+	if [ ! -e "$filters/xdpfilt_alw_all.o" ]; then
+		skip "datapath beside xdp-filter" "peer not installed: apt install xdp-tools"
+		return
 	fi
+	figures datapath build/bench/bench_datapath build/bpf/sluice.bpf.o build/bpf/vary.bpf.o \
+		"$filters/xdpfilt_alw_all.o" "$filters/xdpfilt_alw_ip.o"
+	figures "many flows" build/bench/bench_many_flows build/bpf/sluice.bpf.o build/bpf/vary.bpf.o \
+		"$filters/xdpfilt_alw_all.o"
+}
+
+# join INSIDE OUTSIDE: in0 and out0, a pair; 198.51.100.2 is inside, senders are 198.18.0.0/15, to
+# whom nothing goes back.
+join() {
+	ip netns add "$1" && ip netns add "$2" &&
+		ip -n "$1" link add in0 type veth peer name out0 netns "$2" &&
+		ip -n "$1" link set in0 address 02:00:00:00:00:01 &&
+		ip -n "$1" addr add 198.51.100.2/24 dev in0 &&
+		ip -n "$1" link set lo up && ip -n "$1" link set in0 up && ip -n "$2" link set out0 up &&
+		ip -n "$1" route add blackhole 198.18.0.0/15 &&
+		ip netns exec "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.in0.rp_filter=0 \
+			net.ipv6.conf.all.disable_ipv6=1 &&
+		ip netns exec "$1" ethtool -K in0 gro on # its receiver polls, also without a program
+}
+
+# An nftables set of 10,000 addresses and the 1,000 senders, at the ingress hook.
+nft_ingress() {
+	awk 'BEGIN {
+		srand(7)
+		print "table netdev bench {\nset listed {\ntype ipv4_addr\nelements = {"
+		while (n < 10000) {
+			a = 11 + int(rand() * 80) "." int(rand() * 256) "." int(rand() * 256) "." int(rand() * 256)
+			if (!(a in seen)) { seen[a] = 1; n++; print a "," }
+		}
+		for (i = 0; i < 1000; i++) print "198.18." int(i / 256) "." i % 256 ","
+		print "}\n}\nchain in {\ntype filter hook ingress device \"in0\" priority -500; policy accept;"
+		print "ip saddr @listed counter drop\n}\n}" }' | ip netns exec "$inside" nft -f -
+}
+
+firewall() {
+	printf 'table inet bench {\nchain in {\ntype filter hook prerouting priority -300;\nudp dport 9 counter drop\n}\n}\n' |
+		ip netns exec "$inside" nft -f -
+}
+
+# In the real receive path: cost of a run, of a drop, and of counting in kernel and user space.
+wire() {
+	local peer=() ip=$filters/xdpfilt_alw_ip.o
+	if ! join "$inside" "$outside"; then
+		failed=$((failed + 1))
+		return
+	fi
+	[ ! -e build/bpf/proto.bpf.o ] || peer=(build/bpf/proto.bpf.o)
+	figures "in situ" build/bench/bench_wire cost "$inside" "$outside" build/bpf/vary.bpf.o \
+		build/bpf/sluice.bpf.o "${peer[@]}"
+	if has nft nftables "drop end to end" && [ -e "$ip" ] && nft_ingress; then
+		figures "drop end to end" build/bench/bench_wire drop "$inside" "$outside" build/bpf/vary.bpf.o \
+			build/bpf/sluice.bpf.o "$ip"
+		ip netns exec "$inside" nft list table netdev bench | grep -q 'counter packets [1-9]' ||
+			{ echo "drop end to end: nftables saw nothing" && failed=$((failed + 1)); }
+		ip netns exec "$inside" nft delete table netdev bench
+	fi
+	if has softflowd softflowd "counting, kernel + user" && firewall; then
+		figures counting unshare --mount --propagation slave sh -c \
+			'umask 022; mkdir -p /run/sluice-bpf && mount -t bpf -o mode=0700 bpf /run/sluice-bpf &&
+			exec /usr/bin/python3 tests/bench/counting.py "$@"' sh \
+			build/sluice build/bench/bench_flood build/bpf/vary.bpf.o "$folder" "$inside" "$outside"
+	fi
+	ip netns del "$inside" && ip netns del "$outside"
 }
 
 join_namespaces() {
@@ -80,20 +158,8 @@ join_namespaces() {
 		ip -n "$outside" link set out0 up
 }
 
-rules() {
-	if [ "$(id -u)" != 0 ]; then
-		skip "a million entries" "needs root"
-	else
-		figures "a million entries" build/bench/bench_rules
-	fi
-}
-
 # The service's own mounts and pins end with its mount namespace.
 service() {
-	if [ "$(id -u)" != 0 ]; then
-		skip "service: start, page, block, CPU, memory" "needs root"
-		return
-	fi
 	if ! join_namespaces; then
 		failed=$((failed + 1))
 		return
@@ -137,10 +203,16 @@ fi
 folder=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 chmod 0755 "$folder" # the service drops to another user and walks through it
 facts
-datapath
-rules
-service
+if [ "$(id -u)" = 0 ]; then
+	datapath
+	wire
+	figures "a million entries" build/bench/bench_rules
+	service
+else
+	skip "datapath, veth, a million entries, the service" "needs root"
+fi
 figures "user-space datapath" build/bench/bench_user
+figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"
 figures "flow table" flow
 figures store store
 echo "$missed missed, $failed failed, $skipped skipped, $SECONDS s"

@@ -138,7 +138,7 @@ class Service:
         self.url = self.token = ""
         self.cookie = self.csrf = ""
 
-    def start(self, seconds=10):
+    def start(self, seconds=30):
         """Until it serves; the url and the set-up token come from its stdout."""
         # the same port after a restart: the cookie's name holds it
         port = self.url.rpartition(":")[2] or "0"
