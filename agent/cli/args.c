@@ -46,6 +46,12 @@ static int take_output(const struct command *command, struct args *args, const c
 		args->is_eve = true;
 		return 0;
 	}
+	if (command->run == command_export_flows || command->run == command_export_incidents) {
+		if (strcmp(value, "csv") != 0 && strcmp(value, "ndjson") != 0)
+			return usage_error("-o takes csv or ndjson here, not \"%s\"", value);
+		args->form = value;
+		return 0;
+	}
 	if (!strcmp(value, "json"))
 		args->is_json = true;
 	else if (strcmp(value, "human") != 0)
@@ -84,6 +90,13 @@ static int take_option(const struct command *command, int argc, char **argv, int
 	return 0;
 }
 
+/* -dport:22 in a search means all but that; no option has a colon in its name. */
+static bool is_negation(const struct command *command, const char *word)
+{
+	return !strcmp(command->words, "[QUERY]") && word[0] == '-' && word[1] != '-' &&
+	       strcspn(word, ":=!<>") < strlen(word) && strncmp(word, "-o=", 3) != 0;
+}
+
 int args_parse(const struct command *command, int argc, char **argv, struct args *args)
 {
 	bool only_words = false;
@@ -93,7 +106,8 @@ int args_parse(const struct command *command, int argc, char **argv, struct args
 
 		if (!only_words && !strcmp(argv[i], "--"))
 			only_words = true;
-		else if (!only_words && argv[i][0] == '-' && argv[i][1])
+		else if (!only_words && argv[i][0] == '-' && argv[i][1] &&
+			 !is_negation(command, argv[i]))
 			status = take_option(command, argc, argv, &i, args);
 		else if (args->word_count == WORDS_MAX)
 			status = usage_error("too many words");

@@ -197,6 +197,65 @@ int client_upload(const struct args *args, const char *path, const void *data, s
 	return call_service(args, "POST", path, &payload, &answer);
 }
 
+/* ---- bodies in parts ---------------------------------------------------------------------------
+ */
+
+/* One part to standard output, whose reader sets the pace. @next: where it goes on. */
+static int print_part(const struct response *response, char *next, size_t size)
+{
+	CLEANUP(json_free) struct json *error = NULL;
+	char reason[128];
+
+	if (response->status >= 400) {
+		(void)json_parse(response->body, response->body_len, &error, reason);
+		return judge(response, error);
+	}
+	(void)snprintf(next, size, "%s", response->next);
+	if (fwrite(response->body, 1, response->body_len, stdout) != response->body_len ||
+	    fflush(stdout)) {
+		if (errno != EPIPE) /* else whoever read us has enough */
+			fprintf(stderr, "sluice: standard output: %s\n", strerror(errno));
+		return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
+static int exchange_part(int fd, const char *path, char *next, size_t size)
+{
+	const struct payload nothing = { "", "", 0 };
+	struct frame_reader reader;
+	struct response response = { 0 };
+	int status = CLI_FAILED;
+	int error = send_request(fd, "GET", path, &nothing);
+
+	frame_reader_init(&reader);
+	if (!error)
+		error = receive(fd, &reader, &response);
+	if (error)
+		(void)say_unreachable(error, "the control socket");
+	else
+		status = print_part(&response, next, size);
+	frame_reader_done(&reader);
+	return status;
+}
+
+int client_print_parts(const struct args *args, const char *path)
+{
+	struct sockaddr_un address;
+	CLEANUP(close) int fd = connect_service(args, &address);
+	char whole[PATH_QUERY_MAX + 64], next[64] = "";
+	int status;
+
+	if (fd < 0)
+		return say_unreachable(fd, address.sun_path);
+	do {
+		(void)snprintf(whole, sizeof(whole), "%s%s%s", path, *next ? "&after=" : "", next);
+		*next = '\0';
+		status = exchange_part(fd, whole, next, sizeof(next));
+	} while (!status && *next);
+	return status;
+}
+
 int path_append(char *path, size_t size, const char *text)
 {
 	size_t used = strlen(path);
@@ -212,4 +271,27 @@ int path_append(char *path, size_t size, const char *text)
 		used += (size_t)length;
 	}
 	return 0;
+}
+
+int path_add(char *path, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(path);
+
+	if (!value)
+		return 0;
+	if ((size_t)snprintf(path + used, size - used, "&%s=", name) >= size - used)
+		return -E2BIG;
+	return path_append(path, size, value);
+}
+
+int path_add_query(char *path, size_t size, const struct args *args)
+{
+	int error = path_add(path, size, "q", "");
+
+	for (size_t i = 0; i < args->word_count && !error; i++) {
+		error = i ? path_append(path, size, " ") : 0;
+		if (!error)
+			error = path_append(path, size, args->words[i]);
+	}
+	return error;
 }

@@ -9,7 +9,6 @@
 #include "agent/cli/internal.h"
 #include "agent/util/cleanup.h"
 
-#define PATH_MAX_LEN  1024
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* One GET whose list is a table for people. */
@@ -159,6 +158,34 @@ int command_coverage(const struct args *args)
 	return CLI_OK;
 }
 
+static int show_groups(const struct args *args, const char *path, const char *by)
+{
+	const struct column columns[] = {
+		{ by, "key", COLUMN_TEXT },
+		{ "BYTES", "bytes", COLUMN_BYTES },
+		{ "PACKETS", "packets", COLUMN_COUNT },
+		{ "RECORDS", "records", COLUMN_COUNT },
+		{ "FIRST", "first_seen", COLUMN_TIME },
+		{ "LAST", "last_seen", COLUMN_TIME },
+	};
+	CLEANUP(json_free) struct json *body = NULL;
+	int status = client_call(args, "GET", path, NULL, &body);
+	char others[32];
+
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	table_print(body, columns, LENGTH(columns), "nothing matches");
+	format_bytes((uint64_t)number_of(json_get(body, "others"), "bytes"), others,
+		     sizeof(others));
+	if (number_of(json_get(body, "others"), "records"))
+		say("all others: %s in %lld records\n", others,
+		    (long long)number_of(json_get(body, "others"), "records"));
+	search_note_cut(body);
+	return CLI_OK;
+}
+
 int command_top(const struct args *args)
 {
 	static const struct column hosts[] = {
@@ -174,14 +201,21 @@ int command_top(const struct args *args)
 	};
 	const char *by = args_option(args, "--by");
 	const char *limit = args_option(args, "--limit");
-	char path[PATH_MAX_LEN] = "/api/v1/top?by=";
+	char path[PATH_QUERY_MAX] = "/api/v1/top?";
 	bool is_protocols = by && !strcmp(by, "protocols");
 
-	if (path_append(path, sizeof(path), by ? by : "hosts"))
-		return usage_error("--by is too long");
-	(void)strncat(path, "&limit=", sizeof(path) - strlen(path) - 1);
-	if (path_append(path, sizeof(path), limit ? limit : "20"))
-		return usage_error("--limit is too long");
+	/* words are a search, and a search is of the history */
+	if (!by)
+		by = args->word_count ? "src" : "hosts";
+	if (path_add(path, sizeof(path), "by", by) ||
+	    path_add(path, sizeof(path), "limit", limit ? limit : "20") ||
+	    path_add(path, sizeof(path), "order", args_option(args, "--order")) ||
+	    path_add(path, sizeof(path), "from", args_option(args, "--from")) ||
+	    path_add(path, sizeof(path), "to", args_option(args, "--to")) ||
+	    path_add_query(path, sizeof(path), args))
+		return usage_error("the search is too long");
+	if (!is_protocols && strcmp(by, "hosts") != 0)
+		return show_groups(args, path, by);
 	return show_list(args, path, is_protocols ? protocols : hosts,
 			 is_protocols ? LENGTH(protocols) : LENGTH(hosts),
 			 "no traffic in the last minute");
@@ -205,30 +239,71 @@ static const struct column flow_columns[] = {
 	{ "INTERFACE", "iface", COLUMN_TEXT },
 };
 
-/* The words of the command line are the query's words. */
 static int flows_path(const struct args *args, const char *limit, char *path, size_t size)
 {
-	(void)snprintf(path, size, "/api/v1/flows?limit=");
-	if (path_append(path, size, limit))
-		return -1;
-	(void)strncat(path, "&q=", size - strlen(path) - 1);
-	for (size_t i = 0; i < args->word_count; i++)
-		if ((i && path_append(path, size, " ")) || path_append(path, size, args->words[i]))
-			return -1;
-	return 0;
+	(void)snprintf(path, size, "/api/v1/flows?");
+	return path_add(path, size, "limit", limit) || path_add_query(path, size, args);
+}
+
+void search_note_cut(const struct json *body)
+{
+	bool is_complete = true;
+
+	(void)json_get_bool(body, "complete", &is_complete);
+	if (!is_complete)
+		fprintf(stderr,
+			"sluice: the search was cut at its deadline: all since %.19s was looked "
+			"at; "
+			"narrow it with since: and until:\n",
+			text_of(body, "scanned_to"));
+}
+
+/* A search that was cut before it found anything goes on by itself. */
+static int list_flows(const struct args *args, const char *path, struct json **body)
+{
+	char next[PATH_QUERY_MAX];
+	bool is_complete = true;
+	int status;
+
+	(void)snprintf(next, sizeof(next), "%s", path);
+	if (path_add(next, sizeof(next), "after", args_option(args, "--after")))
+		return usage_error("--after is too long");
+	while (!(status = client_call(args, "GET", next, NULL, body))) {
+		if (json_get_bool(*body, "complete", &is_complete) || is_complete ||
+		    json_array_len(json_get(*body, "items")))
+			break;
+		(void)snprintf(next, sizeof(next), "%s", path);
+		if (path_add(next, sizeof(next), "after", text_of(*body, "next")))
+			return usage_error("the query is too long");
+		json_free(*body);
+		*body = NULL;
+	}
+	return status;
 }
 
 int command_flows_list(const struct args *args)
 {
 	const char *limit = args_option(args, "--limit");
-	char path[PATH_MAX_LEN];
+	CLEANUP(json_free) struct json *body = NULL;
+	char path[PATH_QUERY_MAX];
+	int status;
 
 	/* scripts get everything, people a screen or two */
 	if (!limit)
 		limit = args->is_json ? "100000" : "100";
-	if (flows_path(args, limit, path, sizeof(path)))
+	if (flows_path(args, limit, path, sizeof(path)) ||
+	    path_add(path, sizeof(path), "from", args_option(args, "--from")) ||
+	    path_add(path, sizeof(path), "to", args_option(args, "--to")) ||
+	    path_add(path, sizeof(path), "live", args_option(args, "--history") ? "0" : NULL))
 		return usage_error("the query is too long");
-	return show_list(args, path, flow_columns, LENGTH(flow_columns), "no flows match");
+	status = list_flows(args, path, &body);
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	table_print(body, flow_columns, LENGTH(flow_columns), "no flows match");
+	search_note_cut(body);
+	return CLI_OK;
 }
 
 /* Flows whose number is above @last, oldest first; the new last. */
@@ -259,7 +334,7 @@ static int64_t print_new(const struct args *args, const struct json *items, int6
 int command_flows_follow(const struct args *args)
 {
 	const struct timespec second = { .tv_sec = 1 };
-	char path[PATH_MAX_LEN];
+	char path[PATH_QUERY_MAX];
 	int64_t last = 0;
 
 	if (flows_path(args, "10000", path, sizeof(path)))

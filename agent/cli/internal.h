@@ -31,7 +31,8 @@ struct args {
 	struct option_value options[OPTIONS_MAX];
 	size_t option_count;
 	bool is_json;
-	bool is_eve; /* replay only */
+	bool is_eve;	  /* replay only */
+	const char *form; /* export only: "csv", "ndjson"; NULL = csv */
 	const struct cli_callbacks *callbacks;
 };
 
@@ -69,8 +70,16 @@ int client_call(const struct args *args, const char *method, const char *path, s
 		struct json **out);
 /* client_upload - POST of plain bytes that no body answers; errors as above. */
 int client_upload(const struct args *args, const char *path, const void *data, size_t len);
+/* A path with a query: a search of 2048 bytes, each as %XX, and what stands beside it. */
+#define PATH_QUERY_MAX 8192
+/* client_print_parts - GET; the body, of any size, to standard output as it comes. */
+int client_print_parts(const struct args *args, const char *path);
 /* client_is_running - somebody answers on the control socket. */
 bool client_is_running(const struct args *args);
+/* path_add - "&NAME=VALUE", the value percent-encoded; nothing for NULL. -E2BIG. */
+int path_add(char *path, size_t size, const char *name, const char *value);
+/* path_add_query - "&q=" and the words of the command line. -E2BIG. */
+int path_add_query(char *path, size_t size, const struct args *args);
 /* path_append - query or path part, percent-encoded. -E2BIG. */
 int path_append(char *path, size_t size, const char *text);
 
@@ -97,6 +106,9 @@ struct column {
 	enum column_kind kind;
 };
 
+/* search_note_cut - says on stderr that a search of the history came to its deadline. */
+void search_note_cut(const struct json *body);
+
 /* table_print - items of a list, or of a plain array. @empty: said when there is none. */
 void table_print(const struct json *list, const struct column *columns, size_t count,
 		 const char *empty);
@@ -119,6 +131,9 @@ int command_coverage(const struct args *args);
 int command_top(const struct args *args);
 int command_flows_list(const struct args *args);
 int command_flows_follow(const struct args *args);
+int command_hunt(const struct args *args);
+int command_export_flows(const struct args *args);
+int command_export_incidents(const struct args *args);
 int command_block_add(const struct args *args);
 int command_block_confirm(const struct args *args);
 int command_block_on(const struct args *args);
@@ -146,6 +161,7 @@ int command_user_list(const struct args *args);
 int command_user_passwd(const struct args *args);
 int command_user_disable(const struct args *args);
 int command_user_enable(const struct args *args);
+int command_model_eval(const struct args *args);
 int command_panic(const struct args *args);
 int command_version(const struct args *args);
 
