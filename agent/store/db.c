@@ -226,6 +226,24 @@ int db_checkpoint(struct db *db)
 						      NULL, NULL));
 }
 
+int db_copy(struct db *db, const char *path)
+{
+	CLEANUP(db_close) struct db *to = NULL;
+	int error = db_open(path, DB_WRITE, 0, &to);
+
+	/* Nobody reads it before it is whole, so it needs no journal. */
+	if (!error)
+		error = db_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+	if (error)
+		return error;
+	sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", db->handle, "main");
+	if (!backup)
+		return db_error(to, sqlite3_errcode(to->handle));
+	/* In one step: one read transaction, so a writer never makes it begin again. */
+	(void)sqlite3_backup_step(backup, -1); /* its error comes out of finish */
+	return db_error(to, sqlite3_backup_finish(backup));
+}
+
 int db_prepare(struct db *db, const char *sql, struct sqlite3_stmt **out)
 {
 	return db_error(

@@ -53,6 +53,8 @@ int64_t db_last_id(const struct db *db);
 int64_t db_changes(const struct db *db);
 /* db_checkpoint - move the WAL into the file and truncate it. -EBUSY: a reader holds it. */
 int db_checkpoint(struct db *db);
+/* db_copy - the whole database as it is at one moment into a new file @path, 0600, not synced. */
+int db_copy(struct db *db, const char *path);
 /* db_prepare - a statement of the caller's own; it must end it with db_finalize. */
 int db_prepare(struct db *db, const char *sql, struct sqlite3_stmt **out);
 void db_finalize(struct sqlite3_stmt *statement); /* accepts NULL */

@@ -4,11 +4,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "agent/store/backup.h"
 #include "agent/store/internal.h"
 #include "agent/store/reserve.h"
 #include "agent/store/schema.h"
@@ -55,11 +58,19 @@ static int main_check(struct db *main)
 	return strcmp(verdict, "ok") ? -EBADMSG : 0;
 }
 
+struct main_opening {
+	struct db *db;
+	int64_t version; /* as found */
+	char *error;	 /* STORE_ERROR_MAX; set when there is more to say than the code does */
+};
+
 /* Reads only until the file is known to be good: a corrupt main.db stays byte for byte. */
-static int main_open(const char *path, bool is_relaxed, struct db **out, int64_t *version)
+static int main_open(const struct store *store, bool is_demo, struct main_opening *out)
 {
 	CLEANUP(db_close) struct db *main = NULL;
-	int error = db_open(path, DB_WRITE, MAIN_BUSY_MS, &main);
+	struct backup_guard rewrite = { store->dir, is_demo, out->error };
+	const struct schema_guard guard = { backup_before_rewrite, &rewrite };
+	int error = db_open(store->main_path, DB_WRITE, MAIN_BUSY_MS, &main);
 
 	if (error)
 		return error;
@@ -70,16 +81,16 @@ static int main_open(const char *path, bool is_relaxed, struct db **out, int64_t
 				      "PRAGMA journal_size_limit = 8388608;"
 				      "PRAGMA secure_delete = ON"); /* what an old key sealed */
 	if (!error)
-		error = db_exec(main, is_relaxed ? "PRAGMA synchronous = NORMAL"
-						 : "PRAGMA synchronous = FULL");
+		error = db_exec(main, is_demo ? "PRAGMA synchronous = NORMAL"
+					      : "PRAGMA synchronous = FULL");
 	if (!error)
-		error = db_read_int(main, "PRAGMA user_version", version);
+		error = db_read_int(main, "PRAGMA user_version", &out->version);
 	if (!error)
-		error = schema_migrate(main, SCHEMA_MAIN);
+		error = schema_run(main, &SCHEMA_MAIN_MIGRATIONS, &guard);
 	if (error)
 		return error;
 	db_keep_wal(main);
-	*out = TAKE(main);
+	out->db = TAKE(main);
 	return 0;
 }
 
@@ -94,14 +105,53 @@ __attribute__((format(printf, 3, 4))) static int store_fail(char *error, int cod
 	return code;
 }
 
-static int store_open_main(struct store *store, bool is_demo, int64_t *version, char *error)
+/* What to type, as exactly as it can be told. */
+static int fail_corrupt(const struct store *store, const struct store_options *options, char *error)
 {
-	int result = main_open(store->main_path, is_demo, &store->main, version);
+	char folder[PATH_MAX], newest[PATH_MAX] = "";
+	bool is_default = !strcmp(options->dir, "/var/lib/sluice");
 
+	(void)snprintf(folder, sizeof(folder), "%.4000s/" BACKUP_DIR, options->dir);
+	if (backup_newest(options->backup_dir ? options->backup_dir : folder, newest,
+			  sizeof(newest)))
+		return store_fail(error, -EBADMSG,
+				  "%.100s is corrupt and was left as it is: restore a backup with "
+				  "`sluice restore FILE%s%.60s`",
+				  store->main_path, is_default ? "" : " --state ",
+				  is_default ? "" : options->dir);
+	return store_fail(
+		error, -EBADMSG,
+		"%.60s is corrupt and was left as it is: run `sluice restore %.90s%s%.60s`",
+		store->main_path, newest, is_default ? "" : " --state ",
+		is_default ? "" : options->dir);
+}
+
+static int store_check_restore(const struct store *store, char *error)
+{
+	char mark[PATH_MAX];
+
+	if (snprintf(mark, sizeof(mark), "%s/" RESTORE_MARK, store->dir) >= PATH_MAX ||
+	    access(mark, F_OK))
+		return 0;
+	return store_fail(error, -EBUSY,
+			  "a restore into %.120s was cut off: run the same `sluice restore` again",
+			  store->dir);
+}
+
+static int store_open_main(struct store *store, const struct store_options *options,
+			   int64_t *version, char *error)
+{
+	struct main_opening opening = { .error = error };
+	int result = store_check_restore(store, error);
+
+	if (result)
+		return result;
+	result = main_open(store, options->is_demo, &opening);
 	/* Even reading needs room for the WAL's index. */
 	if (result == -ENOSPC && reserve_release(store->reserve_path))
-		result = main_open(store->main_path, is_demo, &store->main, version);
-
+		result = main_open(store, options->is_demo, &opening);
+	store->main = opening.db;
+	*version = opening.version;
 	switch (result) {
 	case 0:
 		return 0;
@@ -111,11 +161,10 @@ static int store_open_main(struct store *store, bool is_demo, int64_t *version, 
 				  "again, or restore an older backup with `sluice restore FILE`",
 				  store->main_path);
 	case -EBADMSG:
-		return store_fail(error, result,
-				  "%.120s is corrupt and was left as it is: restore a backup with "
-				  "`sluice restore FILE`",
-				  store->main_path);
+		return fail_corrupt(store, options, error);
 	default:
+		if (*error) /* the backup before a rewrite */
+			return result;
 		return store_fail(error, result, "cannot open %.120s: %s", store->main_path,
 				  strerror(-result));
 	}
@@ -196,7 +245,7 @@ int store_open(const struct store_options *options, struct store **out, char *er
 		result = store_set_paths(store, options);
 	if (result)
 		return store_fail(error, result, "cannot prepare the store: %s", strerror(-result));
-	result = store_open_main(store, options->is_demo, &version, error);
+	result = store_open_main(store, options, &version, error);
 	if (!result)
 		result = store_open_vault(store, options->key_file, version, error);
 	if (!result)

@@ -30,6 +30,9 @@ struct store_options {
 	int64_t flows_max_age_s;
 	uint64_t free_floor_bytes;
 	bool is_demo; /* its own file names (demo-main.db, demo-flows.db), relaxed sync */
+	const char
+		*backup_dir; /* looked into for the advice about a corrupt file; NULL: DIR/backups
+			      */
 };
 
 /*
@@ -341,6 +344,80 @@ bool store_rotation_is_unfinished(struct store *store);
 /* store_recovery_set - backups and the key ring open with the secret of @public_key from now on; a
  * former one opens what was before. */
 int store_recovery_set(struct store *store, const uint8_t public_key[static 32]);
+
+/* ---- backups (backup.c, restore.c): files of their own, no open store needed ------------------
+ */
+
+/* What a backup is locked with, or opened. NULL members are not there; all NULL: in clear. */
+struct store_backup_key {
+	const char *passphrase;
+	const uint8_t *public_key; /* of the recovery key, 32 bytes: to lock */
+	const uint8_t *secret;	   /* its other half: to open */
+};
+
+#define STORE_BACKUP_CONFIGS_MAX 64
+
+struct store_backup {
+	const char *dir; /* the state directory, in use or not */
+	bool is_demo;
+	bool with_flows;
+	const char *file;
+	const char *const *configs; /* paths, kept under the names of the files */
+	size_t config_count;
+	const struct store_backup_key *key; /* NULL: in clear */
+	const char *version;		    /* of the program */
+};
+
+/*
+ * store_backup_make - one file with main.db, flows.db if wanted and configuration, each as it was
+ * at one moment. Needs room for two copies for a while. @bytes: of the file. @error: 256 bytes.
+ * Returns 0 or -errno; then nothing is left, and an older file of that name stays.
+ */
+int store_backup_make(const struct store_backup *order, uint64_t *bytes, char *error);
+
+/* store_backup_public_key - of the recovery key that was made for the state directory. -ENOENT. */
+int store_backup_public_key(const struct store_options *options, uint8_t out[static 32]);
+
+/* A folder of backups by time: sluice-20261124T214500Z.backup. */
+#define STORE_BACKUP_NAME_MAX 64
+#define STORE_BACKUPS_MAX     1000
+
+struct store_backup_entry {
+	char name[STORE_BACKUP_NAME_MAX];
+	uint64_t bytes;
+	int64_t unix_ms;
+};
+
+void store_backup_name(int64_t unix_ms, char out[static 40]);
+/* store_backups_list - newest first. Returns the count, 0 without the folder, or -errno. */
+int store_backups_list(const char *dir, struct store_backup_entry *out, size_t max);
+/* store_backups_prune - the newest @keep stay; what was cut off goes. Returns 0 or -errno. */
+int store_backups_prune(const char *dir, size_t keep);
+
+struct store_restore {
+	const char *dir;      /* locked by the caller */
+	const char *key_file; /* as in struct store_options */
+	bool is_demo;
+	bool with_flows; /* as far as the backup has them */
+	bool only_check; /* change nothing */
+	const char *file;
+	const struct store_backup_key *key; /* NULL: in clear */
+};
+
+struct store_restored {
+	char created[32], version[32]; /* of the backup, as it says */
+	bool has_flows, has_key_ring;  /* restored, too */
+	unsigned int users, blocks, incidents;
+	char aside[256]; /* where the former files are; "" when there were none */
+};
+
+/*
+ * store_restore_run - check all of a backup, then replace the state by it; the former one is moved
+ * into a folder below @dir. Sessions are not restored. A key ring that lacks keys is replaced by
+ * the one in the backup, with the recovery key's secret. @error: 256 bytes, what to do. Returns 0;
+ * -ENOKEY, -EKEYREJECTED, -EBADMSG, -EINVAL, -ESTALE as backup_file.h says; -errno.
+ */
+int store_restore_run(const struct store_restore *order, struct store_restored *out, char *error);
 
 /* -ENOBUFS: the value is longer than @size. */
 int store_setting_get(struct store *store, const char *key, char *out, size_t size); /* -ENOENT */

@@ -132,6 +132,14 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode)
 	return sync_dir(parent);
 }
 
+int file_sync_parent(const char *path)
+{
+	char parent[PATH_MAX];
+	int error = parent_of(path, parent);
+
+	return error ? error : sync_dir(parent);
+}
+
 static int make_one(const char *path, mode_t mode)
 {
 	struct stat st;

@@ -26,6 +26,9 @@ int file_read(const char *path, size_t max, char **data, size_t *len);
  */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);
 
+/* file_sync_parent - a new name of @path survives a power cut. Returns 0 or -errno. */
+int file_sync_parent(const char *path);
+
 /*
  * file_make_dir - @path with exactly @mode, whatever the umask; missing parents likewise. One that
  * is there keeps its mode. Returns 0, -ENOTDIR when something else has the name, or -errno.
