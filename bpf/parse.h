@@ -265,11 +265,13 @@ HOT __u32 ext_cut(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __s32
 }
 
 /*
- * From @proto at @offset over all extension headers within @limit bytes. @bytes is blurred for the
- * verifier as in packet_blur: else it follows every sum of lengths apart from the others.
+ * From @proto at @offset over all extension headers of a packet of @ip_bytes. @bytes is blurred for
+ * the verifier as in packet_blur: else it follows every sum of lengths apart from the others.
  */
-HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u32 limit)
+HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u32 ip_bytes)
 {
+	/* its length may be wrong: then nothing of it is there */
+	__u32 limit = ip_bytes > sizeof(struct ipv6hdr) ? ip_bytes - sizeof(struct ipv6hdr) : 0;
 	const struct control *word = ARRAY_ELEM(ctx, control, 0);
 	__u32 bytes = 0, zero;
 	__u64 frag = 0;
@@ -306,19 +308,19 @@ HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u3
 #define EXT_WALK ext_walk
 #else
 /* By context, for a function that is proven apart must name its type. */
-APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto, __u32 limit)
+APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto, __u32 ip_bytes)
 {
-	return ext_walk(ctx, HOOK_XDP, offset, proto, limit);
+	return ext_walk(ctx, HOOK_XDP, offset, proto, ip_bytes);
 }
 
-APART __u64 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto, __u32 limit)
+APART __u64 ext_walk_tc(struct __sk_buff *ctx, __u32 offset, __u32 proto, __u32 ip_bytes)
 {
-	return ext_walk(ctx, HOOK_TC, offset, proto, limit);
+	return ext_walk(ctx, HOOK_TC, offset, proto, ip_bytes);
 }
 
-#define EXT_WALK(ctx, hook, offset, proto, limit)                     \
-	((hook) == HOOK_XDP ? ext_walk_xdp(ctx, offset, proto, limit) \
-			    : ext_walk_tc(ctx, offset, proto, limit))
+#define EXT_WALK(ctx, hook, offset, proto, ip_bytes)                     \
+	((hook) == HOOK_XDP ? ext_walk_xdp(ctx, offset, proto, ip_bytes) \
+			    : ext_walk_tc(ctx, offset, proto, ip_bytes))
 #endif
 
 /*
@@ -335,7 +337,6 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 {
 	union ipv6_header header;
 	const struct ipv6hdr *ip = &header.fields;
-	__u32 limit;
 	__u64 found;
 
 	if (!header_read(p, p->l3, header.words, sizeof(header)) || ip->version != 6)
@@ -351,9 +352,7 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 	p->has_ports = 1;
 	if (LIKELY(!is_extension(p->proto)))
 		return SKIP_NONE;
-	/* its length may be wrong: then nothing of it is there */
-	limit = p->ip_bytes > sizeof(*ip) ? p->ip_bytes - sizeof(*ip) : 0;
-	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto, limit);
+	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto, p->ip_bytes);
 	p->proto = EXT_PROTO(found);
 	p->has_ports = !(found & (EXT_LATER | EXT_BROKEN));
 	/* BIG TCP: the jumbo option (RFC 2675) is there for the stack only */
