@@ -65,12 +65,10 @@ HOT void entry_count(struct block_entry *entry, __u64 segments, __u64 bytes, __u
 HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry, const bool exact,
 			      const __u32 family)
 {
-	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
+	const struct control *word = WORD(s->ctx, control);
 	__u64 boot_ns;
 	__u32 says;
 
-	if (!word)
-		return OUTCOME_NEXT;
 	boot_ns = clock_boot_ns(s, word);
 	says = entry_says(s, VOLATILE(entry->rule), boot_ns);
 	if (!says)
@@ -206,8 +204,8 @@ APART int flow_decide(const struct suspect *s)
 	key.proto = s->proto;
 	key.used = s->family;
 	block = KEYED_ELEM(s->ctx, flow_blocks, &key);
-	word = ARRAY_ELEM(s->ctx, control, 0);
-	if (!block || !word)
+	word = WORD(s->ctx, control);
+	if (!block)
 		return OUTCOME_NEXT;
 	rule = ARRAY_ELEM(s->ctx, rules, block->rule);
 	boot_ns = clock_boot_ns(s, word);
@@ -223,11 +221,10 @@ APART int flow_decide(const struct suspect *s)
 
 HOT bool flow_drops(const struct packet *p)
 {
-	const struct control *word = ARRAY_ELEM(p->ctx, control, 0);
+	const struct control *word = WORD(p->ctx, control);
 	struct suspect *s;
 
-	if (LIKELY(!word || !(word->flags & CONTROL_FLOWS)) ||
-	    (p->proto != IP_TCP && p->proto != IP_UDP))
+	if (LIKELY(!(word->flags & CONTROL_FLOWS)) || (p->proto != IP_TCP && p->proto != IP_UDP))
 		return false;
 	s = SUSPECT_ROOM();
 	if (!s)
@@ -242,9 +239,9 @@ HOT bool flow_drops(const struct packet *p)
 HOT __u32 kinds4(CONTEXT *ctx, __be32 addr)
 {
 	__u32 host = NTOHL(addr);
-	const __u64 *word = ARRAY_ELEM(ctx, bits16, host >> 22);
+	const __u64 *word = WORDS(ctx, bits16, host >> 22);
 
-	if (!word || !(*word >> (host >> 16 & 63) & 1))
+	if (!(*word >> (host >> 16 & 63) & 1))
 		return 0;
 	word = ARRAY_ELEM(ctx, bits24, host >> 13);
 	return word ? *word >> (host >> 8 & 31) * 2 & (KIND_EXACT | KIND_PREFIX) : 0;
@@ -255,12 +252,12 @@ HOT __u32 kinds4(CONTEXT *ctx, __be32 addr)
 HOT __u32 kinds6(CONTEXT *ctx, __u64 first)
 {
 	__u32 bit = bits48_index(first);
-	const __u64 *bits = ARRAY_ELEM(ctx, bits48, bit >> 6);
-	const struct control *word = ARRAY_ELEM(ctx, control, 0);
+	const __u64 *bits = WORDS(ctx, bits48, bit >> 6);
+	const struct control *word = WORD(ctx, control);
 
-	if (bits && *bits >> (bit & 63) & 1)
+	if (*bits >> (bit & 63) & 1)
 		return KIND_EXACT | KIND_PREFIX;
-	return word && word->flags & CONTROL_SHORT6 ? KIND_PREFIX : 0;
+	return word->flags & CONTROL_SHORT6 ? KIND_PREFIX : 0;
 }
 
 /* ---- an address, without a call of more than numbers ---- */
@@ -281,7 +278,7 @@ HOT __u32 entry_again(struct block_entry *entry, __u32 scope, __u64 segments, __
 {
 	const struct scope asked = { scope & 3, (__u8)(scope >> 8), scope >> 16 };
 	const __u32 kinds = scope >> SCOPE_KINDS & (KIND_EXACT | KIND_PREFIX);
-	const struct control *word = ARRAY_ELEM(NULL, control, 0);
+	const struct control *word = WORD(NULL, control);
 	struct cpu_state *cpu = ARRAY_ELEM(NULL, cpus, CPU_ID(NULL));
 	const struct rule *found;
 	struct rule rule;
@@ -289,8 +286,8 @@ HOT __u32 entry_again(struct block_entry *entry, __u32 scope, __u64 segments, __
 	if (!entry)
 		return kinds & ~(__u32)KIND_EXACT;
 	found = ARRAY_ELEM(NULL, rules, VOLATILE(entry->rule)); /* none of a set */
-	if (!word || !cpu || !found || replay_clock || cpu->jiffies != bpf_jiffies64() ||
-	    cpu->tokens || VOLATILE(entry->safe_cache) != safe_cache_not(word))
+	if (!cpu || !found || replay_clock || cpu->jiffies != bpf_jiffies64() || cpu->tokens ||
+	    VOLATILE(entry->safe_cache) != safe_cache_not(word))
 		return kinds;
 	rule = rule_copy(found);
 	if (rule.flags & RULE_COUNT_ONLY || !rule_applies(&rule, &asked, cpu->boot_ns) ||
@@ -340,7 +337,7 @@ APART int asks6(__u64 high, __u64 low, __u32 scope, __u64 segments, __u64 bytes)
 
 HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 {
-	__u32 scope = side | p->proto << 8 | (__u32)p->dst_port << 16, kinds;
+	__u32 scope = side | p->proto << 8 | (__u32)dst_port(p) << 16, kinds;
 	__u64 high = addr[0] | (__u64)addr[1] << 32, low = addr[2] | (__u64)addr[3] << 32;
 
 	if (p->hook != HOOK_XDP)

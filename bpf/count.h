@@ -19,9 +19,9 @@ HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
 {
 	for (__u32 i = 0; i < IFACE_PROBES; i++) {
 		const struct iface_entry *entry =
-			ARRAY_ELEM(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1));
+			WORDS(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1));
 
-		if (!entry || (!entry->ifindex && !entry->was_used))
+		if (!entry->ifindex && !entry->was_used)
 			return NULL;
 		if (entry->ifindex == ifindex)
 			return entry;
@@ -29,12 +29,24 @@ HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
 	return NULL;
 }
 
+/* As a number: whether @ifindex is watched. Apart, for nearly nothing asks it. */
+#ifdef SLUICE_USER
+#define IFACE_IS_WATCHED(ctx, ifindex) (iface_find(ctx, ifindex) != NULL)
+#else
+APART int iface_is_watched(__u32 ifindex)
+{
+	return iface_find(NULL, ifindex) != NULL;
+}
+
+#define IFACE_IS_WATCHED(ctx, ifindex) iface_is_watched(ifindex)
+#endif
+
 /* Leaving, and already counted where it entered. */
 HOT bool packet_was_counted(const struct packet *p)
 {
 	__u32 origin = frame_origin(p->ctx, p->hook);
 
-	return p->direction == ABI_EGRESS && origin && iface_find(p->ctx, origin);
+	return p->direction == ABI_EGRESS && origin && IFACE_IS_WATCHED(p->ctx, origin);
 }
 
 /* Which interface. */
@@ -97,10 +109,18 @@ HOT __u64 key_tail(const struct packet *p)
 {
 	__u32 what = p->proto | p->direction << 8 | p->iface << 16 | 1U << 24;
 
-	return p->src_port | (__u32)p->dst_port << 16 | (__u64)what << 32;
+	return p->ports | (__u64)what << 32;
 }
 
-/* The names hook's word of a direction: one load, one store. */
+/* What the names hook keeps of a direction: the tail of struct flow_value. One load, one store. */
+struct name_mark {
+	__u32 seq;
+	__u16 bytes;
+	__u8 state; /* enum name_state */
+	__u8 events;
+};
+_Static_assert(sizeof(struct name_mark) == 8, "one word");
+
 HOT struct name_mark value_marked(const struct flow_value *value)
 {
 	struct name_mark mark;
@@ -120,24 +140,26 @@ HOT void value_grow(struct flow_value *value, const struct packet *p)
 	VOLATILE(value->bytes) += p->bytes;
 	VOLATILE(value->packets) += p->segments;
 	VOLATILE(value->last_jiffies) = (__u32)clock_jiffies(p->ctx);
-	if (p->tcp_flags & ~value->tcp_flags)
-		value->tcp_flags |= p->tcp_flags;
+	if (tcp_flags(p) & ~(__u32)value->tcp_flags)
+		value->tcp_flags |= tcp_flags(p);
 	if (UNLIKELY(p->vlan && !value->vlan))
 		value->vlan = p->vlan;
 }
 
-/* The first packet of a flow in a slot; the generation is odd meanwhile. */
-HOT void value_begin(struct flow_value *value, const struct packet *p, __u32 now)
+/* A flow that has counted nothing yet; the generation is odd meanwhile. */
+HOT void value_begin(struct flow_value *value, __u32 now)
 {
+	const struct name_mark none = { 0 };
+
 	value->first_jiffies = now;
 	value->last_jiffies = now;
-	value->packets = p->segments;
-	value->bytes = p->bytes;
-	value->vlan = p->vlan;
-	value->tcp_flags = p->tcp_flags;
+	value->packets = 0;
+	value->bytes = 0;
+	value->vlan = 0;
+	value->tcp_flags = 0;
 	value->flags = 0;
 	value->owner = 0;
-	value_mark(value, &p->mark);
+	value_mark(value, &none);
 }
 
 /* How much rather this slot makes room than another: never used, longest idle, fewest packets. */
@@ -147,6 +169,8 @@ HOT __u64 value_staleness(const struct flow_value *value, __u32 now)
 		return ~0ULL;
 	return (__u64)(now - value->last_jiffies) << 32 | (__u32)~value->packets;
 }
+
+#define WAY_NONE FLOW_WAYS
 
 /* Where in the cache a packet's flow has its slot, or would get one. */
 struct flow_place {
@@ -171,7 +195,7 @@ HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u
 	return true;
 }
 
-HOT bool flow4_insert(const struct packet *p, const struct flow_place *place)
+HOT __u32 flow4_insert(const struct packet *p, const struct flow_place *place)
 {
 	struct flow4_set *set = place->set4;
 	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
@@ -190,18 +214,18 @@ HOT bool flow4_insert(const struct packet *p, const struct flow_place *place)
 	slot = &set->way[way & (FLOW_WAYS - 1)];
 	gen = slot->value.gen;
 	if (gen && !flow4_record(p, slot, place->index * FLOW_WAYS + way))
-		return false;
+		return WAY_NONE;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
 	slot->key.src = p->src[0];
 	slot->key.dst = p->dst[0];
 	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
-	value_begin(&slot->value, p, now);
+	value_begin(&slot->value, now);
 	gen_step(&slot->value.gen, next - gen - 1);
-	return true;
+	return way;
 }
 
-HOT struct flow_value *flow4_find(const struct packet *p, struct flow_place *place)
+HOT __u32 flow4_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 addresses = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
 	__u64 hash = addresses * HASH_MUL1 ^ tail * HASH_MUL2;
@@ -210,15 +234,15 @@ HOT struct flow_value *flow4_find(const struct packet *p, struct flow_place *pla
 
 	*place = (struct flow_place){ .tail = tail, .index = index, .set4 = set };
 	if (!set)
-		return NULL;
+		return WAY_NONE;
 	for (int i = 0; i < FLOW_WAYS; i++) {
-		struct flow4_slot *slot = &set->way[i];
+		const struct flow4_slot *slot = &set->way[i];
 
 		if (word_load(&slot->key) != addresses || word_load(&slot->key.src_port) != tail)
 			continue;
-		return &slot->value;
+		return (__u32)i;
 	}
-	return NULL;
+	return WAY_NONE;
 }
 
 /* ---- IPv6 ---- */
@@ -236,7 +260,7 @@ HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u
 	return true;
 }
 
-HOT bool flow6_insert(const struct packet *p, const struct flow_place *place)
+HOT __u32 flow6_insert(const struct packet *p, const struct flow_place *place)
 {
 	struct flow6_set *set = place->set6;
 	__u32 gen, next, way = 0, now = (__u32)clock_jiffies(p->ctx);
@@ -255,18 +279,18 @@ HOT bool flow6_insert(const struct packet *p, const struct flow_place *place)
 	slot = &set->way[way & (FLOW_WAYS - 1)];
 	gen = slot->value.gen;
 	if (gen && !flow6_record(p, slot, place->index * FLOW_WAYS + way))
-		return false;
+		return WAY_NONE;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
 	__builtin_memcpy(slot->key.src, p->src, sizeof(p->src));
 	__builtin_memcpy(slot->key.dst, p->dst, sizeof(p->dst));
 	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
-	value_begin(&slot->value, p, now);
+	value_begin(&slot->value, now);
 	gen_step(&slot->value.gen, next - gen - 1);
-	return true;
+	return way;
 }
 
-HOT struct flow_value *flow6_find(const struct packet *p, struct flow_place *place)
+HOT __u32 flow6_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 a = p->src_words[0], b = p->src_words[1], c = p->dst_words[0], d = p->dst_words[1];
 	__u64 tail = key_tail(p);
@@ -277,33 +301,50 @@ HOT struct flow_value *flow6_find(const struct packet *p, struct flow_place *pla
 
 	*place = (struct flow_place){ .tail = tail, .index = index, .set6 = set };
 	if (!set)
-		return NULL;
+		return WAY_NONE;
 	for (int i = 0; i < FLOW_WAYS; i++) {
-		struct flow6_slot *slot = &set->way[i];
+		const struct flow6_slot *slot = &set->way[i];
 
 		if (word_load(&slot->key.src_port) != tail || word_load(&slot->key.src[2]) != b ||
 		    word_load(&slot->key.dst[2]) != d || word_load(&slot->key.src[0]) != a ||
 		    word_load(&slot->key.dst[0]) != c)
 			continue;
-		return &slot->value;
+		return (__u32)i;
 	}
-	return NULL;
+	return WAY_NONE;
 }
 
 /* ---- both ---- */
 
-/* The flow's slot; NULL: it has none yet, or never will. */
-HOT struct flow_value *flow_find(const struct packet *p, struct flow_place *place)
+HOT __u32 flow_find(const struct packet *p, struct flow_place *place)
 {
 	return p->family == 4 ? flow4_find(p, place) : flow6_find(p, place);
 }
 
-/* The first packet of a flow. False: no room, the packet is in no flow. */
-HOT bool flow_insert(const struct packet *p, const struct flow_place *place)
+/* A slot that has counted nothing yet. */
+HOT __u32 flow_insert(const struct packet *p, const struct flow_place *place)
 {
 	if (p->family == 4)
-		return place->set4 && flow4_insert(p, place);
-	return place->set6 && flow6_insert(p, place);
+		return place->set4 ? flow4_insert(p, place) : WAY_NONE;
+	return place->set6 ? flow6_insert(p, place) : WAY_NONE;
+}
+
+/* The slot of the packet's flow; NULL: no room, the packet is in no flow. */
+HOT struct flow_value *flow_take(const struct packet *p)
+{
+	struct flow_place place;
+	__u32 way = flow_find(p, &place);
+
+	if (UNLIKELY(way == WAY_NONE))
+		way = flow_insert(p, &place);
+	if (UNLIKELY(way == WAY_NONE))
+		return NULL;
+	/* one state for the verifier instead of one per way */
+	FORGET(way);
+	way &= FLOW_WAYS - 1;
+	if (p->family == 4)
+		return place.set4 ? &place.set4->way[way].value : NULL;
+	return place.set6 ? &place.set6->way[way].value : NULL;
 }
 
 #endif

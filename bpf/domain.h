@@ -426,9 +426,9 @@ APART int domain_decide(const struct suspect *s)
 
 	if (!s)
 		return 0;
-	word = ARRAY_ELEM(s->ctx, control, 0);
+	word = WORD(s->ctx, control);
 	w = domain_payload(CTX_OF(s));
-	if (!word || !w || !word->name_base || w->length > PAYLOAD_MAX)
+	if (!w || !word->name_base || w->length > PAYLOAD_MAX)
 		return 0;
 	w->boot_ns = clock_boot_ns(s, word);
 	if (!control_allows_drop(word, w->boot_ns))

@@ -53,9 +53,9 @@ HOT __u64 clock_boot_ns(const struct suspect *s, const struct control *control)
 /* A capture that is replayed has no budget: nothing of it is sampled. */
 HOT bool budget_is_off(const struct suspect *s)
 {
-	const struct control *word = ARRAY_ELEM(s->ctx, control, 0);
+	const struct control *word = WORD(s->ctx, control);
 
-	return word && word->flags & CONTROL_REPLAY;
+	return word->flags & CONTROL_REPLAY;
 }
 
 /* Tokens of a bucket that gains @rate a jiffy and holds @burst. */

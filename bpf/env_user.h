@@ -21,6 +21,8 @@
 		uint32_t index_ = (index);                                                     \
 		(void *)(index_ < (ctx)->maps->map.len ? &(ctx)->maps->map.at[index_] : NULL); \
 	})
+#define WORD(ctx, map)		  ((void *)(ctx)->maps->map.at)
+#define WORDS(ctx, map, index)	  ((void *)&(ctx)->maps->map.at[index])
 #define KEYED_ELEM(ctx, map, key) usermap_lookup(&(ctx)->maps->map, key)
 #define EVENT_RESERVE(ctx, size)  userring_reserve(&(ctx)->maps->events, size)
 #define RING_SUBMIT(ctx, record)  ((void)(record)) /* reserved is submitted: one thread */

@@ -20,6 +20,10 @@ const volatile __u32 replay_clock = 0;
  */
 const volatile __u32 hear_tc = 0;
 
+/* A map of one value at a place known when a program is loaded: no lookup, nothing to check. */
+#define WORD(ctx, map)	       (&(map))
+#define WORDS(ctx, map, index) (&(map)[index])
+
 #define ARRAY_MAP(name, entries, mode, type_)     \
 	struct {                                  \
 		__uint(type, BPF_MAP_TYPE_ARRAY); \
@@ -68,12 +72,12 @@ ARRAY_MAP(cpus, CPUS_DEFAULT, BPF_F_MMAPABLE, struct cpu_state);
 
 /* Interfaces watched, index: ifindex & 255 with IFACE_PROBES linear probes. The loader writes,
  * kernel reads. An interface that is not there is index 0 with an Ethernet header. */
-ARRAY_MAP(ifaces, IFACE_TABLE_SIZE, 0, struct iface_entry);
+struct iface_entry ifaces[IFACE_TABLE_SIZE] SEC(".data.ifaces");
 
 /* ---- blocking ---- */
 
 /* Kinds of entries, panic, lease, safe epoch; one entry. Core and `sluice panic` write. */
-ARRAY_MAP(control, 1, BPF_F_MMAPABLE, struct control);
+struct control control SEC(".data.control");
 
 /* Scope, action and end, index: rule id; 0 is no rule. Core writes (the first word in one store),
  * kernel reads. */
@@ -81,9 +85,9 @@ ARRAY_MAP(rules, RULES_MAX, BPF_F_MMAPABLE, struct rule);
 
 /* Where entries may be: asked before any keyed map. Core writes, kernel reads. A stale bit costs a
  * lookup, a missing bit would be a bypass. */
-ARRAY_MAP(bits16, BITS16_WORDS, BPF_F_MMAPABLE, __u64);
+__u64 bits16[BITS16_WORDS] SEC(".data.bits16");
 ARRAY_MAP(bits24, BITS24_WORDS, BPF_F_MMAPABLE, __u64);
-ARRAY_MAP(bits48, BITS48_WORDS, BPF_F_MMAPABLE, __u64);
+__u64 bits48[BITS48_WORDS] SEC(".data.bits48");
 
 /* Rules that share a target, index: as an entry's rule says; core writes a row before an entry
  * names it. Full: the order is refused. */
@@ -167,12 +171,7 @@ struct {
 /* The packet's time. */
 HOT __u64 clock_jiffies(CONTEXT *ctx)
 {
-	const struct control *now;
-
-	if (!replay_clock)
-		return bpf_jiffies64();
-	now = ARRAY_ELEM(ctx, control, 0);
-	return now ? now->replay_jiffies : 0;
+	return replay_clock ? control.replay_jiffies : bpf_jiffies64();
 }
 
 /* Room for a record in the ring of @cpu, else in the shared one; the size must be a constant. */

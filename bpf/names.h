@@ -238,9 +238,9 @@ HOT bool text_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, struct 
 	event_fill(&text->event.head, &w->who, w->frag ? EVENT_FRAGMENT : EVENT_PAYLOAD);
 	text->event.mono_ns = MONO_NS(ctx);
 	if (REPLAY_CLOCK(ctx)) {
-		const struct control *word = ARRAY_ELEM(ctx, control, 0);
+		const struct control *word = WORD(ctx, control);
 
-		text->event.mono_ns = word ? word->replay_mono_ns : 0;
+		text->event.mono_ns = word->replay_mono_ns;
 	}
 	text->event.seq = w->seq;
 	text->event.whole = w->whole;
@@ -325,14 +325,14 @@ HOT bool walk_load(CONTEXT *ctx, enum hook hook, const struct spoken *w, __u32 l
 
 HOT int spoken_hear(CONTEXT *ctx, enum hook hook, struct spoken *w)
 {
-	const struct control *word = ARRAY_ELEM(ctx, control, 0);
+	const struct control *word = WORD(ctx, control);
 	struct name_text *text = NAME_TEXT(ctx);
 	__u32 len = spoken_bytes(ctx, hook, w), have = len < HEAD_BYTES ? len : HEAD_BYTES;
 	struct head head = { 0 };
 	enum speech speech;
 	int heard = 0;
 
-	if (!word || !text || !head_load(ctx, hook, w->at, &head, have))
+	if (!text || !head_load(ctx, hook, w->at, &head, have))
 		return 0;
 	head.have = have;
 	head.kinds = head_kinds(head.words[0], head.words[1], have);
@@ -359,9 +359,9 @@ APART int spoken_tell(const struct spoken *w, __u32 rule)
 
 	if (!w)
 		return 0;
-	word = ARRAY_ELEM(CTX_OF(&w->who), control, 0);
+	word = WORD(CTX_OF(&w->who), control);
 	text = NAME_TEXT(CTX_OF(&w->who));
-	if (!word || !text)
+	if (!text)
 		return 0;
 	text->event.head.rule = rule;
 	text_emit(CTX_OF(&w->who), w, text, word->flags & CONTROL_DOMAINS);
@@ -387,24 +387,38 @@ APART int spoken_hear_tc(struct __sk_buff *ctx, struct spoken *w)
 
 /* ---- on every packet ---- */
 
+/* A connection begins: its first byte, and whether the SYN brings some itself (RFC 7413). */
+HOT bool tcp_opens(struct packet *p, struct flow_value *value)
+{
+	struct name_mark mark = { .state = NAME_OPEN };
+	__be32 seq;
+
+	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
+		return false;
+	mark.seq = NTOHL(seq) + 1;
+	if (value)
+		value_mark(value, &mark);
+	return l4_holds(p, transport_bytes(p) + 1);
+}
+
 HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
 {
-	__u32 from;
+	__u32 past;
+	__be32 seq;
 
-	if (value)
-		p->mark = value_marked(value);
-	if (UNLIKELY(p->tcp_flags & TCP_SYN)) {
-		p->mark = (struct name_mark){ .seq = p->seq + 1, .state = NAME_OPEN };
-		if (value)
-			value_mark(value, &p->mark);
-	}
-	if (p->mark.state == NAME_CLOSED || p->l4_bytes <= p->transport)
+	if (UNLIKELY(tcp_flags(p) & TCP_SYN))
+		return tcp_opens(p, value);
+	if (value && value->name_state == NAME_CLOSED)
 		return false;
-	if (p->mark.state != NAME_TLS && p->mark.state != NAME_STREAM)
+	if (!l4_holds(p, transport_bytes(p) + 1))
+		return false;
+	if (!value || (value->name_state != NAME_TLS && value->name_state != NAME_STREAM))
 		return true;
+	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
+		return false;
 	/* behind its window, and not yet so far that it closes: most of a young connection */
-	from = p->seq - p->mark.seq - p->mark.bytes;
-	return from - 1460 > WINDOW_PAST - 1460;
+	past = NTOHL(seq) - value->name_seq - value->name_bytes;
+	return past - 1460 > WINDOW_PAST - 1460;
 }
 
 HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
@@ -414,14 +428,12 @@ HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
 
 	if (UNLIKELY(p->frag))
 		return true;
-	if (value)
-		p->mark = value_marked(value);
-	if (UNLIKELY(p->src_port == PORT_DNS || p->dst_port == PORT_DNS))
-		return p->l4_bytes > UDP_BYTES && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
+	if (UNLIKELY(src_port(p) == PORT_DNS || dst_port(p) == PORT_DNS))
+		return l4_holds(p, UDP_BYTES + 1) && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
 		       len != HTONS(UDP_BYTES);
 	if (value && value->packets >= QUIC_PACKETS)
 		return false;
-	return p->l4_bytes >= UDP_BYTES + QUIC_HEAD &&
+	return l4_holds(p, UDP_BYTES + QUIC_HEAD) &&
 	       header_read(p, p->l4 + UDP_BYTES, &first, sizeof(first)) && first & QUIC_LONG;
 }
 
@@ -435,24 +447,29 @@ HOT bool name_is_said(struct packet *p, struct flow_value *value)
 /* Where the payload lies, and how long it says it is. */
 HOT bool spoken_measure(const struct packet *p, struct spoken *w)
 {
+	__be32 seq;
 	__be16 len;
 
 	if (p->frag) {
 		w->at = p->family == 4 ? p->l4 : p->frag_at + FRAGMENT_BYTES - FRAGMENT_IDENT;
-		w->whole = p->l4_bytes + p->l4 - w->at;
+		w->whole = l4_bytes(p) + p->l4 - w->at;
 		w->ident_at = p->family == 4 ? p->l3 + 4 : p->frag_at; /* RFC 791 3.1 */
 		return true;
 	}
 	if (p->proto == IP_TCP) {
-		w->at = p->l4 + p->transport;
-		w->whole = p->l4_bytes - p->transport;
-		w->seq = p->seq + (p->tcp_flags & TCP_SYN ? 1 : 0);
-		return p->transport >= TCP_BYTES_MIN;
+		__u32 header = transport_bytes(p);
+
+		if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
+			return false;
+		w->at = p->l4 + header;
+		w->whole = l4_bytes(p) - header;
+		w->seq = NTOHL(seq) + (tcp_flags(p) & TCP_SYN ? 1 : 0);
+		return header >= TCP_BYTES_MIN;
 	}
 	if (!header_read(p, p->l4 + 4, &len, sizeof(len)))
 		return false;
 	w->at = p->l4 + UDP_BYTES;
-	w->whole = p->l4_bytes - UDP_BYTES;
+	w->whole = l4_bytes(p) - UDP_BYTES;
 	if (NTOHS(len) >= UDP_BYTES && (__u32)NTOHS(len) - UDP_BYTES < w->whole)
 		w->whole = NTOHS(len) - UDP_BYTES;
 	return true;
@@ -472,17 +489,17 @@ HOT enum packet_verdict packet_hear(struct packet *p, struct flow_value *value)
 		return PACKET_PASS;
 	__builtin_memset(w, 0, sizeof(*w));
 	suspect_begin(&w->who, p, p->direction == ABI_INGRESS ? SIDE_IN : SIDE_OUT);
-	w->mark = p->mark;
+	if (value)
+		w->mark = value_marked(value);
 	w->packets = value ? (__u32)value->packets : 0;
 	w->frag = p->frag;
-	w->has_ports = p->has_ports;
-	w->tcp_flags = p->proto == IP_TCP ? p->tcp_flags : 0;
+	w->has_ports = has_ports(p);
+	w->tcp_flags = p->proto == IP_TCP ? tcp_flags(p) : 0;
 	if (!spoken_measure(p, w))
 		return PACKET_PASS;
 	heard = SPOKEN_HEAR(p->ctx, p->hook, w);
-	p->mark = w->mark;
 	if (value)
-		value_mark(value, &p->mark);
+		value_mark(value, &w->mark);
 	if (UNLIKELY(heard & HEARD_NAME))
 		says = (__u32)domain_decide(&w->who);
 	if (heard & HEARD_TELL)

@@ -63,15 +63,6 @@ enum skip_reason {
 };
 _Static_assert(SKIP_COUNT <= NOT_FLOW_MAX, "a counter for every reason");
 
-/* What the names hook keeps of a direction: the tail of struct flow_value, one word. */
-struct name_mark {
-	__u32 seq;
-	__u16 bytes;
-	__u8 state; /* enum name_state */
-	__u8 events;
-};
-_Static_assert(sizeof(struct name_mark) == 8, "one word");
-
 struct packet {
 	CONTEXT *ctx;
 	enum hook hook; /* a constant */
@@ -83,12 +74,13 @@ struct packet {
 	__u32 no_l2;
 
 	/* by parse_link, parse_ipv4, parse_ipv6, parse_transport */
-	__u32 proto; /* behind the IPv6 extension headers */
-	__u32 tcp_flags;
-	__u32 has_ports; /* not a later fragment; l4 is where the transport header is */
-	__u32 vlan;	 /* outermost non-zero tag */
-	__be16 src_port, dst_port;
-	union { /* IPv4: the first __be32 */
+	__u32 proto;	/* behind the IPv6 extension headers */
+	__u32 tcp_head; /* TCP: bytes 12 and 13 of its header, in that order; 0: cut. See tcp_flags
+			 */
+	__u32 no_ports; /* IPv6: a later fragment, or headers that could not be walked */
+	__u32 vlan;	/* outermost non-zero tag */
+	__u32 ports;	/* source, then destination, as a key has them; see src_port, dst_port */
+	union {		/* IPv4: the first __be32 */
 		__be32 src[4];
 		__u64 src_words[2];
 	};
@@ -96,15 +88,11 @@ struct packet {
 		__be32 dst[4];
 		__u64 dst_words[2];
 	};
-	__u32 l3, l4;	       /* offsets in the frame */
-	__u32 l4_bytes;	       /* what the IP header says follows it */
-	__u32 ip_bytes;	       /* as its header says; of a merged packet, as it lies here */
-	__u32 jumbo;	       /* bytes of it that never reach the wire */
-	__u32 transport;       /* bytes of the transport header, when segmented */
-	__u32 seq;	       /* of TCP, host order */
-	__u32 frag;	       /* offset and "more" as the header has them; 0: no fragment */
-	__u32 frag_at;	       /* IPv6: where the fragment's identification lies in the frame */
-	struct name_mark mark; /* of its direction: bpf/names.h */
+	__u32 l3, l4;	/* offsets in the frame */
+	__u32 ip_bytes; /* as its header says; of a merged packet, as it lies here */
+	__u32 jumbo;	/* bytes of it that never reach the wire */
+	__u32 frag;	/* offset and "more" as the header has them; 0: no fragment */
+	__u32 frag_at;	/* IPv6: where the fragment's identification lies in the frame */
 
 	/* by packet_measure */
 	__u64 segments; /* packets on the wire */
@@ -209,9 +197,7 @@ HOT enum skip_reason parse_ipv4(struct packet *p)
 	p->src[0] = ip.saddr;
 	p->dst[0] = ip.daddr;
 	p->l4 = p->l3 + header;
-	p->l4_bytes = p->ip_bytes - header;
 	p->frag = ip.frag_off & HTONS(IPV4_OFFSET | IPV4_MORE);
-	p->has_ports = !(p->frag & HTONS(IPV4_OFFSET));
 	return SKIP_NONE;
 }
 
@@ -272,13 +258,10 @@ HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u3
 {
 	/* its length may be wrong: then nothing of it is there */
 	__u32 limit = ip_bytes > sizeof(struct ipv6hdr) ? ip_bytes - sizeof(struct ipv6hdr) : 0;
-	const struct control *word = ARRAY_ELEM(ctx, control, 0);
-	__u32 bytes = 0, zero;
+	const struct control *word = WORD(ctx, control);
+	__u32 bytes = 0, zero = VOLATILE(word->zero);
 	__u64 frag = 0;
 
-	if (!word)
-		return proto | EXT_LIMIT;
-	zero = VOLATILE(word->zero);
 	for (int i = 0; i < IPV6_EXT_MAX; i++) {
 		struct ipv6_ext ext;
 
@@ -348,39 +331,26 @@ HOT enum skip_reason parse_ipv6(struct packet *p)
 	p->dst_words[0] = header.words[3];
 	p->dst_words[1] = header.words[4];
 	p->l4 = p->l3 + sizeof(*ip);
-	p->l4_bytes = p->ip_bytes > sizeof(*ip) ? p->ip_bytes - sizeof(*ip) : 0;
-	p->has_ports = 1;
 	if (LIKELY(!is_extension(p->proto)))
 		return SKIP_NONE;
 	found = EXT_WALK(p->ctx, p->hook, p->l4, p->proto, p->ip_bytes);
 	p->proto = EXT_PROTO(found);
-	p->has_ports = !(found & (EXT_LATER | EXT_BROKEN));
+	p->no_ports = !!(found & (EXT_LATER | EXT_BROKEN));
 	/* BIG TCP: the jumbo option (RFC 2675) is there for the stack only */
 	if (!ip->payload_len && frame_merged(p->ctx, p->hook).size)
 		p->jumbo = JUMBO_BYTES;
 	p->frag = EXT_FRAG(found);
 	p->frag_at = p->l4 + EXT_AT(found) + FRAGMENT_IDENT;
 	p->l4 += EXT_BYTES(found);
-	if (found & EXT_LIMIT || EXT_BYTES(found) > p->l4_bytes)
+	if (found & EXT_LIMIT || p->l4 - p->l3 > p->ip_bytes)
 		return SKIP_IPV6_EXT;
-	p->l4_bytes -= EXT_BYTES(found);
 	return SKIP_NONE;
 }
 
-struct ports {
-	__be16 src;
-	__be16 dst;
-};
-
-struct tcp_rest { /* RFC 9293 3.1, bytes 4 to 13 */
-	__be32 seq;
-	__be32 ack;
-	__u8 header; /* length in words, in the upper half */
-	__u8 flags;
-};
-
-#define TCP_REST_AT    4
-#define TCP_REST_BYTES 10
+#define TCP_SEQ_AT	4
+#define TCP_HEAD_AT	12
+#define TCP_WORDS	0xf0 /* of the header, in byte 12 (RFC 9293 3.1) */
+#define TCP_FLAGS_SHIFT 8
 
 enum icmp_type { /* RFC 792, RFC 4443 4 */
 	ICMP4_REPLY = 0,
@@ -389,48 +359,96 @@ enum icmp_type { /* RFC 792, RFC 4443 4 */
 	ICMP6_REPLY = 129,
 };
 
+#define PORT_PROTOS (1ULL << IP_TCP | 1ULL << IP_UDP)
+
+/* One test for nearly all, as of is_extension. */
+HOT bool proto_has_ports(__u32 proto)
+{
+	if (LIKELY(proto < 64))
+		return PORT_PROTOS >> proto & 1;
+	return proto == IP_SCTP || proto == IP_UDPLITE;
+}
+
+HOT __be16 src_port(const struct packet *p)
+{
+	return (__be16)p->ports;
+}
+
+HOT __be16 dst_port(const struct packet *p)
+{
+	return (__be16)(p->ports >> 16);
+}
+
+/* What the IP header says lies behind it and its extensions; at least 0. */
+HOT __u32 l4_bytes(const struct packet *p)
+{
+	return p->ip_bytes - (p->l4 - p->l3);
+}
+
+/* At least @bytes of it. */
+HOT bool l4_holds(const struct packet *p, __u32 bytes)
+{
+	return p->l4 - p->l3 + bytes <= p->ip_bytes;
+}
+
+/* The transport header is where p->l4 says. */
+HOT bool has_ports(const struct packet *p)
+{
+	return p->family == 4 ? !(p->frag & HTONS(IPV4_OFFSET)) : !p->no_ports;
+}
+
+/* Of TCP; of ICMP enum echo_flag. */
+HOT __u32 tcp_flags(const struct packet *p)
+{
+	return p->tcp_head >> TCP_FLAGS_SHIFT;
+}
+
+/* Bytes of the transport header, which the pieces of a merged packet repeat. */
+HOT __u32 transport_bytes(const struct packet *p)
+{
+	if (!has_ports(p) || !proto_has_ports(p->proto) || !l4_holds(p, sizeof(p->ports)))
+		return 0;
+	if (p->proto == IP_TCP && p->tcp_head)
+		return (p->tcp_head & TCP_WORDS) >> 2;
+	return p->proto == IP_SCTP ? 12 : UDP_BYTES; /* RFC 9260 3 */
+}
+
 /* Ping has no ports: the type alone says who began. */
 HOT void parse_icmp(struct packet *p)
 {
 	__u8 type;
 
-	if (p->l4_bytes < sizeof(type) || !header_read(p, p->l4, &type, sizeof(type)))
+	if (p->proto != IP_ICMP && p->proto != IP_ICMPV6)
+		return;
+	if (!l4_holds(p, sizeof(type)) || !header_read(p, p->l4, &type, sizeof(type)))
 		return;
 	if (type == (p->proto == IP_ICMP ? ICMP4_REQUEST : ICMP6_REQUEST))
-		p->tcp_flags = ECHO_REQUEST_SEEN;
+		p->tcp_head = ECHO_REQUEST_SEEN << TCP_FLAGS_SHIFT;
 	else if (type == (p->proto == IP_ICMP ? ICMP4_REPLY : ICMP6_REPLY))
-		p->tcp_flags = ECHO_REPLY_SEEN;
+		p->tcp_head = ECHO_REPLY_SEEN << TCP_FLAGS_SHIFT;
 }
 
 /* Ports and TCP flags. A transport header that is cut leaves them 0: the packet is still a flow. */
 HOT void parse_transport(struct packet *p)
 {
-	struct ports ports;
-	struct tcp_rest rest;
+	__u32 ports;
+	__u16 head;
 
 	/* at most 22 + 40 + 8 * 2048; said again, for 6.1 has lost it by now */
 	FORGET(p->l4);
 	p->l4 &= L4_MASK;
-	if (!p->has_ports)
+	if (!has_ports(p))
 		return;
-	if (p->proto == IP_ICMP || p->proto == IP_ICMPV6) {
+	if (UNLIKELY(!proto_has_ports(p->proto))) {
 		parse_icmp(p);
 		return;
 	}
-	if (p->proto != IP_TCP && p->proto != IP_UDP && p->proto != IP_SCTP &&
-	    p->proto != IP_UDPLITE)
+	if (!l4_holds(p, sizeof(ports)) || !header_read(p, p->l4, &ports, sizeof(ports)))
 		return;
-	if (p->l4_bytes < sizeof(ports) || !header_read(p, p->l4, &ports, sizeof(ports)))
-		return;
-	p->src_port = ports.src;
-	p->dst_port = ports.dst;
-	p->transport = p->proto == IP_SCTP ? 12 : UDP_BYTES; /* RFC 9260 3 */
-	if (p->proto != IP_TCP || p->l4_bytes < TCP_REST_AT + TCP_REST_BYTES ||
-	    !header_read(p, p->l4 + TCP_REST_AT, &rest, TCP_REST_BYTES))
-		return;
-	p->tcp_flags = rest.flags;
-	p->seq = NTOHL(rest.seq);
-	p->transport = (rest.header >> 4) * 4;
+	p->ports = ports;
+	if (p->proto == IP_TCP && l4_holds(p, TCP_HEAD_AT + sizeof(head)) &&
+	    header_read(p, p->l4 + TCP_HEAD_AT, &head, sizeof(head)))
+		p->tcp_head = head;
 }
 
 /* The link layer: p->l3 and the @type of what follows. */
@@ -453,7 +471,7 @@ HOT enum skip_reason parse_link(struct packet *p, __u32 *type)
  */
 HOT void packet_measure_merged(struct packet *p, const struct merged *merged)
 {
-	__u32 headers = p->l4 - p->l3 + p->transport - p->jumbo;
+	__u32 headers = p->l4 - p->l3 + transport_bytes(p) - p->jumbo;
 	__u64 payload;
 
 	p->bytes = p->ip_bytes - p->jumbo;

@@ -190,8 +190,8 @@ HOT bool packet_refuse(const struct packet *p)
 {
 	__u32 where = p->l3 | p->l4 << 16, what = p->family | (p->no_l2 ? 16 : 0);
 
-	if (REPLAY_CLOCK(p->ctx) || p->proto != IP_UDP || p->dst_port != PORT_DNS ||
-	    !p->has_ports || frame_merged(p->ctx, p->hook).size)
+	if (REPLAY_CLOCK(p->ctx) || p->proto != IP_UDP || dst_port(p) != PORT_DNS ||
+	    !has_ports(p) || frame_merged(p->ctx, p->hook).size)
 		return false;
 	return p->hook == HOOK_XDP ? refuse_xdp(p->ctx, where, what)
 				   : refuse_tc(p->ctx, where, what);

@@ -48,8 +48,8 @@ HOT void suspect_begin(struct suspect *s, const struct packet *p, __u32 side)
 #endif
 	__builtin_memcpy(s->src, p->src, sizeof(s->src));
 	__builtin_memcpy(s->dst, p->dst, sizeof(s->dst));
-	s->src_port = p->src_port;
-	s->dst_port = p->dst_port;
+	s->src_port = src_port(p);
+	s->dst_port = dst_port(p);
 	s->family = (__u8)p->family;
 	s->proto = (__u8)p->proto;
 	s->direction = p->direction;

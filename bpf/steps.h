@@ -6,6 +6,7 @@
 
 #include "bpf/block.h"
 #include "bpf/count.h"
+#include "bpf/lan.h"
 #include "bpf/names.h"
 #include "bpf/parse.h"
 #include "bpf/parse_carrier.h"
@@ -25,8 +26,7 @@ HOT void packet_skip(struct packet *p, enum skip_reason reason)
 /* A packet that no address blocks: by its name it may be dropped, else it is in a flow. */
 HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *counters)
 {
-	struct flow_place place;
-	struct flow_value *value = flow_find(p, &place);
+	struct flow_value *value = flow_take(p);
 	enum packet_verdict verdict = PACKET_PASS;
 
 	if (p->hook != HOOK_TC || p->direction != ABI_INGRESS || HEAR_TC(p->ctx))
@@ -35,7 +35,7 @@ HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *co
 		count_dropped(counters, p);
 	else if (LIKELY(value))
 		value_grow(value, p);
-	else if (!flow_insert(p, &place))
+	else
 		count_unattributed(counters, p);
 	return verdict;
 }
@@ -43,7 +43,8 @@ HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *co
 /*
  * What was read of a packet becomes, for the verifier, any number at all: 6.1 proves the rest anew
  * for every packet whose ports, flags or sizes it believes to know, and gives up at a million
- * instructions. At run time nothing changes: the word is 0. XDP has few such ways.
+ * instructions. By ^=, for |= would leave known ones known. At run time nothing changes: the word
+ * is 0. XDP has few such ways.
  */
 HOT void packet_blur(struct packet *p)
 {
@@ -52,27 +53,22 @@ HOT void packet_blur(struct packet *p)
 
 	if (p->hook != HOOK_TC)
 		return;
-	word = ARRAY_ELEM(p->ctx, control, 0);
-	if (!word)
-		return;
+	word = WORD(p->ctx, control);
 	zero = VOLATILE(word->zero);
-	p->proto |= zero;
-	p->tcp_flags |= zero;
-	p->has_ports |= zero;
-	p->vlan |= zero;
-	p->src_port |= zero;
-	p->dst_port |= zero;
-	p->l4 |= zero;
+	p->proto ^= zero;
+	p->tcp_head ^= zero;
+	p->no_ports ^= zero;
+	p->vlan ^= zero;
+	p->ports ^= zero;
+	p->l4 ^= zero;
 	FORGET(p->l4);
 	p->l4 &= L4_MASK;
-	p->l4_bytes |= zero;
-	p->transport |= zero;
-	p->seq |= zero;
-	p->frag |= zero;
-	p->frag_at |= zero;
-	p->segments |= zero;
-	p->bytes |= zero;
-	p->wire_bytes |= zero;
+	p->ip_bytes ^= zero;
+	p->frag ^= zero;
+	p->frag_at ^= zero;
+	p->segments ^= zero;
+	p->bytes ^= zero;
+	p->wire_bytes ^= zero;
 }
 
 /* From the transport header on. @reason: not a flow, but its addresses are known. */
@@ -118,6 +114,8 @@ HOT enum packet_verdict packet6_judge(struct packet *p)
 
 	if (LIKELY(reason != SKIP_IPV6_HEADER)) {
 		p->family = 6;
+		if (reason == SKIP_NONE)
+			packet_hear_neighbour(p);
 		return packet_finish(p, reason);
 	}
 	packet_skip(p, reason);
@@ -139,6 +137,8 @@ HOT enum packet_verdict packet_judge(CONTEXT *ctx, enum hook hook, __u8 directio
 		return packet4_judge(&p);
 	if (reason == SKIP_NONE)
 		return packet6_judge(&p);
+	if (reason == SKIP_ARP)
+		packet_tell(&p);
 	packet_skip(&p, reason);
 	return PACKET_PASS;
 }

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define SLUICE_ABI 2
+#define SLUICE_ABI 3
 
 #define FLOW_WAYS	  4    /* associativity; measured: facts/datapath.md 4 */
 #define FLOW_SETS_DEFAULT 2048 /* sets per CPU: 8192 slots, fits L2 */
@@ -303,6 +303,7 @@ enum event_kind {
 	EVENT_BLOCK_HIT = 1,
 	EVENT_PAYLOAD = 2,  /* struct event_payload: behind the transport header */
 	EVENT_FRAGMENT = 3, /* struct event_payload: behind the IP header, of a UDP fragment */
+	EVENT_FRAME = 4,    /* struct event_payload: ARP, neighbour discovery; the frame */
 };
 
 struct event_record {

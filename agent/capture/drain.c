@@ -318,6 +318,7 @@ static int event_payload(const void *record, size_t len, const struct capture_si
 		.direction = raw.head.direction & 1,
 		.iface = raw.head.iface & (IFACES_MAX - 1),
 		.tcp_flags = raw.tcp_flags,
+		.is_frame = raw.head.kind == EVENT_FRAME,
 		.is_fragment = raw.head.kind == EVENT_FRAGMENT,
 		.more = raw.more,
 		.offset = raw.offset,
@@ -341,7 +342,7 @@ int drain_event(const struct drain_clock *clock, const void *record, size_t len,
 	if (len < sizeof(raw))
 		return -EINVAL;
 	memcpy(&raw, record, sizeof(raw));
-	if (raw.kind == EVENT_PAYLOAD || raw.kind == EVENT_FRAGMENT)
+	if (raw.kind == EVENT_PAYLOAD || raw.kind == EVENT_FRAGMENT || raw.kind == EVENT_FRAME)
 		return event_payload(record, len, sink);
 	if (raw.kind != EVENT_BLOCK_HIT)
 		return 0;

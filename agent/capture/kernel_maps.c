@@ -44,6 +44,24 @@ static const char *const map_names[KERNEL_MAP_COUNT] = {
 	[KERNEL_DOMAINS] = "domains",	  [KERNEL_FLOW_BLOCKS] = "flow_blocks",
 };
 
+/* In the object some are sections, the kernel's programs reach them without a lookup; a pin has no
+ * dot in its name. */
+static const char *object_name(enum kernel_map map)
+{
+	switch (map) {
+	case KERNEL_CONTROL:
+		return ".data.control";
+	case KERNEL_IFACES:
+		return ".data.ifaces";
+	case KERNEL_BITS16:
+		return ".data.bits16";
+	case KERNEL_BITS48:
+		return ".data.bits48";
+	default:
+		return map_names[map];
+	}
+}
+
 const char *kernel_map_name(enum kernel_map map)
 {
 	return map_names[map];
@@ -318,7 +336,7 @@ int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, con
 	if (!err)
 		err = kernel_maps_set_word(object, "hear_tc", kernel_hears_at_tc());
 	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++) {
-		objects[map] = bpf_object__find_map_by_name(object, map_names[map]);
+		objects[map] = bpf_object__find_map_by_name(object, object_name(map));
 		err = objects[map] ? size_map(maps, (enum kernel_map)map, objects[map]) : -ENOENT;
 	}
 	if (err || !pin_dir)
@@ -378,7 +396,8 @@ int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, cons
 	int err = 0;
 
 	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++) {
-		const struct bpf_map *loaded = bpf_object__find_map_by_name(object, map_names[map]);
+		const struct bpf_map *loaded =
+			bpf_object__find_map_by_name(object, object_name(map));
 
 		if (maps->fd[map] >= 0)
 			continue;

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "agent/capture/kernel.h"
+#include "agent/util/cleanup.h"
 
 /* Index 0 is what the datapath uses for an interface nobody registered. */
 #define FIRST_INDEX 1
@@ -125,54 +126,83 @@ bool kernel_rows_copy(const struct kernel_row *row, struct kernel_row *out)
 /* ---- the datapath's map, keyed by ifindex -----------------------------------------------------
  */
 
+/* The table, shared with the kernel's programs; NULL with errno. */
+static struct iface_entry *ifaces_map(int map_fd)
+{
+	void *at = mmap(NULL, IFACE_TABLE_SIZE * sizeof(struct iface_entry), PROT_READ | PROT_WRITE,
+			MAP_SHARED, map_fd, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void ifaces_unmap(struct iface_entry *table)
+{
+	if (table) /* what was written stays: the memory is the map's */
+		(void)munmap(table, IFACE_TABLE_SIZE * sizeof(*table));
+}
+DEFINE_CLEANUP(ifaces_unmap, struct iface_entry)
+
 /* Among the probes of @ifindex the slot that holds @wanted: itself, or 0 for a free one. */
-static int iface_slot(int map_fd, uint32_t ifindex, uint32_t wanted, struct iface_entry *entry)
+static struct iface_entry *iface_slot(struct iface_entry *table, uint32_t ifindex, uint32_t wanted)
 {
 	for (uint32_t probe = 0; probe < IFACE_PROBES; probe++) {
-		uint32_t slot = (ifindex + probe) % IFACE_TABLE_SIZE;
+		struct iface_entry *slot = &table[(ifindex + probe) % IFACE_TABLE_SIZE];
 
-		if (bpf_map_lookup_elem(map_fd, &slot, entry))
-			return -errno;
-		if (entry->ifindex == wanted)
-			return (int)slot;
+		if (slot->ifindex == wanted)
+			return slot;
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+/* In one store: a program sees the old entry or the new one. */
+static void iface_put(struct iface_entry *slot, const struct iface_entry *entry)
+{
+	uint64_t word;
+
+	_Static_assert(sizeof(*entry) == sizeof(word), "an entry is one word");
+	memcpy(&word, entry, sizeof(word));
+	__atomic_store_n((uint64_t *)(void *)slot, word, __ATOMIC_RELEASE);
 }
 
 int kernel_ifaces_set(int map_fd, uint32_t ifindex, uint8_t index, bool no_l2)
 {
 	const struct iface_entry next = { .ifindex = ifindex, .index = index, .no_l2 = no_l2 };
-	struct iface_entry entry;
-	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
-	uint32_t slot;
+	CLEANUP(ifaces_unmap) struct iface_entry *table = ifaces_map(map_fd);
+	struct iface_entry *slot;
 
-	if (found == -ENOENT)
-		found = iface_slot(map_fd, ifindex, 0, &entry);
-	if (found < 0)
-		return found == -ENOENT ? -ENOSPC : found;
-	slot = (uint32_t)found;
-	return bpf_map_update_elem(map_fd, &slot, &next, BPF_ANY) ? -errno : 0;
+	if (!table)
+		return -errno;
+	slot = iface_slot(table, ifindex, ifindex);
+	if (!slot)
+		slot = iface_slot(table, ifindex, 0);
+	if (!slot)
+		return -ENOSPC;
+	iface_put(slot, &next);
+	return 0;
 }
 
 int kernel_ifaces_remove(int map_fd, uint32_t ifindex)
 {
 	/* the programs probe on behind it (bpf/count.h) */
 	const struct iface_entry none = { .was_used = 1 };
-	struct iface_entry entry;
-	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
-	uint32_t slot = (uint32_t)found;
+	CLEANUP(ifaces_unmap) struct iface_entry *table = ifaces_map(map_fd);
+	struct iface_entry *slot;
 
-	if (found < 0)
-		return found == -ENOENT ? 0 : found;
-	return bpf_map_update_elem(map_fd, &slot, &none, BPF_ANY) ? -errno : 0;
+	if (!table)
+		return -errno;
+	slot = iface_slot(table, ifindex, ifindex);
+	if (slot)
+		iface_put(slot, &none);
+	return 0;
 }
 
 int kernel_ifaces_find(int map_fd, uint32_t ifindex)
 {
-	struct iface_entry entry;
-	int found = iface_slot(map_fd, ifindex, ifindex, &entry);
+	CLEANUP(ifaces_unmap) struct iface_entry *table = ifaces_map(map_fd);
+	const struct iface_entry *slot;
 
-	if (found < 0)
-		return found;
-	return entry.index < IFACES_MAX ? entry.index : -ENOENT;
+	if (!table)
+		return -errno;
+	slot = iface_slot(table, ifindex, ifindex);
+	return slot && slot->index < IFACES_MAX ? slot->index : -ENOENT;
 }

@@ -147,11 +147,11 @@ static bool map_arrays(struct kernel *kernel)
 	tables->ledger = map_array(kernel, "ledger", NULL);
 	kernel->counters = map_array(kernel, "counters", NULL);
 	kernel->cpus = map_array(kernel, "cpus", NULL);
-	rules->control = map_array(kernel, "control", NULL);
+	rules->control = map_array(kernel, ".data.control", NULL);
 	rules->rules = map_array(kernel, "rules", NULL);
-	rules->bits16 = map_array(kernel, "bits16", NULL);
+	rules->bits16 = map_array(kernel, ".data.bits16", NULL);
 	rules->bits24 = map_array(kernel, "bits24", NULL);
-	rules->bits48 = map_array(kernel, "bits48", NULL);
+	rules->bits48 = map_array(kernel, ".data.bits48", NULL);
 	rules->bits_names = map_array(kernel, "bits_names", NULL);
 	rules->rule_sets = map_array(kernel, "rule_sets", NULL);
 	return tables->flows4 && tables->flows6 && tables->shadow4 && tables->shadow6 &&
