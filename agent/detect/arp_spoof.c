@@ -15,14 +15,15 @@
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
-#define MEMORY_NS (600 * NS_PER_S) /* claims: as long as a quiet host's entry lives elsewhere */
-#define ADDRS	  4096
-#define MACS	  4096
-#define ASKED_NS  (5 * NS_PER_S)  /* an answer comes at once; resolvers ask three times a second */
-#define FRESH_NS  (2 * NS_PER_S)  /* what was asked before anything was seen is not known */
-#define WINDOW_NS (60 * NS_PER_S) /* of unasked answers */
-#define UNASKED	  3
-#define MAC_ADDRS 4
+#define MEMORY_NS	  (600 * NS_PER_S) /* claims: as long as a quiet host's entry lives elsewhere */
+#define ADDRS		  4096
+#define MACS		  4096
+#define ASKED_NS	  (5 * NS_PER_S) /* an answer comes at once; resolvers ask three times a second */
+#define FRESH_NS	  (2 * NS_PER_S)  /* what was asked before anything was seen is not known */
+#define WINDOW_NS	  (60 * NS_PER_S) /* of unasked answers */
+#define UNASKED		  3
+#define UNASKED_CONTESTED 2 /* one may be a question that was lost, or a bit that fell over */
+#define MAC_ADDRS	  4
 
 struct claim {
 	struct row row;
@@ -184,6 +185,9 @@ static void arp_spoof_lan(void *state, const struct lan_fact *fact)
 		take_claim(arp, &fact->target, fact->at_ns)->asked_ns = fact->at_ns + 1;
 	if (fact->sender.family == ADDR_NONE || fact->mac[0] & 1 || is_shared_mac(fact->mac))
 		return;
+	/* a frame from another device than it speaks of: sent for it, or damaged */
+	if (memcmp(fact->mac, fact->source, MAC_BYTES) != 0 && fact->kind != LAN_ANSWER)
+		return;
 	claim = take_claim(arp, &fact->sender, fact->at_ns);
 	note_claim(claim, fact);
 	if (fact->kind == LAN_ANSWER && !was_asked(claim, fact))
@@ -282,8 +286,8 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 	struct arp_spoof *arp = state;
 	struct claim *claim = row;
 	bool is_forged = claim->unasked >= UNASKED ||
-			 (claim->unasked &&
-			  (is_contested(claim) || other_addr(arp, claim->liar, &claim->addr)));
+			 (claim->unasked >= UNASKED_CONTESTED && is_contested(claim)) ||
+			 (claim->unasked && other_addr(arp, claim->liar, &claim->addr));
 
 	if (!is_forged && !is_conflict(claim))
 		return false;

@@ -47,7 +47,7 @@ void detect_flow(struct detect *detect, const struct flow *flow, bool is_new, ui
 void detect_delta(struct detect *detect, const struct flow_delta *delta);
 /* detect_name - a question, an answer, a banner. */
 void detect_name(struct detect *detect, const struct name_event *event);
-/* detect_payload - first bytes, and whole frames of ARP, neighbour discovery and DHCP. */
+/* detect_payload - first bytes, and whole frames of ARP and neighbour discovery. */
 void detect_payload(struct detect *detect, const struct payload *payload);
 /* detect_listed - a list that only counts was hit. */
 void detect_listed(struct detect *detect, const struct detect_contact *contact);

@@ -1,5 +1,5 @@
 /*
- * Frames of ARP, neighbour discovery and DHCP, each byte asked for before it is read.
+ * Frames of ARP and neighbour discovery, each byte asked for before it is read.
  */
 #include "agent/detect/lan.h"
 
@@ -16,25 +16,18 @@
 #define ETHER_VLAN  0x8100
 #define ETHER_QINQ  0x88a8
 #define ETHER_ARP   0x0806
-#define ETHER_IPV4  0x0800
 #define ETHER_IPV6  0x86dd
 #define TAGS	    2
 
-#define ARP_BYTES   28 /* RFC 826, Ethernet and IPv4 */
-#define ARP_ASK	    1
-#define ARP_ANSWER  2
-#define IPV6_BYTES  40
-#define ND_SOLICIT  135 /* RFC 4861 4.3, 4.4 */
-#define ND_ADVERT   136
-#define ND_BYTES    24
-#define OPTION_SRC  1 /* RFC 4861 4.6.1: link-layer address of the source, of the target */
-#define OPTION_DST  2
-#define DHCP_CLIENT 68
-#define DHCP_SERVER 67
-#define DHCP_FIXED  240 /* RFC 2131 2, with the cookie */
-#define DHCP_NAME   12	/* RFC 2132 3.14 */
-#define DHCP_PAD    0
-#define DHCP_END    255
+#define ARP_BYTES  28 /* RFC 826, Ethernet and IPv4 */
+#define ARP_ASK	   1
+#define ARP_ANSWER 2
+#define IPV6_BYTES 40
+#define ND_SOLICIT 135 /* RFC 4861 4.3, 4.4 */
+#define ND_ADVERT  136
+#define ND_BYTES   24
+#define OPTION_SRC 1 /* RFC 4861 4.6.1: link-layer address of the source, of the target */
+#define OPTION_DST 2
 
 struct bytes {
 	const uint8_t *at;
@@ -129,50 +122,6 @@ static int parse_nd(struct bytes ip, struct lan_fact *fact)
 	return 0;
 }
 
-/* ---- DHCP ---- */
-
-static void read_dhcp_name(struct bytes options, char name[static 64])
-{
-	while (options.len >= 2 && options.at[0] != DHCP_END) {
-		size_t len = options.at[1];
-		size_t taken = 0;
-
-		if (options.at[0] == DHCP_PAD) {
-			(void)skip(&options, 1); /* there are two */
-			continue;
-		}
-		if (options.len < 2 + len)
-			return;
-		for (size_t i = 0; options.at[0] == DHCP_NAME && i < len && taken < 63; i++) {
-			uint8_t c = options.at[2 + i];
-
-			name[taken++] = c > ' ' && c < 0x7f ? (char)c : '?';
-		}
-		(void)skip(&options, 2 + len);
-	}
-}
-
-static int parse_dhcp(struct bytes ip, struct lan_fact *fact)
-{
-	static const uint8_t cookie[] = { 0x63, 0x82, 0x53, 0x63 }; /* RFC 2131 3 */
-	size_t header = ip.len ? (size_t)(ip.at[0] & 15) * 4 : 0;
-	const uint8_t *udp;
-
-	if (header < 20 || ip.len < header + 8 || ip.at[9] != IPPROTO_UDP)
-		return -EBADMSG;
-	udp = ip.at + header;
-	if (get16(udp) != DHCP_CLIENT || get16(udp + 2) != DHCP_SERVER)
-		return -EBADMSG;
-	if (!skip(&ip, header + 8) || ip.len < DHCP_FIXED || ip.at[1] != 1 || ip.at[2] != 6 ||
-	    memcmp(ip.at + 236, cookie, sizeof(cookie)) != 0)
-		return -EBADMSG;
-	fact->kind = LAN_DHCP;
-	memcpy(fact->mac, ip.at + 28, MAC_BYTES);
-	(void)skip(&ip, DHCP_FIXED); /* there are as many */
-	read_dhcp_name(ip, fact->name);
-	return 0;
-}
-
 /* ---- the face ---- */
 
 int lan_parse(const struct payload *payload, struct lan_fact *fact)
@@ -195,9 +144,7 @@ int lan_parse(const struct payload *payload, struct lan_fact *fact)
 	}
 	if (type == ETHER_ARP)
 		return parse_arp(&frame, fact);
-	if (type == ETHER_IPV6)
-		return parse_nd(frame, fact);
-	return type == ETHER_IPV4 ? parse_dhcp(frame, fact) : -EBADMSG;
+	return type == ETHER_IPV6 ? parse_nd(frame, fact) : -EBADMSG;
 }
 
 const char *lan_mac_format(const uint8_t mac[static MAC_BYTES], char text[static MAC_TEXT_MAX])

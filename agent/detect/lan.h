@@ -1,7 +1,6 @@
 /*
- * What neighbours say of each other: ARP (RFC 826), IPv6 neighbour discovery (RFC 4861) and DHCP
- * (RFC 2131) read out of whole frames. Everything in them is hostile. Pure; only agent/detect
- * includes it.
+ * What neighbours say of each other: ARP (RFC 826) and IPv6 neighbour discovery (RFC 4861) read out
+ * of whole frames. Everything in them is hostile. Pure; only agent/detect includes it.
  */
 #ifndef SLUICE_DETECT_LAN_H
 #define SLUICE_DETECT_LAN_H
@@ -20,7 +19,6 @@ enum lan_kind {
 	LAN_ASK,      /* who has target? */
 	LAN_ANSWER,   /* sender is at mac, told to one that asked */
 	LAN_ANNOUNCE, /* the same, told to all, of its own accord */
-	LAN_DHCP,     /* a device asks for an address: only its mac and name are known */
 };
 
 struct lan_fact {
@@ -29,7 +27,6 @@ struct lan_fact {
 	uint8_t mac[MAC_BYTES];	    /* whose address is claimed to be sender */
 	uint8_t source[MAC_BYTES];  /* that sent the frame */
 	struct addr sender, target; /* ADDR_NONE: not said */
-	char name[64];		    /* DHCP: what it calls itself; printable */
 	uint64_t at_ns;
 	uint64_t watched_ns; /* by the caller: how long everything was seen by then */
 };

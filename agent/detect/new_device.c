@@ -1,5 +1,5 @@
 /*
- * New device: a hardware address speaks ARP, neighbour discovery or DHCP and never did before. Who
+ * New device: a hardware address speaks ARP or neighbour discovery and never did before. Who
  * makes up addresses is said a few times an hour, not each time.
  */
 #include <errno.h>
@@ -24,7 +24,6 @@ struct device {
 	struct row row;
 	uint8_t mac[MAC_BYTES];
 	struct addr addr;
-	char name[64];
 	bool is_known;
 	uint64_t first_ns;
 };
@@ -96,8 +95,6 @@ static void new_device_lan(void *state, const struct lan_fact *fact)
 		return;
 	if (fact->sender.family != ADDR_NONE)
 		device->addr = fact->sender;
-	if (*fact->name)
-		memcpy(device->name, fact->name, sizeof(device->name));
 	rowset_mark(&new_device->devices, device);
 }
 
@@ -121,12 +118,10 @@ static void say(struct new_device *new_device, const struct device *device,
 		(void)snprintf(others, sizeof(others), " (and %llu others before it)",
 			       (unsigned long long)new_device->not_said);
 	(void)snprintf(finding.reason, FINDING_REASON_MAX,
-		       "A device with the hardware address %s%s%s%s%s%s was seen for the first "
-		       "time%s%s. Normal are the devices seen while learning.",
+		       "A device with the hardware address %s%s%s was seen for the first time%s%s. "
+		       "Normal are the devices seen while learning.",
 		       lan_mac_format(device->mac, mac), has_addr ? " and the address " : "",
-		       has_addr ? addr_format(&device->addr, addr) : "",
-		       *device->name ? ", which calls itself " : "", device->name,
-		       *device->name ? "," : "", others,
+		       has_addr ? addr_format(&device->addr, addr) : "", others,
 		       device->mac[0] & MAC_LOCAL ? "; the address is made up by software" : "");
 	moment->on_finding(moment->arg, &finding);
 	new_device->not_said = 0;
