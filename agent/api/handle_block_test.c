@@ -15,9 +15,10 @@ static struct json *encode_match(const struct block_match *match, bool decides)
 	struct json *item = json_new_object();
 
 	json_set(item, "block", encode_block(&match->block));
-	json_set_string(
-		item, "entry",
-		match->entry.addr.family == ADDR_NONE ? NULL : prefix_format(&match->entry, entry));
+	json_set_string(item, "entry",
+			match->entry.addr.family != ADDR_NONE ? prefix_format(&match->entry, entry)
+			: match->entry_name[0]		      ? match->entry_name
+							      : NULL);
 	json_set_bool(item, "applies", match->applies);
 	json_set_bool(item, "decides", decides);
 	json_set_string(item, "note", match->why);

@@ -10,6 +10,8 @@
 #include "agent/block/block.h"
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/name_set.h"
+#include "agent/util/prefix_set.h"
 
 #define ENTRIES_DEFAULT 100
 #define ENTRIES_MAX	1000
@@ -74,6 +76,7 @@ static void answer_report(void *arg, const struct block_outcome *outcome,
 	else
 		json_set_null(body, "block");
 	json_set_uint(body, "lines", report->lines);
+	json_set_uint(body, "names", name_set_len(prefix_set_names(report->set)));
 	json_set_uint(body, "refused", report->refused);
 	json_set_uint(body, "warned", report->warned);
 	json_set_uint(body, "duplicates", report->duplicates);
@@ -127,7 +130,8 @@ void handle_list_entries(struct call *call)
 	struct json *items;
 	int count;
 
-	if (part_id(call, &id) || param_int(call, "from", 0, BLOCK_LIST_ENTRIES_MAX, &from) ||
+	if (part_id(call, &id) ||
+	    param_int(call, "from", 0, BLOCK_LIST_ENTRIES_MAX + BLOCK_LIST_NAMES_MAX, &from) ||
 	    param_int(call, "limit", 1, ENTRIES_MAX, &limit))
 		return;
 	entries = calloc((size_t)limit, sizeof(*entries));
@@ -142,7 +146,9 @@ void handle_list_entries(struct call *call)
 	for (int i = 0; i < count; i++) {
 		struct json *item = json_new_object();
 
-		json_set_string(item, "value", prefix_format(&entries[i].prefix, text));
+		json_set_string(item, "value",
+				entries[i].name[0] ? entries[i].name
+						   : prefix_format(&entries[i].prefix, text));
 		encode_hits(item, &entries[i].hits);
 		json_add(items, item);
 	}

@@ -23,6 +23,7 @@ enum order_kind {
 	ORDER_LIST_REMOVE,
 	ORDER_RULE_SET,
 	ORDER_TARGET_HITS,
+	ORDER_NAME_HITS,
 	ORDER_LIST_HITS,
 	ORDER_ADDRS_OF
 };
@@ -131,6 +132,13 @@ static int order_target_hits(void *arg, const struct prefix *target, struct bloc
 	return post(arg, &order);
 }
 
+static int order_name_hits(void *arg, const char *name, struct block_hits *hits)
+{
+	struct order order = { .kind = ORDER_NAME_HITS, .domain = name, .hits = hits };
+
+	return post(arg, &order);
+}
+
 static int order_list_hits(void *arg, uint32_t rule_id, struct block_hits *hits)
 {
 	struct order order = { .kind = ORDER_LIST_HITS, .rule_id = rule_id, .hits = hits };
@@ -176,6 +184,7 @@ struct block_datapath orders_datapath(struct orders *orders)
 		.is_busy = order_is_busy,
 		.rule_set = order_rule_set,
 		.target_hits = order_target_hits,
+		.name_hits = order_name_hits,
 		.list_hits = order_list_hits,
 		.addrs_of = order_addrs_of,
 	};
@@ -192,6 +201,8 @@ static int carry_out_list(struct capture *capture, const struct order *order)
 		return capture_rule_set(capture, order->rules);
 	case ORDER_TARGET_HITS:
 		return capture_target_hits(capture, order->prefixes, order->hits);
+	case ORDER_NAME_HITS:
+		return capture_name_hits(capture, order->domain, order->hits);
 	case ORDER_LIST_HITS:
 		return capture_list_hits(capture, order->rule_id, order->hits);
 	default:

@@ -203,7 +203,8 @@ void active_read_hits(struct block_service *service, struct active_block *active
 	active->read_boot_ns = now;
 	active->hits.packets = active->base.packets + fresh.packets;
 	active->hits.bytes = active->base.bytes + fresh.bytes;
-	memcpy(active->hits.layers, fresh.layers, sizeof(fresh.layers));
+	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+		active->hits.layers[layer] = active->base.layers[layer] + fresh.layers[layer];
 	if (fresh.last_unix_ms > active->hits.last_unix_ms)
 		active->hits.last_unix_ms = fresh.last_unix_ms;
 }

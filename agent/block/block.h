@@ -36,6 +36,7 @@ struct block_datapath {
 	bool (*is_busy)(void *arg);
 	int (*rule_set)(void *arg, const struct block_rule *rule);
 	int (*target_hits)(void *arg, const struct prefix *target, struct block_hits *hits);
+	int (*name_hits)(void *arg, const char *name, struct block_hits *hits);
 	int (*list_hits)(void *arg, uint32_t rule_id, struct block_hits *hits);
 	/* addresses a name was seen on; the count or -errno */
 	int (*addrs_of)(void *arg, const char *domain, struct name_addr *out, size_t max);
@@ -76,7 +77,7 @@ int block_start(struct block_service *service);
 struct block_request {
 	const char *value;     /* address, prefix, or a name with everything below it */
 	const char *list;      /* a list instead of @value: its name; NULL: none */
-	const char *action;    /* "drop" (default when empty), "count"; names: "refuse" */
+	const char *action;    /* "drop" (default when empty), "count"; names and lists: "refuse" */
 	const char *direction; /* "both" (default), "in", "out" */
 	const char *proto;     /* "" any, "tcp", "udp", "icmp", or a number */
 	int64_t port;	       /* 0 any */
@@ -137,7 +138,8 @@ struct block_question {
 /* A block that holds what was asked for, and whether it decides. */
 struct block_match {
 	struct block block;
-	struct prefix entry; /* of a list; else ADDR_NONE */
+	struct prefix entry;		  /* of a list; else ADDR_NONE */
+	char entry_name[DOMAIN_TEXT_MAX]; /* of a list: a name instead; "" none */
 	bool applies;
 	char why[160]; /* of a block that does not apply, or what is said beside one that does */
 };
@@ -157,6 +159,7 @@ int block_test(struct block_service *service, const struct block_question *quest
 /* ---- lists ---------------------------------------------------------------------------------- */
 
 #define BLOCK_LIST_ENTRIES_MAX 1048576
+#define BLOCK_LIST_NAMES_MAX   131072 /* all names together: DOMAIN_ENTRIES of bpf/maps.h */
 #define BLOCK_LIST_BYTES_MAX   (64U << 20)
 #define BLOCK_LIST_NOTES_MAX   1000
 
@@ -170,9 +173,9 @@ struct block_line_note {
 
 struct block_list_report {
 	size_t lines, refused, warned, duplicates;
-	size_t added, removed; /* against the version before */
-	bool is_applied;       /* false: nothing was changed */
-	struct prefix_set *set;
+	size_t added, removed;	       /* against the version before */
+	bool is_applied;	       /* false: nothing was changed */
+	struct prefix_set *set;	       /* its names with it */
 	struct block_line_note *notes; /* the first BLOCK_LIST_NOTES_MAX */
 	size_t note_count;
 };
@@ -212,9 +215,11 @@ bool block_list_is_busy(struct block_service *service);
 
 struct block_list_entry {
 	struct prefix prefix;
+	char name[DOMAIN_TEXT_MAX]; /* a name instead of @prefix; "" none */
 	struct block_hits hits;
 };
-/* block_list_entries - of the list @id from index @from on. The count, -ENOENT. */
+/* block_list_entries - of the list @id from index @from on, prefixes before names. The count,
+ * -ENOENT. */
 int block_list_entries(struct block_service *service, int64_t id, size_t from,
 		       struct block_list_entry *out, size_t max);
 

@@ -73,6 +73,12 @@ static int copy_name(const char *text, size_t len, char out[static DOMAIN_TEXT_M
 int domain_parse(const struct block_service *service, const char *text,
 		 char out[static DOMAIN_TEXT_MAX], struct block_outcome *outcome)
 {
+	return domain_canonical(service->own_name, text, out, outcome);
+}
+
+int domain_canonical(const char *own_name, const char *text, char out[static DOMAIN_TEXT_MAX],
+		     struct block_outcome *outcome)
+{
 	size_t len;
 
 	text += strspn(text, " \t\r\n");
@@ -87,9 +93,8 @@ int domain_parse(const struct block_service *service, const char *text,
 		return outcome->error;
 	if (domain_is_under(out, "localhost"))
 		return outcome_fail(outcome, -EPERM, "value", "%s is this host itself", out);
-	if (service->own_name[0] && domain_is_under(service->own_name, out))
+	if (own_name[0] && domain_is_under(own_name, out))
 		return outcome_fail(outcome, -EPERM, "value", "%s %s %s, this host's own name", out,
-				    strcmp(out, service->own_name) == 0 ? "is" : "holds",
-				    service->own_name);
+				    strcmp(out, own_name) == 0 ? "is" : "holds", own_name);
 	return 0;
 }

@@ -163,6 +163,9 @@ bool domain_is_meant(const char *text);
  * @outcome. Source: RFC 1035 2.3.1, 2.3.4; underscores as in RFC 8552. */
 int domain_parse(const struct block_service *service, const char *text,
 		 char out[static DOMAIN_TEXT_MAX], struct block_outcome *outcome);
+/* domain_canonical - the same for the host called @own_name ("" unknown); on any thread. */
+int domain_canonical(const char *own_name, const char *text, char out[static DOMAIN_TEXT_MAX],
+		     struct block_outcome *outcome);
 /* domain_is_under - @name is @domain or lies below it; both canonical. */
 bool domain_is_under(const char *name, const char *domain);
 
@@ -190,13 +193,14 @@ void uploads_free(struct upload *uploads); /* accepts NULL */
 uint32_t rule_take(struct block_service *service);
 void rule_release(struct block_service *service, uint32_t rule_id);
 
-/* ---- lines.c: a file of addresses, read on any thread ---------------------------------------- */
+/* ---- lines.c: a file of addresses and names, read on any thread ------------------------------ */
 
 struct lines_input {
 	const char *data;
 	size_t len;
 	const struct safe_entry *safe; /* never blocked */
 	size_t safe_count;
+	const char *own_name; /* this host's, never blocked; "" unknown */
 };
 
 /* lines_read - @report's numbers, notes and set; the caller frees set and notes. 0 or -errno. */

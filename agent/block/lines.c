@@ -1,6 +1,7 @@
 /*
- * A file of addresses, line by line: comments, ranges, prefixes; each wrong line refused by itself
- * with its number. A pure function of bytes and of the safe list, for the jobs thread.
+ * A file of addresses and names, line by line: comments, ranges, prefixes, names, lines of hosts
+ * files; each wrong line refused by itself with its number. A pure function of bytes and of the
+ * safe list, for the jobs thread.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,10 +10,14 @@
 
 #include "agent/block/internal.h"
 #include "agent/util/addr.h"
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
-/* The longest line that can be right: two IPv6 addresses, a hyphen and spaces. */
-#define LINE_MAX_LEN 127
+/* A line of a hosts file with some names; an address or a name alone is shorter (RFC 1035 2.3.4).
+ */
+#define LINE_MAX_LEN 1023
+#define BLANKS	     " \t"
+#define ONE_A_LINE   "one address or name a line, or an address and names as in hosts(5)"
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -20,9 +25,11 @@ struct reader {
 	const struct lines_input *input;
 	struct block_list_report *report;
 	struct prefix_set_builder *builder;
+	struct name_set_builder *names;
 	struct prefix_set *safe;
-	size_t taken; /* entries handed to the builder */
+	size_t taken; /* entries handed to the builders */
 	uint32_t line;
+	bool has_tail; /* a comment begins right behind the text: perhaps it is none */
 	char text[LINE_MAX_LEN + 1];
 };
 
@@ -160,9 +167,6 @@ static int read_range(struct reader *reader, char *dash)
 	return walk_range(reader, &from, &to, true);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------
- */
-
 static int read_prefix(struct reader *reader)
 {
 	struct block_outcome outcome = { .field = "" };
@@ -172,10 +176,7 @@ static int read_prefix(struct reader *reader)
 	bool was_masked = error == -ERANGE && !prefix_parse(reader->text, true, &prefix);
 
 	if (error && !was_masked) {
-		note(reader, false,
-		     domain_is_meant(reader->text) ? "not an address or prefix; names are blocked "
-						     "one by one"
-						   : "not an address or prefix");
+		note(reader, false, "not an address, a prefix or a name");
 		return 0;
 	}
 	if (!is_allowed(reader, &prefix, &outcome)) {
@@ -191,13 +192,113 @@ static int read_prefix(struct reader *reader)
 	return take(reader, &prefix);
 }
 
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+/* Signs of ad blockers' filters, whose meaning is more, or less, than a name's. */
+static bool is_filter(const struct reader *reader, const char *name)
+{
+	return reader->has_tail || strpbrk(name + 2 * !strncmp(name, "*.", 2), "|^$@*!,=~()[]{}<>");
+}
+
+/* Returns 0, or -errno; what is wrong is noted. @is_soft: left out with a warning only. */
+static int read_name(struct reader *reader, const char *text, bool is_soft)
+{
+	struct block_outcome outcome = { .field = "" };
+	char name[DOMAIN_TEXT_MAX];
+	int error;
+
+	if (is_filter(reader, text)) {
+		note(reader, false, "filter syntax and URLs are not read: write the name alone");
+		return 0;
+	}
+	if (domain_canonical(reader->input->own_name, text, name, &outcome) != 0) {
+		note(reader, is_soft, outcome.message);
+		return 0;
+	}
+	if (!strchr(name, '.')) {
+		note(reader, is_soft,
+		     "a name without a dot is a whole domain of the Internet: not in a list");
+		return 0;
+	}
+	error = name_set_builder_add(reader->names, name);
+	if (!error)
+		reader->taken++;
+	return error;
+}
+
+/* Where hosts files send what they block; with others they answer instead of a name server. */
+static bool is_sink(const char *text)
+{
+	static const struct prefix loopback = { .addr = { .family = ADDR_IPV4 }, .len = 8 };
+	struct addr addr;
+
+	if (addr_parse(text, &addr))
+		return false;
+	if (addr.family == ADDR_IPV4)
+		return addr.bytes[12] == 127 || !memcmp(addr.bytes + 12, loopback.addr.bytes, 4);
+	return !memcmp(addr.bytes, loopback.addr.bytes, 15) && addr.bytes[15] <= 1;
+}
+
+/* Names that hosts files give to the machine itself, its networks and nothing (hosts(5)). */
+static bool is_of_this_host(const char *name)
+{
+	return !strchr(name, '.') || !strncmp(name, "localhost.", sizeof("localhost.") - 1) ||
+	       is_sink(name);
+}
+
+/* An address, then names. */
+static int read_hosts(struct reader *reader)
+{
+	char copy[LINE_MAX_LEN + 1], *rest = copy;
+	const char *address, *name;
+	int error = 0;
+
+	memcpy(copy, reader->text, sizeof(copy)); /* the note shows the line whole */
+	address = strsep(&rest, BLANKS);
+	if (domain_is_meant(address)) {
+		note(reader, false, ONE_A_LINE);
+		return 0;
+	}
+	while (!error && (name = strsep(&rest, BLANKS))) {
+		if (!*name)
+			continue;
+		if (is_of_this_host(name)) {
+			note(reader, true, "names this host or its network: left out");
+		} else if (!domain_is_meant(name)) {
+			note(reader, false, ONE_A_LINE);
+			return 0;
+		} else if (!is_sink(address)) {
+			note(reader, false,
+			     "a hosts line of another address than 0.0.0.0, 127.0.0.1, :: or ::1 "
+			     "is no "
+			     "block: write the name alone");
+			return 0;
+		} else {
+			error = read_name(reader, name, true);
+		}
+	}
+	return error;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------
+ */
+
+static bool begins_comment(const char *at, size_t i, size_t len)
+{
+	return at[i] == '#' || at[i] == ';' || (at[i] == '/' && i + 1 < len && at[i + 1] == '/') ||
+	       (at[i] == '!' && i == 0);
+}
+
 /* The line without comment and spaces; false when nothing is left. */
 static bool cut_line(struct reader *reader, const char *at, size_t len, bool *is_too_long)
 {
+	reader->has_tail = false;
 	for (size_t i = 0; i < len; i++) {
-		if (at[i] == '#' || at[i] == ';' ||
-		    (at[i] == '/' && i + 1 < len && at[i + 1] == '/'))
-			len = i;
+		if (!begins_comment(at, i, len))
+			continue;
+		reader->has_tail = i > 0 && !strchr(BLANKS, at[i - 1]);
+		len = i;
 	}
 	while (len > 0 && strchr(" \t\r", at[len - 1]) && at[len - 1])
 		len--;
@@ -215,6 +316,20 @@ static bool cut_line(struct reader *reader, const char *at, size_t len, bool *is
 	return len > 0;
 }
 
+/* A hyphen may also stand in a name. */
+static bool is_range(const struct reader *reader, const char *dash)
+{
+	char left[LINE_MAX_LEN + 1];
+	size_t len = dash ? (size_t)(dash - reader->text) : 0;
+	struct addr addr;
+
+	while (len > 0 && strchr(BLANKS, reader->text[len - 1]))
+		len--;
+	memcpy(left, reader->text, len);
+	left[len] = '\0';
+	return len > 0 && !addr_parse(left, &addr);
+}
+
 static int read_line(struct reader *reader, const char *at, size_t len)
 {
 	bool is_too_long;
@@ -226,9 +341,13 @@ static int read_line(struct reader *reader, const char *at, size_t len)
 	reader->report->lines++;
 	dash = strchr(reader->text, '-');
 	if (is_too_long)
-		note(reader, false, "not an address or prefix");
-	else if (dash)
+		note(reader, false, "too long for a line, or a zero byte in it");
+	else if (is_range(reader, dash))
 		return read_range(reader, dash);
+	else if (strpbrk(reader->text, BLANKS))
+		return read_hosts(reader);
+	else if (domain_is_meant(reader->text))
+		return read_name(reader, reader->text, false);
 	else
 		return read_prefix(reader);
 	return 0;
@@ -269,25 +388,39 @@ static struct prefix_set *build_safe(const struct lines_input *input)
 	return builder ? prefix_set_builder_finish(builder) : NULL;
 }
 
+/* Both builders are used up. Returns 0 or -ENOMEM. */
+static int finish(struct reader *reader)
+{
+	struct block_list_report *report = reader->report;
+	struct name_set *names = name_set_builder_finish(TAKE(reader->names));
+
+	report->set = prefix_set_builder_finish(TAKE(reader->builder));
+	if (!report->set || !names) {
+		name_set_unref(names);
+		return -ENOMEM;
+	}
+	prefix_set_attach(report->set, names);
+	report->duplicates = reader->taken - prefix_set_total(report->set);
+	return 0;
+}
+
 int lines_read(const struct lines_input *input, struct block_list_report *report)
 {
 	CLEANUP(prefix_set_unref) struct prefix_set *safe = build_safe(input);
-	CLEANUP(prefix_set_builder_free)
-	struct prefix_set_builder *builder = prefix_set_builder_new(BLOCK_LIST_ENTRIES_MAX);
-	struct reader reader = { .input = input, .report = report, .safe = safe };
-	int error;
+	struct reader reader = { .input = input,
+				 .report = report,
+				 .safe = safe,
+				 .builder = prefix_set_builder_new(BLOCK_LIST_ENTRIES_MAX),
+				 .names = name_set_builder_new(BLOCK_LIST_NAMES_MAX) };
+	int error = -ENOMEM;
 
 	*report = (struct block_list_report){ 0 };
 	report->notes = calloc(BLOCK_LIST_NOTES_MAX, sizeof(*report->notes));
-	reader.builder = builder;
-	if (!safe || !builder || !report->notes)
-		return -ENOMEM;
-	error = read_lines(&reader);
-	if (error)
-		return error;
-	report->set = prefix_set_builder_finish(TAKE(builder));
-	if (!report->set)
-		return -ENOMEM;
-	report->duplicates = reader.taken - prefix_set_len(report->set);
-	return 0;
+	if (safe && reader.builder && reader.names && report->notes)
+		error = read_lines(&reader);
+	if (!error)
+		return finish(&reader);
+	prefix_set_builder_free(reader.builder);
+	name_set_builder_free(reader.names);
+	return error;
 }

@@ -14,6 +14,7 @@
 #include "agent/util/buffer.h"
 #include "agent/util/json.h"
 #include "agent/util/log.h"
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
 #define UPLOADS_MAX 4
@@ -35,6 +36,7 @@ struct work {
 	struct buffer bytes;
 	struct safe_entry *safe;
 	size_t safe_count;
+	char own_name[DOMAIN_TEXT_MAX];
 	struct block_list_report report;
 	int error;
 };
@@ -213,7 +215,8 @@ static void audit(const struct work *work, const struct block *block)
 	json_set_uint(detail, "version",
 		      block->facts.pending_version ? block->facts.pending_version
 						   : block->facts.version);
-	json_set_uint(detail, "entries", prefix_set_len(work->report.set));
+	json_set_uint(detail, "entries", prefix_set_total(work->report.set));
+	json_set_uint(detail, "names", name_set_len(prefix_set_names(work->report.set)));
 	json_set_uint(detail, "added", work->report.added);
 	json_set_uint(detail, "removed", work->report.removed);
 	json_set_uint(detail, "refused", work->report.refused);
@@ -222,11 +225,28 @@ static void audit(const struct work *work, const struct block *block)
 	block_audit(work->service, &work->who, "block.list", block_text(block, target), detail);
 }
 
+/* A new version brings its own life and reason, when the order names them. */
+static void renew(const struct work *work, struct active_block *active, struct block *row)
+{
+	const struct block *order = &work->block;
+	int64_t life_ms = order->expires_unix_ms - order->created_unix_ms;
+
+	if (work->order.request.ttl_s != -1) {
+		row->expires_unix_ms = order->expires_unix_ms;
+		active->end_boot_ns = order->expires_unix_ms ? work->service->boot_ns() +
+								       (uint64_t)life_ms * NS_PER_MS
+							     : 0;
+	}
+	if (order->reason[0])
+		memcpy(row->reason, order->reason, sizeof(row->reason));
+}
+
 static int take(struct work *work, struct block_outcome *outcome)
 {
 	struct block_service *service = work->service;
 	struct active_block *active = active_same(service, &work->block);
 	bool is_new = !active;
+	uint64_t end_before = active ? active->end_boot_ns : 0;
 	struct block row;
 	int error;
 
@@ -238,12 +258,17 @@ static int take(struct work *work, struct block_outcome *outcome)
 	if (!active)
 		return outcome->error;
 	error = store_block_get(service->options.store, active->id, &row);
+	if (!error && !is_new)
+		renew(work, active, &row);
 	if (!error)
 		error = list_take(service, active, &row, &work->report);
 	if (error) {
 		(void)outcome_fail(outcome, error, "", "the list was not applied: %s",
-				   error == -ENOSPC ? "the datapath has no room for it"
-						    : strerror(-error));
+				   error == -ENOSPC
+					   ? "the datapath has no room for it (1048576 of each "
+					     "kind of address, 131072 names in all)"
+					   : strerror(-error));
+		active->end_boot_ns = is_new ? active->end_boot_ns : end_before;
 		if (is_new) {
 			struct block_outcome ignored = { .field = "" };
 
@@ -266,18 +291,21 @@ static void finish(void *arg)
 
 	safe_refresh_host(work->service, NS_PER_S);
 	if (work->error == -ENOSPC)
-		(void)outcome_fail(&outcome, work->error, "list",
-				   "a list has at most %d entries: nothing was changed",
-				   BLOCK_LIST_ENTRIES_MAX);
+		(void)outcome_fail(
+			&outcome, work->error, "list",
+			"a list has at most %d addresses and prefixes and %d names: nothing "
+			"was changed",
+			BLOCK_LIST_ENTRIES_MAX, BLOCK_LIST_NAMES_MAX);
 	else if (work->error)
 		(void)outcome_fail(&outcome, work->error, "", "the list could not be read: %s",
 				   strerror(-work->error));
 	else if (work->order.is_all_or_nothing && report->refused)
 		(void)outcome_fail(&outcome, -EINVAL, "list",
 				   "%zu lines are wrong: nothing was changed", report->refused);
-	else if (!prefix_set_len(report->set))
-		(void)outcome_fail(&outcome, -EINVAL, "list",
-				   "no line names an address to block: nothing was changed");
+	else if (!prefix_set_total(report->set))
+		(void)outcome_fail(
+			&outcome, -EINVAL, "list",
+			"no line holds an address or a name to block: nothing was changed");
 	else if (check_safe(work, &outcome) == 0)
 		(void)take(work, &outcome); /* told by outcome */
 	work->order.done(work->order.arg, &outcome, report);
@@ -287,7 +315,7 @@ static void read_work(void *arg)
 {
 	struct work *work = arg;
 	const struct lines_input input = { (const char *)work->bytes.data, work->bytes.len,
-					   work->safe, work->safe_count };
+					   work->safe, work->safe_count, work->own_name };
 
 	work->error = lines_read(&input, &work->report);
 }
@@ -326,6 +354,7 @@ static struct work *make_work(struct block_service *service, const struct princi
 	upload_forget(upload);
 	safe_refresh_host(service, NS_PER_S);
 	work->safe = safe_copy(service, who, &work->safe_count);
+	memcpy(work->own_name, service->own_name, sizeof(work->own_name));
 	if (!work->safe) {
 		(void)outcome_fail(outcome, -ENOMEM, "", "no memory for the list");
 		return NULL;

@@ -3,6 +3,7 @@
  * version goes to the datapath as a whole set; what differs is found there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "agent/config/config.h"
 #include "agent/store/store.h"
 #include "agent/util/log.h"
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
 void list_free(struct active_list *list)
@@ -100,7 +102,8 @@ int list_read_hits(struct block_service *service, const struct active_block *act
 		return 0;
 	hits->packets += second.packets;
 	hits->bytes += second.bytes;
-	hits->layers[HIT_ADDRESS] += second.layers[HIT_ADDRESS];
+	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+		hits->layers[layer] += second.layers[layer];
 	if (second.last_unix_ms > hits->last_unix_ms)
 		hits->last_unix_ms = second.last_unix_ms;
 	return 0;
@@ -127,32 +130,60 @@ static int write_row(struct block_service *service, const struct active_block *a
 /* ---- a new version ----------------------------------------------------------------------------
  */
 
+/* Names that only @after has. Returns 0 or -ENOMEM. */
+static int gain_names(const struct prefix_set *before, const struct prefix_set *after,
+		      struct prefix_set *gain)
+{
+	struct name_set_diff diff = { .before = prefix_set_names(before),
+				      .after = prefix_set_names(after) };
+	CLEANUP(name_set_builder_free)
+	struct name_set_builder *builder = name_set_builder_new(name_set_len(diff.after) + 1);
+	struct name_set *names;
+	const char *name;
+	int side;
+
+	while (builder && (side = name_set_diff_next(&diff, &name)) != 0)
+		if (side > 0 && name_set_builder_add(builder, name) != 0)
+			return -ENOMEM;
+	names = builder ? name_set_builder_finish(TAKE(builder)) : NULL;
+	if (!names)
+		return -ENOMEM;
+	prefix_set_attach(gain, names);
+	return 0;
+}
+
+/* What only @after has; NULL without memory. */
 static struct prefix_set *make_gain(const struct prefix_set *before, const struct prefix_set *after,
 				    size_t added)
 {
 	struct prefix_set_diff diff = { .before = before, .after = after };
+	CLEANUP(prefix_set_builder_free)
 	struct prefix_set_builder *builder = prefix_set_builder_new(added + 1);
+	CLEANUP(prefix_set_unref) struct prefix_set *gain = NULL;
 	struct prefix prefix;
 	int side;
 
-	while (builder && (side = prefix_set_diff_next(&diff, &prefix)) != 0) {
-		if (side > 0 && prefix_set_builder_add(builder, &prefix) != 0) {
-			prefix_set_builder_free(builder);
+	while (builder && (side = prefix_set_diff_next(&diff, &prefix)) != 0)
+		if (side > 0 && prefix_set_builder_add(builder, &prefix) != 0)
 			return NULL;
-		}
-	}
-	return builder ? prefix_set_builder_finish(builder) : NULL;
+	gain = builder ? prefix_set_builder_finish(TAKE(builder)) : NULL;
+	return gain && !gain_names(before, after, gain) ? TAKE(gain) : NULL;
 }
 
 void list_count_changes(const struct prefix_set *before, const struct prefix_set *after,
 			struct block_list_report *report)
 {
 	struct prefix_set_diff diff = { .before = before, .after = after };
+	struct name_set_diff names = { .before = prefix_set_names(before),
+				       .after = prefix_set_names(after) };
 	struct prefix prefix;
+	const char *name;
 	int side;
 
 	report->added = report->removed = 0;
 	while ((side = prefix_set_diff_next(&diff, &prefix)) != 0)
+		*(side > 0 ? &report->added : &report->removed) += 1;
+	while ((side = name_set_diff_next(&names, &name)) != 0)
 		*(side > 0 ? &report->added : &report->removed) += 1;
 }
 
@@ -166,7 +197,7 @@ static int take_now(struct block_service *service, struct active_block *active, 
 	if (error)
 		return error;
 	list->facts.version++;
-	list->facts.entries = prefix_set_len(set);
+	list->facts.entries = prefix_set_total(set);
 	list->facts.updated_unix_ms = service->unix_ms();
 	row->facts = list->facts;
 	error = store_list_write(service->options.store, row, set, list->facts.version);
@@ -200,7 +231,7 @@ static int take_pending(struct block_service *service, struct active_block *acti
 	if (!list->facts.pending_rule_id)
 		return -ENOSPC;
 	list->facts.pending_version = facts.version + 1;
-	list->facts.pending_entries = prefix_set_len(set);
+	list->facts.pending_entries = prefix_set_total(set);
 	list->facts.updated_unix_ms = service->unix_ms();
 	row->confirm_by_unix_ms = service->unix_ms() +
 				  config_int(service->options.config, CONFIG_BLOCK_CONFIRM) * 1000;
@@ -307,6 +338,8 @@ int list_roll_back(struct block_service *service, struct active_block *active)
 	if (datapath->list_hits(datapath->arg, list->facts.pending_rule_id, &second) == 0) {
 		active->base.packets += second.packets;
 		active->base.bytes += second.bytes;
+		for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+			active->base.layers[layer] += second.layers[layer];
 	}
 	error = forget_pending(service, active);
 	if (error)
@@ -399,17 +432,26 @@ int block_list_entries(struct block_service *service, int64_t id, size_t from,
 	const struct block_datapath *datapath = &service->options.datapath;
 	struct active_block *active = active_by_id(service, id);
 	const struct prefix_set *set;
-	size_t count = 0;
+	size_t count = 0, prefixes;
 
 	if (!active || !active->list)
 		return -ENOENT;
 	set = active->list->set ? active->list->set : active->list->pending;
-	for (size_t i = from; i < prefix_set_len(set) && count < max; i++) {
+	prefixes = prefix_set_len(set);
+	for (size_t i = from; i < prefix_set_total(set) && count < max; i++) {
 		struct block_list_entry *entry = &out[count++];
 
-		*entry = (struct block_list_entry){ .prefix = prefix_set_at(set, i) };
-		(void)datapath->target_hits(datapath->arg, &entry->prefix,
-					    &entry->hits); /* none: not there yet */
+		memset(entry, 0, sizeof(*entry));
+		if (i < prefixes)
+			entry->prefix = prefix_set_at(set, i);
+		else
+			(void)snprintf(entry->name, sizeof(entry->name), "%s",
+				       name_set_at(prefix_set_names(set), i - prefixes)); /* fits */
+		/* none: not there yet */
+		if (i < prefixes)
+			(void)datapath->target_hits(datapath->arg, &entry->prefix, &entry->hits);
+		else
+			(void)datapath->name_hits(datapath->arg, entry->name, &entry->hits);
 	}
 	return (int)count;
 }

@@ -143,9 +143,9 @@ static int parse_scope(const struct block_request *request, struct block *block,
 	int direction = parse_word(request->direction, block_direction_name, BLOCK_OUT + 1);
 	int proto = parse_proto(request->proto, block->target.addr.family);
 
-	if (action < 0 || (action == BLOCK_REFUSE && !block->domain[0]))
+	if (action < 0 || (action == BLOCK_REFUSE && !block->domain[0] && !block->list[0]))
 		return outcome_fail(outcome, -EINVAL, "action",
-				    "the action is drop or count; for names also refuse");
+				    "the action is drop or count; for names and lists also refuse");
 	if (direction < 0)
 		return outcome_fail(outcome, -EINVAL, "direction",
 				    "the direction is both, in or out");

@@ -92,6 +92,11 @@ static int replay_rows(struct block_service *service)
 	return 0;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
  * Pinned maps may have kept a rule's hits, fresh ones begin at 0, and main.db knows a total of up
  * to a minute ago: the greater one is the total, so that nothing counts twice.
@@ -104,9 +109,10 @@ static void adopt_hits(struct block_service *service, struct active_block *activ
 	if (active->list ? list_read_hits(service, active, &kept)
 			 : datapath->hits(datapath->arg, active->rule_id, &kept))
 		return;
-	active->base.packets -=
-		kept.packets < active->base.packets ? kept.packets : active->base.packets;
-	active->base.bytes -= kept.bytes < active->base.bytes ? kept.bytes : active->base.bytes;
+	active->base.packets -= least(kept.packets, active->base.packets);
+	active->base.bytes -= least(kept.bytes, active->base.bytes);
+	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+		active->base.layers[layer] -= least(kept.layers[layer], active->base.layers[layer]);
 }
 
 static int replay_to_datapath(struct block_service *service)

@@ -9,14 +9,16 @@
 
 #include "agent/block/internal.h"
 #include "agent/util/addr.h"
+#include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 #include "agent/util/proto.h"
 
 /* One block that holds what was asked for. */
 struct candidate {
 	const struct active_block *active;
-	struct prefix entry; /* of a list */
-	size_t width;	     /* prefix length, or length of the name: longer is narrower */
+	struct prefix entry;	/* of a list */
+	const char *entry_name; /* of a list, instead; NULL: none */
+	size_t width;		/* prefix length, or length of the name: longer is narrower */
 	uint32_t rule_id;
 };
 
@@ -30,7 +32,9 @@ static void keep(struct candidates *found, const struct active_block *active,
 {
 	if (found->count == BLOCK_MATCHES_MAX)
 		return; /* more than anybody reads */
-	found->items[found->count++] = (struct candidate){ active, *entry, width, rule_id };
+	found->items[found->count++] = (struct candidate){
+		.active = active, .entry = *entry, .width = width, .rule_id = rule_id
+	};
 }
 
 static void look_in_set(struct candidates *found, const struct active_block *active,
@@ -58,6 +62,30 @@ static void look_by_prefix(struct candidates *found, const struct active_block *
 	} else if (!active->domain && target->len <= asked->len && prefix_overlaps(target, asked)) {
 		keep(found, active, &none, target->len, active->rule_id);
 	}
+}
+
+/* Of a list the version in force, else what waits beside it. */
+static void look_by_name(struct candidates *found, const struct active_block *active,
+			 const char *asked)
+{
+	static const struct prefix none;
+	const struct active_list *list = active->list;
+	uint32_t rule_id = active->rule_id;
+	const char *name = active->domain;
+
+	if (list) {
+		name = name_set_holder(prefix_set_names(list->set), asked);
+		if (!name) {
+			name = name_set_holder(prefix_set_names(list->pending), asked);
+			rule_id = list->facts.pending_rule_id;
+		}
+	} else if (name && !domain_is_under(asked, name)) {
+		name = NULL;
+	}
+	if (!name || found->count == BLOCK_MATCHES_MAX)
+		return;
+	keep(found, active, &none, strlen(name), rule_id);
+	found->items[found->count - 1].entry_name = list ? name : NULL;
 }
 
 static int compare(const void *a, const void *b)
@@ -133,6 +161,9 @@ static void fill(struct block_service *service, struct candidates *found, const 
 		struct block_match *match = &verdict->matches[verdict->match_count++];
 
 		*match = (struct block_match){ .entry = found->items[i].entry };
+		if (found->items[i].entry_name)
+			(void)snprintf(match->entry_name, sizeof(match->entry_name), "%s",
+				       found->items[i].entry_name); /* fits */
 		judge(service, found->items[i].active, asked, match);
 		(void)block_read_row(service, found->items[i].active->id, &match->block);
 		if (match->applies && verdict->decides < 0)
@@ -144,7 +175,7 @@ static void tell(struct block_verdict *verdict, const char *asked)
 {
 	struct block_outcome *outcome = &verdict->outcome;
 	const struct block_match *match;
-	char what[BLOCK_TEXT_MAX], entry[PREFIX_TEXT_MAX] = "";
+	char what[BLOCK_TEXT_MAX], entry[DOMAIN_TEXT_MAX] = "", prefix[PREFIX_TEXT_MAX];
 	static const char *const done[] = { "dropped", "counted only", "refused" };
 	int len;
 
@@ -155,10 +186,11 @@ static void tell(struct block_verdict *verdict, const char *asked)
 		return;
 	}
 	match = &verdict->matches[verdict->decides];
-	if (match->entry.addr.family != ADDR_NONE)
-		(void)prefix_format(&match->entry, entry);
+	(void)snprintf(entry, sizeof(entry), "%s",
+		       match->entry.addr.family != ADDR_NONE ? prefix_format(&match->entry, prefix)
+							     : match->entry_name); /* fits */
 	len = snprintf(outcome->message, sizeof(outcome->message),
-		       "%.80s is %s by block %lld of %.64s%s%s%s%.60s", asked,
+		       "%.80s is %s by block %lld of %.64s%s%.80s%s%.60s", asked,
 		       done[match->block.action <= BLOCK_REFUSE ? match->block.action : 0],
 		       (long long)match->block.id, block_text(&match->block, what),
 		       entry[0] ? ", entry " : "", entry, match->why[0] ? ": " : "", match->why);
@@ -189,9 +221,8 @@ int block_test(struct block_service *service, const struct block_question *quest
 
 		if (!asked.domain[0])
 			look_by_prefix(&found, active, &asked.target);
-		else if (active->domain && domain_is_under(asked.domain, active->domain))
-			keep(&found, active, &(struct prefix){ 0 }, strlen(active->domain),
-			     active->rule_id);
+		else
+			look_by_name(&found, active, asked.domain);
 	}
 	fill(service, &found, &asked, verdict);
 	tell(verdict, block_text(&asked, text));

@@ -81,11 +81,11 @@ int capture_block_settle(struct capture *capture);
 /* capture_safe_set - replace the safe list in the maps; never a moment without either. */
 int capture_safe_set(struct capture *capture, const struct prefix *prefixes, size_t count);
 /*
- * capture_list_set - a rule with many targets: the prefixes and names of @set replace what rule->rule_id held
- * before, as a difference, in steps. The rule's own words are in force when this returns; its
- * target is not used. Takes a reference to @set. A second call while one runs goes on from there.
+ * capture_list_set - a rule with many targets: the prefixes and names of @set replace what
+ * rule->rule_id held before, as a difference, in steps. The rule's own words are in force when this
+ * returns; its target is not used. Takes a reference to @set. A second call while one runs goes on
+ * from there.
  * Returns 0, -ENOMEM, -ENOSPC when the maps cannot hold it (nothing changed), -EINVAL.
- * Names take the room of capture_block's, RULES_NAMES_MAX in all.
  */
 int capture_list_set(struct capture *capture, const struct block_rule *rule,
 		     struct prefix_set *set);

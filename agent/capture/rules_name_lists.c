@@ -10,131 +10,11 @@
 #include "agent/capture/rules_names.h"
 #include "agent/util/clock.h"
 #include "agent/util/name_set.h"
-#include "bpf/hash.h"
 
 #define STEP_NS	  (2 * NS_PER_MS) /* beside what prefixes take of the draining thread */
 #define STEP_PART 64		  /* entries between two looks at the clock: a call or two each */
 #define ROUND_NS  NS_PER_MS	  /* of counting hits at once */
 #define ROUND_PER 99		  /* then as long for others, so that it takes 1 % of a core */
-#define DIGIT	  11		  /* bits: six passes over 64, tables of 16 KiB */
-
-/* ---- hashes ---- */
-
-bool rules_names_has(const struct name_hashes *hashes, uint64_t hash)
-{
-	size_t low = 0, count = hashes->count;
-
-	while (count) {
-		size_t half = count / 2;
-
-		if (hashes->at[low + half] == hash)
-			return true;
-		if (hashes->at[low + half] < hash) {
-			low += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
-	}
-	return false;
-}
-
-static void radix_pass(const uint64_t *from, uint64_t *to, size_t count, unsigned int shift)
-{
-	size_t at[1 << DIGIT] = { 0 }, sum = 0;
-
-	for (size_t i = 0; i < count; i++)
-		at[from[i] >> shift & ((1 << DIGIT) - 1)]++;
-	for (size_t digit = 0; digit < 1 << DIGIT; digit++) {
-		size_t here = at[digit];
-
-		at[digit] = sum;
-		sum += here;
-	}
-	for (size_t i = 0; i < count; i++)
-		to[at[from[i] >> shift & ((1 << DIGIT) - 1)]++] = from[i];
-}
-
-static void unique(struct name_hashes *hashes)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < hashes->count; i++)
-		if (!kept || hashes->at[i] != hashes->at[kept - 1])
-			hashes->at[kept++] = hashes->at[i];
-	hashes->count = kept;
-}
-
-/* Returns 0 or -ENOMEM. */
-static int hashes_of(uint64_t base, const struct name_set *names, struct name_hashes *out)
-{
-	size_t count = name_set_len(names);
-	CLEANUP(free) uint64_t *hashes = calloc(count + 1, sizeof(*hashes));
-	CLEANUP(free) uint64_t *other = calloc(count + 1, sizeof(*other));
-
-	if (!hashes || !other)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		const char *name = name_set_at(names, i);
-
-		hashes[i] = name_hash(base, name, (uint32_t)strlen(name));
-	}
-	for (unsigned int shift = 0; shift < 64; shift += DIGIT) {
-		uint64_t *sorted = other;
-
-		radix_pass(hashes, other, count, shift);
-		other = hashes;
-		hashes = sorted;
-	}
-	*out = (struct name_hashes){ TAKE(hashes), count };
-	unique(out);
-	return 0;
-}
-
-/* The next hash that only one of the versions has: 1 comes, -1 goes, 0 at the end. */
-static int change_next(struct names_list *list, uint64_t *hash)
-{
-	const struct name_hashes *now = &list->now, *next = &list->next;
-
-	while (list->at_now < now->count || list->at_next < next->count) {
-		bool has_now = list->at_now < now->count, has_next = list->at_next < next->count;
-		uint64_t a = has_now ? now->at[list->at_now] : 0;
-		uint64_t b = has_next ? next->at[list->at_next] : 0;
-		bool takes_now = has_now && (!has_next || a <= b);
-		bool takes_next = has_next && (!has_now || b <= a);
-
-		list->at_now += takes_now;
-		list->at_next += takes_next;
-		if (takes_now && takes_next)
-			continue;
-		*hash = takes_now ? a : b;
-		return takes_now ? -1 : 1;
-	}
-	return 0;
-}
-
-/* Everything that @into or @from has. Returns 0 or -ENOMEM. */
-static int unite(struct name_hashes *into, const struct name_hashes *from)
-{
-	struct names_list both = { .now = *into, .next = *from };
-	size_t count = 0, room = into->count + from->count;
-	uint64_t *at = calloc(room + 1, sizeof(*at));
-
-	if (!at)
-		return -ENOMEM;
-	while (both.at_now < into->count || both.at_next < from->count) {
-		bool has_a = both.at_now < into->count, has_b = both.at_next < from->count;
-		uint64_t a = has_a ? into->at[both.at_now] : UINT64_MAX;
-		uint64_t b = has_b ? from->at[both.at_next] : UINT64_MAX;
-
-		at[count++] = a < b ? a : b;
-		both.at_now += has_a && a <= b;
-		both.at_next += has_b && b <= a;
-	}
-	free(into->at);
-	*into = (struct name_hashes){ at, count };
-	return 0;
-}
 
 /* ---- orders ---- */
 
@@ -195,7 +75,7 @@ static int remember_now(struct names_list *list)
 	int err;
 
 	if (list->is_moving)
-		return unite(&list->now, &list->next);
+		return rules_names_unite(&list->now, &list->next);
 	err = list->now.count ? -EINVAL : 0;
 	if (!err) {
 		free(list->now.at);
@@ -243,7 +123,7 @@ int rules_full_list_set(struct rules *rules, const struct block_rule *rule, stru
 
 	if (!has_room(rules, rule->rule_id, name_set_len(prefix_set_names(set))))
 		return -ENOSPC;
-	err = hashes_of(rules->tables.control->name_base, prefix_set_names(set), &hashes);
+	err = rules_names_hash(rules->tables.control->name_base, prefix_set_names(set), &hashes);
 	if (!err)
 		err = rules_list_set(rules, rule, set);
 	if (!err)
@@ -335,7 +215,7 @@ static int move_part(struct rules *rules, struct names_list *list)
 	for (int i = 0; i < STEP_PART; i++) {
 		size_t at_now = list->at_now, at_next = list->at_next;
 		uint64_t hash;
-		int err, kind = change_next(list, &hash);
+		int err, kind = rules_names_change(list, &hash);
 
 		if (!kind) {
 			phase_end(rules, list);

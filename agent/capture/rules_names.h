@@ -6,6 +6,8 @@
 
 #include "agent/capture/rules_state.h"
 
+struct name_set;
+
 struct name_slot {
 	uint64_t hash;
 	uint32_t next; /* rule with a name in the same bucket; 0 = last */
@@ -73,6 +75,13 @@ int rules_name_settle(struct rules *rules, uint64_t hash);
 void rules_names_bits(struct rules *rules);
 /* rules_names_has - the list is to hold @hash. */
 bool rules_names_has(const struct name_hashes *hashes, uint64_t hash);
+/* rules_names_hash - of all names, in order. Returns 0 or -ENOMEM. */
+int rules_names_hash(uint64_t base, const struct name_set *names, struct name_hashes *out);
+/* rules_names_change - the next hash that only one of the list's versions has: 1 comes, -1 goes, 0
+ * at the end. */
+int rules_names_change(struct names_list *list, uint64_t *hash);
+/* rules_names_unite - @into has what it or @from had. Returns 0 or -ENOMEM. */
+int rules_names_unite(struct name_hashes *into, const struct name_hashes *from);
 /* rules_name_sum - adds the hits of an entry. */
 void rules_name_sum(struct block_hits *hits, const struct domain_entry *entry);
 void rules_name_lists_free(struct names_state *names);

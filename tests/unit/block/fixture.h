@@ -214,6 +214,13 @@ static inline int fake_target_hits(void *arg, const struct prefix *target, struc
 	return 0;
 }
 
+static inline int fake_name_hits(void *arg, const char *name, struct block_hits *hits)
+{
+	(void)arg;
+	*hits = (struct block_hits){ .packets = strlen(name), .layers = { [HIT_DNS] = 1 } };
+	return 0;
+}
+
 static inline int fake_list_hits(void *arg, uint32_t rule_id, struct block_hits *hits)
 {
 	if (fake_find_list(arg, rule_id) < 0)
@@ -256,6 +263,7 @@ static inline void fixture_start(struct fixture *f)
 			      .is_busy = fake_is_busy,
 			      .rule_set = fake_rule_set,
 			      .target_hits = fake_target_hits,
+			      .name_hits = fake_name_hits,
 			      .list_hits = fake_list_hits,
 			      .addrs_of = fake_addrs_of },
 		.on_change = fake_change,

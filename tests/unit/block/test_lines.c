@@ -1,6 +1,8 @@
 /* A file of addresses: forms of a line, what is refused and with which number. */
 #include "tests/unit/block/fixture.h"
 
+#include "agent/util/name_set.h"
+
 static const struct safe_entry *safe_of(const char *text)
 {
 	static struct safe_entry entry;
@@ -12,7 +14,7 @@ static const struct safe_entry *safe_of(const char *text)
 
 static struct block_list_report read_text(const char *text, size_t len)
 {
-	const struct lines_input input = { text, len, safe_of("192.0.2.1"), 1 };
+	const struct lines_input input = { text, len, safe_of("192.0.2.1"), 1, "me.own.test" };
 	struct block_list_report report;
 
 	assert_int_equal(lines_read(&input, &report), 0);
@@ -91,7 +93,7 @@ static void wrong_lines_are_refused_with_number_and_reason(void **state)
 {
 	static const char text[] = "0.0.0.0/0\n::/0\n8.0.0.0/7\n2000::/18\n192.0.2.1\n"
 				   "192.0.2.0/24\n192.0.2.0-192.0.2.7\n9.0.0.9-9.0.0.1\n"
-				   "0.0.0.0-255.255.255.255\nexample.org\n1.2.3.4 5.6.7.8\n"
+				   "0.0.0.0-255.255.255.255\nexample/org\n1.2.3.4 5.6.7.8\n"
 				   "198.51.100.9\n";
 	struct block_list_report report = read_text(text, sizeof(text) - 1);
 
@@ -102,7 +104,83 @@ static void wrong_lines_are_refused_with_number_and_reason(void **state)
 		assert_int_equal(report.notes[i].line, i + 1);
 	assert_non_null(strstr(report.notes[0].reason, "every address"));
 	assert_non_null(strstr(report.notes[5].reason, "holds 192.0.2.1"));
-	assert_non_null(strstr(report.notes[9].reason, "names"));
+	assert_non_null(strstr(report.notes[9].reason, "not an address, a prefix or a name"));
+	assert_non_null(strstr(report.notes[10].reason, "one address or name a line"));
+	done(&report);
+}
+
+static bool has_name(const struct block_list_report *report, const char *name)
+{
+	return name_set_has(prefix_set_names(report->set), name);
+}
+
+static void names_stand_beside_addresses_and_in_lines_of_hosts_files(void **state)
+{
+	static const char text[] = "bad.example\n"
+				   "*.Ads.Example.  # all below it\n"
+				   "198.51.100.1\n"
+				   "0.0.0.0 one.example\n"
+				   "127.0.0.1\ttwo.example three.example # both\n"
+				   "::1 four.example\n"
+				   ":: five-5.example\n"
+				   "xn--bcher-kva.example\n"
+				   "bad.example\n"
+				   "! a comment of a filter list\n";
+	struct block_list_report report = read_text(text, sizeof(text) - 1);
+
+	(void)state;
+	assert_int_equal(report.refused, 0);
+	assert_int_equal(report.warned, 0);
+	assert_int_equal(report.lines, 9);
+	assert_int_equal(report.duplicates, 1);
+	assert_int_equal(prefix_set_len(report.set), 1);
+	assert_int_equal(prefix_set_total(report.set), 9);
+	assert_true(has_name(&report, "bad.example"));
+	assert_true(has_name(&report, "ads.example"));
+	assert_true(has_name(&report, "one.example"));
+	assert_true(has_name(&report, "two.example"));
+	assert_true(has_name(&report, "three.example"));
+	assert_true(has_name(&report, "four.example"));
+	assert_true(has_name(&report, "five-5.example"));
+	assert_true(has_name(&report, "xn--bcher-kva.example"));
+	done(&report);
+}
+
+static void what_hosts_files_say_of_the_host_itself_is_left_out(void **state)
+{
+	static const char text[] = "127.0.0.1 localhost\n127.0.0.1 localhost.localdomain\n"
+				   "255.255.255.255 broadcasthost\n::1 ip6-localhost ip6-loopback\n"
+				   "fe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 me.own.test\n";
+	struct block_list_report report = read_text(text, sizeof(text) - 1);
+
+	(void)state;
+	assert_int_equal(report.refused, 0);
+	assert_int_equal(report.warned, 8);
+	assert_int_equal(prefix_set_total(report.set), 0);
+	done(&report);
+}
+
+static void names_that_must_not_be_blocked_and_filters_are_refused(void **state)
+{
+	static const char text[] = "||bad.example^\nexample.com##.ad\nhttp://bad.example/x\n"
+				   "@@||good.example^\ncom\nown.test\nlocalhost\n"
+				   "203.0.113.7 elsewhere.example\nb\xc3\xbc.example\na..example\n"
+				   "bad.example$third-party\n[Adblock Plus 2.0]\n";
+	struct block_list_report report = read_text(text, sizeof(text) - 1);
+
+	(void)state;
+	assert_int_equal(report.refused, 12);
+	assert_int_equal(prefix_set_total(report.set), 0);
+	for (uint32_t i = 0; i < 12; i++)
+		assert_int_equal(report.notes[i].line, i + 1);
+	for (int i = 0; i < 4; i++)
+		if (i != 2)
+			assert_non_null(strstr(report.notes[i].reason, "filter syntax"));
+	assert_non_null(strstr(report.notes[4].reason, "without a dot"));
+	assert_non_null(strstr(report.notes[5].reason, "holds me.own.test"));
+	assert_non_null(strstr(report.notes[6].reason, "this host itself"));
+	assert_non_null(strstr(report.notes[7].reason, "another address than 0.0.0.0"));
+	assert_non_null(strstr(report.notes[8].reason, "punycode"));
 	done(&report);
 }
 
@@ -142,6 +220,9 @@ int main(void)
 		cmocka_unit_test(range_becomes_its_prefixes),
 		cmocka_unit_test(bits_behind_the_length_are_cleared_with_a_warning),
 		cmocka_unit_test(wrong_lines_are_refused_with_number_and_reason),
+		cmocka_unit_test(names_stand_beside_addresses_and_in_lines_of_hosts_files),
+		cmocka_unit_test(what_hosts_files_say_of_the_host_itself_is_left_out),
+		cmocka_unit_test(names_that_must_not_be_blocked_and_filters_are_refused),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused_and_shown_harmless),
 		cmocka_unit_test(notes_are_bounded_and_all_counted),
 	};

@@ -1,6 +1,8 @@
 /* Lists: versions, countdown, roll-back, restart. */
 #include "tests/unit/block/fixture.h"
 
+#include "agent/util/name_set.h"
+
 struct answer {
 	int error, calls;
 	struct block block;
@@ -212,6 +214,87 @@ static void restart_in_the_middle_of_a_confirmation_ends_it(void **state)
 	assert_int_equal(prefix_set_len(f->sets[0]), 2);
 }
 
+static void names_go_with_their_list_through_versions_and_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct answer first = offer(f, "198.51.100.1\n0.0.0.0 bad.example\n", false);
+	struct answer second = offer(f, "198.51.100.1\nbad.example\nworse.example\n", false);
+	struct block_list_entry entries[4];
+
+	assert_int_equal(first.added, 2);
+	assert_int_equal(second.added, 1);
+	assert_int_equal(second.removed, 0);
+	assert_int_equal(second.block.facts.entries, 3);
+	fixture_restart(f, true);
+	assert_int_equal(f->set_count, 1);
+	assert_true(name_set_has(prefix_set_names(f->sets[0]), "worse.example"));
+	assert_int_equal(block_list_entries(f->service, second.block.id, 1, entries, 4), 2);
+	assert_string_equal(entries[0].name, "bad.example");
+	assert_string_equal(entries[1].name, "worse.example");
+	assert_int_equal(entries[0].hits.packets, strlen("bad.example"));
+}
+
+static void question_about_a_name_finds_the_list_that_holds_it(void **state)
+{
+	struct fixture *f = *state;
+	const struct block_question question = { .value = "www.bad.example" };
+	const struct block_question other = { .value = "good.example" };
+	CLEANUP(free) struct block_verdict *verdict = calloc(1, sizeof(*verdict));
+
+	(void)offer(f, "bad.example\n", false);
+	assert_int_equal(block_test(f->service, &question, verdict), 0);
+	assert_int_equal(verdict->decides, 0);
+	assert_string_equal(verdict->matches[0].entry_name, "bad.example");
+	assert_non_null(strstr(verdict->outcome.message, "list drop, entry bad.example"));
+	assert_int_equal(block_test(f->service, &other, verdict), 0);
+	assert_int_equal(verdict->decides, -1);
+}
+
+static void many_new_names_wait_for_their_confirmation(void **state)
+{
+	struct fixture *f = *state;
+	struct answer first, second;
+
+	confirm_above(f, "2");
+	first = offer(f, "a.example\nb.example\n", false);
+	second = offer(f, "b.example\nc.example\nd.example\ne.example\n", false);
+	assert_int_equal(first.block.state, BLOCK_ACTIVE);
+	assert_int_equal(second.block.state, BLOCK_PENDING);
+	assert_int_equal(f->set_count, 2);
+	assert_int_equal(name_set_len(prefix_set_names(f->sets[0])), 2);
+	assert_int_equal(name_set_len(prefix_set_names(f->sets[1])), 3); /* what it gains */
+	assert_false(name_set_has(prefix_set_names(f->sets[1]), "b.example"));
+}
+
+static void new_version_brings_its_life_and_reason(void **state)
+{
+	struct fixture *f = *state;
+	struct answer answer = offer(f, "198.51.100.1\n", false);
+	const struct block_list_part part = { "drop", 0, "198.51.100.2\n", 13 };
+	struct block_list_order order = {
+		.request = { .list = "drop", .ttl_s = 3600, .reason = "from the feed" },
+		.done = keep_answer,
+		.arg = &answer
+	};
+	struct block_outcome outcome;
+
+	assert_int_equal(answer.block.expires_unix_ms, 0);
+	assert_int_equal(block_list_part(f->service, &admin, &part, &outcome), 0);
+	block_list_apply(f->service, &admin, &order);
+	assert_int_equal(answer.block.expires_unix_ms, now_unix_ms + 3600000);
+	assert_string_equal(answer.block.reason, "from the feed");
+	assert_int_equal(f->list_rules[0].end_boot_ns, now_boot_ns + 3600 * NS_PER_S);
+	/* nothing said: as it was */
+	order.request = (struct block_request){ .list = "drop", .ttl_s = -1, .reason = "" };
+	assert_int_equal(block_list_part(f->service, &admin, &part, &outcome), 0);
+	block_list_apply(f->service, &admin, &order);
+	assert_int_equal(answer.block.expires_unix_ms, now_unix_ms + 3600000);
+	assert_string_equal(answer.block.reason, "from the feed");
+	pass_s(3601);
+	block_tick(f->service);
+	assert_int_equal(f->set_count, 0);
+}
+
 static void removed_list_leaves_no_rule(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +331,10 @@ int main(void)
 		TEST(first_version_not_confirmed_is_gone),
 		TEST(restart_replays_sets_and_the_countdown),
 		TEST(restart_in_the_middle_of_a_confirmation_ends_it),
+		TEST(names_go_with_their_list_through_versions_and_restart),
+		TEST(question_about_a_name_finds_the_list_that_holds_it),
+		TEST(many_new_names_wait_for_their_confirmation),
+		TEST(new_version_brings_its_life_and_reason),
 		TEST(removed_list_leaves_no_rule),
 		TEST(datapath_without_room_changes_nothing),
 	};

@@ -146,6 +146,48 @@ static void same_target_with_another_scope_is_another_block(void **state)
 	assert_int_equal(f->rule_count, 2);
 }
 
+static void hits_by_layer_outlive_a_restart_and_a_reboot(void **state)
+{
+	struct fixture *f = *state;
+	struct block_outcome outcome;
+	struct block row;
+
+	assert_int_equal(add(f, "bad.example", 0, &outcome), 0);
+	f->hits[0] =
+		(struct block_hits){ .packets = 9, .layers = { [HIT_DNS] = 4, [HIT_TLS] = 5 } };
+	fixture_restart(f, false); /* the datapath keeps its count: nothing counts twice */
+	assert_int_equal(block_get(f->service, outcome.block.id, &row), 0);
+	assert_int_equal(row.hits.layers[HIT_DNS], 4);
+	assert_int_equal(row.hits.layers[HIT_TLS], 5);
+	fixture_restart(f, true); /* and begins anew */
+	f->hits[0] =
+		(struct block_hits){ .packets = 2, .layers = { [HIT_TLS] = 1, [HIT_QUIC] = 1 } };
+	pass_s(2);
+	assert_int_equal(block_get(f->service, outcome.block.id, &row), 0);
+	assert_int_equal(row.hits.packets, 11);
+	assert_int_equal(row.hits.layers[HIT_DNS], 4);
+	assert_int_equal(row.hits.layers[HIT_TLS], 6);
+	assert_int_equal(row.hits.layers[HIT_QUIC], 1);
+}
+
+static void a_second_order_for_the_same_name_and_scope_names_the_first(void **state)
+{
+	struct fixture *f = *state;
+	struct block_outcome first, again;
+	const struct block_request other = { .value = "bad.example", .proto = "udp" };
+	char number[32];
+
+	assert_int_equal(add(f, "Bad.Example.", 0, &first), 0);
+	assert_int_equal(add(f, "bad.example", 0, &again), -EEXIST);
+	assert_string_equal(again.field, "value");
+	(void)snprintf(number, sizeof(number), "(block %lld)", (long long)first.block.id);
+	assert_non_null(strstr(again.message, number));
+	assert_int_equal(again.block.id, first.block.id);
+	/* another scope is another rule */
+	assert_int_equal(block_add(f->service, &admin, &other, &again), 0);
+	assert_int_equal(f->rule_count, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +199,8 @@ int main(void)
 		TEST(test_asks_names_by_what_is_above_them),
 		TEST(test_keeps_to_the_scope_asked_about),
 		TEST(same_target_with_another_scope_is_another_block),
+		TEST(hits_by_layer_outlive_a_restart_and_a_reboot),
+		TEST(a_second_order_for_the_same_name_and_scope_names_the_first),
 	};
 
 	return cmocka_run_group_tests_name("block_names", tests, NULL, NULL);
