@@ -219,7 +219,7 @@ static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct f
 	return query_run(&query);
 }
 
-int flows_insert(struct flows_writer *writer, struct db *db, const struct flow_row *row)
+int flows_insert(struct flows_writer *writer, struct db *db, struct flow_row *row)
 {
 	int64_t hour = flows_row_hour(row);
 	uint32_t name = 0;
@@ -231,7 +231,10 @@ int flows_insert(struct flows_writer *writer, struct db *db, const struct flow_r
 	error = hour_names_put(slot->names, db, row, &name);
 	if (!error)
 		error = insert_row(db, slot->insert, row, name);
-	return error ? error : hour_filter_add(slot->filter, db, row);
+	if (error)
+		return error;
+	row->row = db_last_id(db);
+	return hour_filter_add(slot->filter, db, row);
 }
 
 void flows_forget(struct flows_writer *writer)

@@ -38,10 +38,10 @@ bool history_was_reset(const struct history *history);
 
 /* What one transaction writes. */
 struct history_batch {
-	const struct flow_row *const *rows; /* arrays of rows, */
-	const unsigned int *row_counts;	    /* their lengths, */
-	size_t row_arrays;		    /* and how many of them */
-	const struct totals *totals;	    /* seconds */
+	struct flow_row *const *rows;	/* arrays of rows, whose numbers are set, */
+	const unsigned int *row_counts; /* their lengths, */
+	size_t row_arrays;		/* and how many of them */
+	const struct totals *totals;	/* seconds */
 	size_t totals_count;
 };
 
@@ -60,6 +60,8 @@ int history_write_minutes(struct history *history, const struct totals *minutes,
 int history_retain(struct history *history, int64_t now_unix_s, bool may_age);
 /* history_is_full - the byte budget is used up by the hour being written alone. */
 bool history_is_full(const struct history *history);
+/* history_wal_max - past this size of the WAL rows must stop. */
+uint64_t history_wal_max(const struct history *history);
 /* history_heal - set the file aside when a reader has met damage. */
 int history_heal(struct history *history);
 int history_checkpoint(struct history *history);

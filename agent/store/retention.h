@@ -1,6 +1,10 @@
 /*
- * What leaves flows.db: whole hours by age and by bytes, totals by age. Steps small enough to run
- * between two batches on the writer thread.
+ * What leaves flows.db: whole hours by age and by bytes, sums by age and by their share. Steps
+ * small enough to run between two batches on the writer thread.
+ *
+ * The budget counts the database with its WAL. It holds at every moment, as SQLite itself refuses
+ * to make the file larger than its share (max_page_count), the WAL may pass its share by one
+ * transaction only, and that is bounded: together they are the budget.
  */
 #ifndef SLUICE_STORE_RETENTION_H
 #define SLUICE_STORE_RETENTION_H
@@ -10,12 +14,24 @@
 
 #include "agent/store/db.h"
 #include "agent/store/flows.h"
+#include "agent/store/tops.h"
 
 struct retention {
 	uint64_t max_bytes;	     /* 0 = no bound */
 	int64_t max_age_s;	     /* 0 = no bound */
 	struct flows_writer *writer; /* of the hours being written; may be NULL */
+	struct tops *tops;	     /* likewise */
 };
+
+struct retention_share {
+	uint64_t file_bytes; /* the database, free pages included; 0 = no bound */
+	uint64_t used_bytes; /* of it, pages in use before hours are dropped */
+	uint64_t wal_bytes;  /* past it rows stop */
+	uint32_t tops_keys;  /* of each kind in an hour being written: bounds a transaction */
+};
+
+/* retention_split - the shares of a budget; 0 = no bound. */
+struct retention_share retention_split(uint64_t max_bytes);
 
 struct retention_result {
 	bool is_full;		       /* the hours that must stay are over the budget alone */
@@ -30,12 +46,19 @@ struct retention_result {
  */
 int retention_drop_hour(struct db *db, const struct retention *retention, int64_t now_unix_s,
 			bool may_age, struct retention_result *result);
+/* retention_is_over - whether more pages are in use than the budget allows. Returns 1, 0, -errno.
+ */
+int retention_is_over(struct db *db, const struct retention *retention);
 
 /* retention_shrink - hand a little free space back to the file system when the file is larger
  * than the budget. */
 int retention_shrink(struct db *db, const struct retention *retention);
 
-/* retention_totals - fold seconds after a day, drop minutes after 90. In a transaction. */
-int retention_totals(struct db *db, int64_t now_unix_s);
+/* retention_totals - fold seconds after a day and minutes after 90, drop hours after two years. In
+ * a transaction. */
+int retention_totals(struct db *db, const struct retention *retention, int64_t now_unix_s);
+
+/* retention_bytes - pages in use and all pages, in bytes. */
+int retention_bytes(struct db *db, uint64_t *used, uint64_t *file);
 
 #endif

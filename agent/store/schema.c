@@ -32,7 +32,8 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	"CREATE TABLE hours ("
 	"  hour INTEGER PRIMARY KEY,"
 	"  summed_row INTEGER NOT NULL," /* records up to this one are in tops */
-	"  is_closed INTEGER NOT NULL"	 /* cut to the keys with the most bytes */
+	"  is_closed INTEGER NOT NULL,"	 /* cut to the keys with the most bytes */
+	"  tops_rows INTEGER NOT NULL"	 /* its rows in tops */
 	") STRICT;"
 	"CREATE TABLE tops ("
 	"  hour INTEGER NOT NULL,"

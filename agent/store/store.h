@@ -170,6 +170,21 @@ int store_hunt(struct store *store, const struct history_search *search,
 	       const struct indicator_set *set, struct history_sighting *sightings,
 	       struct history_reach *reach);
 
+/* Sums of whole hours: @from is rounded down to one, @to up. */
+struct top_query {
+	int64_t from_unix_ms, to_unix_ms; /* from <= to */
+	enum top_by by;
+};
+
+/*
+ * store_top - the keys with the most bytes over the hours, most first, then one row of all others
+ * (is_others), so that the sums of all rows are those of the records. From the hourly sums alone,
+ * also of hours whose records were dropped; the last few seconds are not in them yet.
+ * @max: rows of @out, at least 1
+ * Any thread; deadline 1 s (-ETIMEDOUT). Returns the count, -EINVAL, -ENOMEM, other -errno.
+ */
+int store_top(struct store *store, const struct top_query *query, struct top_row *out, size_t max);
+
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 
 int store_user_insert(struct store *store, struct user *user); /* sets id; -EEXIST: name or email */

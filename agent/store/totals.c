@@ -1,5 +1,5 @@
 /*
- * Totals per second and per minute.
+ * Totals per second, per minute and per hour.
  */
 #include "agent/store/totals.h"
 
@@ -36,14 +36,23 @@ static const char FOLD[] =
 	" sum(bytes_out), sum(dropped_packets), sum(dropped_bytes), sum(new_flows)"
 	" FROM totals_second WHERE unix_s < ? GROUP BY unix_s / 60" TOTALS_ADD;
 static const char FOLDED[] = "DELETE FROM totals_second WHERE unix_s < ?";
-static const char DROP[] = "DELETE FROM totals_minute WHERE unix_s < ?";
+static const char FOLD_MINUTES[] =
+	"INSERT INTO totals_hour"
+	" SELECT unix_s / 3600 * 3600, sum(packets_in), sum(bytes_in), sum(packets_out),"
+	" sum(bytes_out), sum(dropped_packets), sum(dropped_bytes), sum(new_flows)"
+	" FROM totals_minute WHERE unix_s < ? GROUP BY unix_s / 3600" TOTALS_ADD;
+static const char FOLDED_MINUTES[] = "DELETE FROM totals_minute WHERE unix_s < ?";
+static const char DROP[] = "DELETE FROM totals_hour WHERE unix_s < ?";
 /* One statement sees one state of the file: a fold in between cannot show a value twice. */
 static const char READ[] =
 	"SELECT unix_s, 1, packets_in, bytes_in, packets_out, bytes_out, dropped_packets,"
 	" dropped_bytes, new_flows FROM totals_second WHERE unix_s >= ?1 AND unix_s < ?2"
 	" UNION ALL "
 	"SELECT unix_s, 60, packets_in, bytes_in, packets_out, bytes_out, dropped_packets,"
-	" dropped_bytes, new_flows FROM totals_minute WHERE unix_s > ?1 - 60 AND unix_s < ?2";
+	" dropped_bytes, new_flows FROM totals_minute WHERE unix_s > ?1 - 60 AND unix_s < ?2"
+	" UNION ALL "
+	"SELECT unix_s, 3600, packets_in, bytes_in, packets_out, bytes_out, dropped_packets,"
+	" dropped_bytes, new_flows FROM totals_hour WHERE unix_s > ?1 - 3600 AND unix_s < ?2";
 
 static uint64_t field_get(const struct totals *totals, size_t field)
 {
@@ -95,6 +104,13 @@ int totals_fold(struct db *db, int64_t before_unix_s)
 	int error = totals_run_before(db, FOLD, before_unix_s);
 
 	return error ? error : totals_run_before(db, FOLDED, before_unix_s);
+}
+
+int totals_fold_minutes(struct db *db, int64_t before_unix_s)
+{
+	int error = totals_run_before(db, FOLD_MINUTES, before_unix_s);
+
+	return error ? error : totals_run_before(db, FOLDED_MINUTES, before_unix_s);
 }
 
 int totals_drop(struct db *db, int64_t before_unix_s)

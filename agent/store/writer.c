@@ -20,14 +20,11 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 
-/* 8 x 128 rows a transaction: facts/server.md 2.1 measured 1k rows as the best batch. */
+/* 8 x 128 rows a transaction: 1k rows measured as the best batch (bench_store). */
 #define PENDING_MAX	       8
 #define TOTALS_GROUP	       256
 #define TICK_NS		       NS_PER_S
 #define CHECKPOINT_EVERY_TICKS 60
-/* A reader of another process can keep the WAL from being emptied (facts/server.md 2.3); past
- * this size rows stop. The goal is 64 MB (R12). */
-#define WAL_MAX_BYTES (48ULL << 20)
 /* A wall clock that moves this much against the monotonic one was set, not slewed, and retention
  * by age waits until it has kept still for an hour. */
 #define CLOCK_JUMP_MS	   60000
@@ -102,7 +99,8 @@ static bool writer_wal_is_full(const struct writer *writer)
 {
 	struct stat wal;
 
-	return stat(writer->flows_wal, &wal) == 0 && (uint64_t)wal.st_size > WAL_MAX_BYTES;
+	return stat(writer->flows_wal, &wal) == 0 &&
+	       (uint64_t)wal.st_size > history_wal_max(writer->history);
 }
 
 static const char *writer_find_stop_reason(const struct writer *writer)
@@ -155,7 +153,7 @@ static bool writer_is_hopeless(int error)
 
 static int writer_write(struct writer *writer, size_t row_arrays, size_t totals_count)
 {
-	const struct flow_row *rows[PENDING_MAX];
+	struct flow_row *rows[PENDING_MAX];
 	unsigned int counts[PENDING_MAX];
 	const struct history_batch batch = { rows, counts, row_arrays, writer->totals,
 					     totals_count };
