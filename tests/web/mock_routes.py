@@ -92,14 +92,44 @@ def matches(flow, word):
 
 
 def get_flows(state, query, _body):
-    """Newest first, filtered."""
+    """Newest first, filtered; with a time, pages of the history: 20 records each."""
     words = query.get("q", "").split()
-    rows = [f for f in state.flows if all(matches(f, w) for w in words)]
-    return 200, {"items": rows[:int(query.get("limit", 1000))], "next": None}
+    history = [w for w in words if w.startswith(("since:", "until:"))]
+    rows = [f for f in state.flows if all(matches(f, w) for w in words if w not in history)]
+    if not history:
+        return 200, {"items": rows[:int(query.get("limit", 1000))], "next": None, "live": True,
+                     "complete": True, "scanned_to": None}
+    start = int((query.get("after") or "h0-0").split("-")[1])
+    if start == 0:
+        state.found = [{**f, "id": n} for n, f in enumerate(rows)]  # pages do not move
+    rows = state.found
+    cut = "since:7d" in history  # a search that comes to its deadline
+    page = [{**f, "end_reason": "idle"} for f in rows[start:start + 20]]
+    return 200, {"items": page, "next": "h1-%d" % (start + 20) if start + 20 < len(rows) else None,
+                 "live": False, "complete": not cut,
+                 "scanned_to": "2026-11-23T10:00:00.000Z" if cut else None}
+
+
+def get_groups(state, query):
+    """Sums of a search of the history by one field."""
+    fields = {"src": "src_ip", "dst": "dst_ip", "dport": "dst_port", "proto": "proto",
+              "domain": "sni", "ja4": "ja4", "iface": "iface", "verdict": "verdict"}
+    sums = {}
+    for flow in state.flows:
+        key = flow[fields[query["by"]]]
+        one = sums.setdefault(key, {"key": key and str(key), "records": 0, "bytes": 0,
+                                    "packets": 0, "last_seen": flow["end"]})
+        one["records"] += 1
+        one["bytes"] += flow["bytes_out"] + flow["bytes_in"]
+    rows = sorted(sums.values(), key=lambda r: -r["bytes"])
+    return 200, {"by": query["by"], "items": rows[:int(query.get("limit", 20))], "complete": True,
+                 "exact": True, "others": {"records": 3, "bytes": 4096}, "next": None}
 
 
 def get_top(state, query, _body):
     """Hosts or protocols of the last minute."""
+    if query.get("by") not in ("hosts", "protocols"):
+        return get_groups(state, query)
     limit = int(query.get("limit", 10))
     rows = state.hosts(limit) if query.get("by") == "hosts" else state.protocols()
     return 200, {"items": rows, "next": None}

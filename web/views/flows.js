@@ -1,5 +1,5 @@
-// The live table of flows: filter kept in the address, sorted here, paused at will, every address
-// and port a filter by a click, every row its details.
+// The table of flows, live or of the history: search kept in the address, sorted here, paused at
+// will, every address and port a condition by a click, every row its details.
 
 import { get } from "../api.js";
 import { bytes, capital, clean, count } from "../format.js";
@@ -8,6 +8,7 @@ import { session } from "../session.js";
 import { createTable } from "../table.js";
 import { button, empty, failure, fill, h, mono, name, setText, time } from "../ui.js";
 import { showFlow, verdict } from "./flow_details.js";
+import { historyNote, historyPart, timeRange, withTime } from "./flow_history.js";
 
 const REFRESH_MS = 2000;
 const LIMIT = 300;
@@ -15,7 +16,10 @@ const TYPING_MS = 250;
 const WORDS = [["src:", "source, as 192.0.2.0/24"], ["dst:", "destination"], ["ip:", "either side"],
 	["sport:", "source port"], ["dport:", "destination port"], ["port:", "either port"],
 	["proto:", "tcp, udp, icmp"], ["sni:", "server name, as *.example.com"],
-	["host:", "HTTP host or looked-up name"], ["state:", "new, established, closed, expired"]];
+	["domain:", "the name and all below it"], ["host:", "HTTP host or looked-up name"],
+	["ja4:", "TLS fingerprint"], ["bytes>", "as 10k, 1.5M"], ["state:", "new, established, "
+	+ "closed, expired"], ["verdict:", "pass, drop"], ["since:", "as 2h, 3d, 2026-11-24"],
+	["until:", "as 2h, 2026-11-24T13:45"]];
 
 function filterLink(word, text, add) {
 	return h("button", {
@@ -74,9 +78,9 @@ function filterBox(query, onChange, add) {
 	const input = h("input", {
 		type: "search", id: "flow-filter", class: "filter-input", value: query,
 		"data-focus": false,
-		placeholder: "Filter: 192.0.2.7, port:443, proto:udp, src:10.0.0.0/8 …",
+		placeholder: "Search: 192.0.2.7, dport:443, bytes>1M, domain:example.com …",
 		spellcheck: "false",
-		autocomplete: "off", autocapitalize: "none", maxlength: "400",
+		autocomplete: "off", autocapitalize: "none", maxlength: "2000",
 		"aria-describedby": "flow-filter-error flow-filter-words",
 	});
 	const error = h("p", { class: "field-error", id: "flow-filter-error", role: "alert" });
@@ -93,11 +97,15 @@ function filterBox(query, onChange, add) {
 		input, error,
 		element: h("div", { class: "filter" },
 			h("label", { class: "hidden", for: "flow-filter" },
-			"Filter flows"), input, error, words),
+			"Search flows"), input, error, words),
 	};
 }
 
-function note(items, next, paused) {
+function note(answer, items, paused) {
+	const next = answer.next;
+	if (answer.live === false) {
+		return historyNote(answer, items.length);
+	}
 	const shown = next || items.length >= LIMIT ? `the newest ${items.length} flows`
 		: `${items.length} flow${items.length === 1 ? "" : "s"}`;
 	return paused ? `Paused at ${shown}` : `Showing ${shown}`;
@@ -109,8 +117,11 @@ function withWord(query, word) {
 
 function nothing(query, clear) {
 	if (query) {
-		return empty("No flow matches", "Nothing active or lately ended fits this filter.",
-			button("Clear the filter", { on: clear }));
+		return empty("No flow matches", /(^|\s)(since|until):/.test(query)
+			? "Nothing in this time of the history fits this search."
+			: "Nothing active or lately ended fits. To search the history, choose a "
+				+ "time.",
+			button("Clear the search", { on: clear }));
 	}
 	return empty("No flows yet", session().mode === "demo" ? "The simulation is starting."
 		: "As soon as a packet passes a watched interface, its flow appears here.");
@@ -144,45 +155,66 @@ function pauseButton(onChange) {
 }
 
 const TABLE = {
-	caption: "Flows", class: "table-flows stack", rowKey: (r) => r.id,
+	caption: "Flows", class: "table-flows stack",
+	/* a long flow has a record a minute in the history */
+	rowKey: (r) => (r.end_reason ? `${r.id} ${r.end}` : r.id),
 	rowClass: (r) => (["closed", "expired"].includes(r.state) ? "ended" : "active"),
 };
 
-/** The table with its filter box; `load` asks for the flows once. */
-function flowList(context) {
-	const kept = addressOf(context);
-	const summary = h("p", { class: "muted summary", role: "status" });
-	const problem = h("div", {});
-	let request = null;
-
-	function setQuery(q) {
+/** The search box and what was found last; `draw` shows it, `add` narrows the search. */
+function searchBox(kept, changed) {
+	function set(q) {
 		kept.q = q;
 		kept.save();
-		load();
+		times.show(q);
+		changed();
 	}
 
 	function add(word) {
 		box.input.value = withWord(box.input.value, word);
 		box.input.focus();
-		if (!word.endsWith(":")) {
-			setQuery(box.input.value);
+		if (!/[:>]$/.test(word)) {
+			set(box.input.value);
 		}
 	}
 
-	const pause = pauseButton(() => load());
-	const box = filterBox(kept.q, setQuery, add);
-	const table = createTable({
-		...TABLE, columns: columns(add), sort: kept.sort,
-		onRow: (row) => showFlow(row, add),
-		empty: () => nothing(kept.q, () => {
-			box.input.value = "";
-			setQuery("");
-		}),
+	function clear() {
+		box.input.value = "";
+		set("");
+	}
+
+	const box = filterBox(kept.q, set, add);
+	const times = timeRange((word) => {
+		box.input.value = withTime(box.input.value, word);
+		set(box.input.value);
+	});
+	times.show(kept.q);
+	box.element.append(times.element);
+	return { ...box, add, clear };
+}
+
+function flowTable(kept, box) {
+	return createTable({
+		...TABLE, columns: columns(box.add), sort: kept.sort,
+		onRow: (row) => showFlow(row, box.add),
+		empty: () => nothing(kept.q, box.clear),
 		onSort(sort) {
 			kept.sort = sort;
 			kept.save();
 		},
 	});
+}
+
+/** The table with its search box; `load` asks for the flows once. */
+function flowList(context) {
+	const kept = addressOf(context);
+	const summary = h("p", { class: "muted summary", role: "status" });
+	const problem = h("div", {});
+	const state = { items: [], answer: null, request: null };
+	const pause = pauseButton(() => load());
+	const box = searchBox(kept, () => load());
+	const table = flowTable(kept, box);
+	const history = historyPart({ add: box.add, older: () => load(state.answer?.next) });
 
 	function failed(error) {
 		if (error.status === 422 || error.status === 400) {
@@ -192,24 +224,33 @@ function flowList(context) {
 		}
 	}
 
-	async function load() {
-		request?.abort();
-		request = new AbortController();
+	function draw(answer, isMore) {
+		state.answer = answer;
+		state.items = isMore ? [...state.items, ...answer.items] : answer.items;
+		fill(problem);
+		setText(box.error, "");
+		table.update(state.items);
+		table.element.firstElementChild.classList.toggle("no-names",
+			!state.items.some(label));
+		history.update(answer, kept.q);
+		setText(summary, note(answer, state.items, pause.state.paused));
+	}
+
+	async function load(after = "") {
+		state.request?.abort();
+		state.request = new AbortController();
 		try {
-			const asked = { limit: LIMIT, q: kept.q };
-			const answer = await get("/flows", asked, request.signal);
-			fill(problem);
-			setText(box.error, "");
-			table.update(answer.items);
-			table.element.firstElementChild.classList.toggle("no-names",
-				!answer.items.some(label));
-			setText(summary, note(answer.items, answer.next, pause.state.paused));
+			draw(await get("/flows", { limit: LIMIT, q: kept.q, after },
+				state.request.signal), Boolean(after));
 		} catch (error) {
 			failed(error);
 		}
 	}
 
-	return { summary, problem, pause, box, table, load, abort: () => request?.abort() };
+	/* the history does not change by itself, and older pages would be lost */
+	const refresh = () => pause.state.paused || state.answer?.live === false || load();
+	return { summary, problem, pause, box, table, history, load, refresh,
+		abort: () => state.request?.abort() };
 }
 
 /** @param {object} context see app.js @returns {object} the view */
@@ -221,11 +262,10 @@ export function flowsView(context) {
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Flows"), list.summary,
 				h("div", { class: "view-actions" }, list.pause.element)),
-			list.box.element, list.problem, list.table.element),
+			list.box.element, list.problem, list.table.element, list.history.element),
 		start() {
 			list.load();
-			timer = setInterval(() => document.hidden || list.pause.state.paused
-				|| list.load(), REFRESH_MS);
+			timer = setInterval(() => document.hidden || list.refresh(), REFRESH_MS);
 		},
 		stop() {
 			clearInterval(timer);
