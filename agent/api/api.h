@@ -19,6 +19,7 @@ struct auth;
 struct block;
 struct block_service;
 struct config;
+struct flow_record;
 struct incident;
 struct incident_service;
 struct store;
@@ -35,6 +36,8 @@ struct api_options {
 	int (*panic)(void *arg, bool on); /* end all drops, or allow them again */
 	/* work on a thread for searches, then done on this one; -EAGAIN: too many wait */
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
+	/* [Sniffer] filter: what lists, sums and exports show; NULL = all. Any thread. */
+	bool (*is_in_view)(void *arg, const struct flow_record *record);
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

@@ -20,6 +20,7 @@ struct live_texts {
 	const struct snapshot *snapshot;
 	const struct flow *flow;
 	char (*ifaces)[IFACE_TEXT_MAX];
+	const struct api *view; /* whose view filter is asked; NULL = none */
 	struct flow_texts texts;
 };
 
@@ -46,6 +47,15 @@ static unsigned int page_start(const struct snapshot *snapshot, int64_t after)
 	return 0;
 }
 
+static bool is_shown(struct live_texts *live, const struct flow_query *query,
+		     const struct flow_record *record)
+{
+	const struct api_options *view = live->view ? &live->view->options : NULL;
+
+	return flow_query_matches(query, record, live_texts, live) &&
+	       (!view || view->is_in_view(view->arg, record));
+}
+
 /* Matches into @body. Returns the id behind which more may follow, or 0. */
 static uint64_t append_live(struct live_texts *live, const struct flow_query *query,
 			    struct buffer *body, unsigned int start, int64_t limit)
@@ -61,7 +71,7 @@ static uint64_t append_live(struct live_texts *live, const struct flow_query *qu
 			return last;
 		live->flow = &snapshot->flows[i];
 		record_from_flow(live->flow, &record);
-		if (!flow_query_matches(query, &record, live_texts, live))
+		if (!is_shown(live, query, &record))
 			continue;
 		buffer_append_text(body, comma);
 		record_append_json(body, &record, live_texts(live, &record));
@@ -77,7 +87,9 @@ static void answer_live(struct call *call, const struct flow_query *query, int64
 	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
 	CLEANUP(buffer_done) struct buffer body;
 	char ifaces[HISTORY_IFACES][IFACE_TEXT_MAX] = { "" };
-	struct live_texts live = { .snapshot = snapshot, .ifaces = ifaces };
+	struct live_texts live = { .snapshot = snapshot,
+				   .ifaces = ifaces,
+				   .view = search_shows_all(call) ? NULL : call->api };
 	int64_t limit = FLOWS_LIMIT_DEFAULT;
 	uint64_t next;
 

@@ -112,5 +112,6 @@ void handle_hunt(struct call *call)
 	job = search_job_new(call);
 	if (!job || read_indicators(call, job, json_get(body, "indicators")))
 		return;
+	job->search.is_in_view = NULL; /* a hunt looks at everything */
 	search_job_start(TAKE(job), hunt);
 }

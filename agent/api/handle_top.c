@@ -57,11 +57,11 @@ static int sum_groups(struct search_job *job)
 	struct history_reach reach;
 	int error = store_search_top(job->call.api->options.store, &job->search, &job->grouping,
 				     &top, &reach);
-	CLEANUP(free) struct history_group *groups = top.groups;
 
 	if (error)
 		return error;
 	append_groups(job, &top);
+	free(top.groups);
 	buffer_append_text(&job->body, ",\"from\":");
 	append_time(&job->body, job->search.from_unix_ms, "\"");
 	buffer_append_format(&job->body, ",\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",

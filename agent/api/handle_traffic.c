@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/api/internal.h"
+#include "agent/config/config.h"
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
@@ -38,6 +39,9 @@ void handle_status(struct call *call)
 	json_set_uint(body, "processed_packets", snapshot ? snapshot->processed_packets : 0);
 	json_set_string(body, "enforcement", encode_enforcement(call->api));
 	json_set(body, "ifaces", snapshot ? encode_ifaces(&snapshot->coverage) : json_new_array());
+	json_set_string(body, "view_filter",
+			options->is_in_view ? config_text(options->config, CONFIG_SNIFFER_FILTER)
+					    : NULL);
 	json_set_uint(body, "db_bytes", store_db_bytes(options->store));
 	json_set_uint(body, "rows_lost", store_rows_lost(options->store));
 	answer_json(call, 200, body);

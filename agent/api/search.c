@@ -86,6 +86,14 @@ static int read_after(struct call *call, struct history_search *search)
 	return -EINVAL;
 }
 
+bool search_shows_all(const struct call *call)
+{
+	char text[PARAM_MAX];
+
+	return !call->api->options.is_in_view ||
+	       (!param_text(call->request->query, "view", text) && !strcmp(text, "all"));
+}
+
 static int read_search(struct call *call, struct search_job *job)
 {
 	job->search.to_unix_ms = INT64_MAX;
@@ -94,6 +102,10 @@ static int read_search(struct call *call, struct search_job *job)
 	    read_time(call, "to", &job->search.to_unix_ms) || read_after(call, &job->search))
 		return -EINVAL;
 	job->search.query = job->query;
+	if (!search_shows_all(call)) {
+		job->search.is_in_view = call->api->options.is_in_view;
+		job->search.view_arg = call->api->options.arg;
+	}
 	return 0;
 }
 

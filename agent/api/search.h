@@ -64,6 +64,8 @@ void search_job_start(struct search_job *job, search_work_fn work);
 /* search_free_all - those that will not be answered any more. */
 void search_free_all(struct api *api);
 
+/* search_shows_all - view=all: also what the view filter would hide. */
+bool search_shows_all(const struct call *call);
 /* search_read_query - q of the request; answers 422 itself. -EINVAL, -ENOMEM. Caller frees. */
 int search_read_query(struct call *call, struct flow_query **out);
 

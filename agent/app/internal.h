@@ -45,6 +45,7 @@ struct app {
 	bool tls;
 	struct tls_identity identity; /* empty without TLS */
 	char url[128];
+	struct capture_view *view;     /* [Sniffer] filter, NULL = all is shown */
 	struct capture_kernel *kernel; /* NULL in the demo */
 	struct capture *capture;       /* core only, opened by core_prepare */
 	int64_t control_group;	       /* members may use the control socket; -1 = none */

@@ -374,5 +374,6 @@ void app_done(struct app *app)
 	tls_identity_done(&app->identity);
 	if (app->lock_fd >= 0)
 		close(app->lock_fd);
+	capture_view_free(app->view);
 	config_free(app->config);
 }

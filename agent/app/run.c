@@ -9,6 +9,7 @@
 
 #include "agent/app/app.h"
 #include "agent/app/internal.h"
+#include "agent/capture/capture.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
@@ -48,6 +49,7 @@ static int load_config(struct app *app)
 	app->config = config_new();
 	if (!app->config)
 		return CLI_FAILED;
+	config_add_check(app->config, CONFIG_SNIFFER_FILTER, capture_view_check);
 	error = config_load(app->config, options->config_file);
 	print_problems(app->config);
 	if (error == -EINVAL)
@@ -63,6 +65,9 @@ static int load_config(struct app *app)
 		status = override(app->config, CONFIG_WEB_LISTEN, options->listen, "--listen");
 	if (status)
 		return status;
+	/* here, where names of hosts and services in it can still be asked for */
+	if (capture_view_new(config_text(app->config, CONFIG_SNIFFER_FILTER), &app->view))
+		return CLI_FAILED;
 	if (!log_level_parse(config_text(app->config, CONFIG_GENERAL_LOG_LEVEL), &level))
 		log_set_level(level);
 	app->is_demo = options->is_demo || config_bool(app->config, CONFIG_GENERAL_DEMO_MODE);

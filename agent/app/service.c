@@ -20,6 +20,7 @@
 #include "agent/app/service_internal.h"
 #include "agent/auth/auth.h"
 #include "agent/block/block.h"
+#include "agent/capture/capture.h"
 #include "agent/demo/demo.h"
 #include "agent/incident/incident.h"
 #include "agent/store/store.h"
@@ -28,6 +29,7 @@
 #include "agent/util/queue.h"
 #include "agent/util/rights.h"
 #include "agent/util/snapshot.h"
+#include "include/history.h"
 
 #define ADMIN_PEERS_MAX 64
 
@@ -56,6 +58,13 @@ static struct snapshot *newest_snapshot(void *arg)
 	const struct service *service = arg;
 
 	return cell_get(service->options.cell);
+}
+
+static bool is_in_view(void *arg, const struct flow_record *record)
+{
+	const struct service *service = arg;
+
+	return capture_view_has(service->options.app->view, &record->tuple, record->vlan);
 }
 
 static bool is_panicked(void *arg)
@@ -162,6 +171,7 @@ static int start_api(struct service *service)
 					     .is_panicked = is_panicked,
 					     .panic = order_panic,
 					     .run = run_search,
+					     .is_in_view = app->view ? is_in_view : NULL,
 					     .arg = service,
 					     .version = SLUICE_VERSION,
 					     .mode = app->is_demo ? "demo" : "live",

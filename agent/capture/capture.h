@@ -242,6 +242,22 @@ const struct capture_file_losses *capture_file_losses(const struct capture_file 
 void capture_file_close(struct capture_file *file); /* accepts NULL */
 DEFINE_CLEANUP(capture_file_close, struct capture_file)
 
+/* ---- the view filter: [Sniffer] filter, what is shown and never what is blocked ---------------- */
+
+struct capture_view;
+#define CAPTURE_REASON_MAX 256
+
+/* capture_view_check - @reason: at least CAPTURE_REASON_MAX bytes, with word and column of what is
+ * no pcap filter; "" is fine. Returns 0, -EINVAL, -ENOMEM. May ask for names of hosts. */
+int capture_view_check(const char *text, char *reason);
+/* capture_view_new - NULL for "". Errors as above. */
+int capture_view_new(const char *text, struct capture_view **out);
+void capture_view_free(struct capture_view *view); /* accepts NULL */
+DEFINE_CLEANUP(capture_view_free, struct capture_view)
+/* capture_view_has - it takes a packet of either direction. Any thread. */
+bool capture_view_has(const struct capture_view *view, const struct five_tuple *tuple,
+		      uint16_t vlan);
+
 /* ---- loader's side --------------------------------------------------------------------------- */
 
 struct capture_kernel;

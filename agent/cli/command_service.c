@@ -130,6 +130,7 @@ int command_check(const struct args *args)
 
 	if (!config)
 		return CLI_FAILED;
+	config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);
 	error = config_load(config, file);
 	if (error && error != -EINVAL) {
 		fprintf(stderr, "sluice: %s: %s\n", file ? file : "configuration",

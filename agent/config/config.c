@@ -73,11 +73,19 @@ int config_set(struct config *config, enum config_key key, const char *value, ch
 	}
 	if (config_check(key, text, &number, reason))
 		return -EINVAL;
+	if (config->check && key == config->checked_key && config->check(text, reason))
+		return -EINVAL;
 	free_text(key, config->values[key].text);
 	config->values[key].text = TAKE(text);
 	config->values[key].number = number;
 	config->values[key].is_set = true;
 	return 0;
+}
+
+void config_add_check(struct config *config, enum config_key key, config_check_fn check)
+{
+	config->checked_key = key;
+	config->check = check;
 }
 
 struct config *config_new(void)

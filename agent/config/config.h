@@ -58,6 +58,11 @@ struct config *config_new(void);
 void config_free(struct config *config);
 DEFINE_CLEANUP(config_free, struct config)
 
+/* What a value must be beside its type; -EINVAL with @reason (256 bytes). */
+typedef int (*config_check_fn)(const char *text, char *reason);
+/* config_add_check - ask @check of every value of @key from now on; one per config. */
+void config_add_check(struct config *config, enum config_key key, config_check_fn check);
+
 /*
  * config_load - @file, or when NULL /etc/sluice/sluice.conf (absent is fine); then the *.conf files
  * of the directory FILE.d by name, where it exists; then SLUICE_SECTION_KEY and VT_API_KEY of the

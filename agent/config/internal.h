@@ -20,6 +20,8 @@ struct config {
 	struct config_problem problems[CONFIG_PROBLEMS_MAX];
 	size_t problem_count;
 	bool has_error; /* also of one that found no room */
+	enum config_key checked_key;
+	config_check_fn check; /* of checked_key, may be NULL */
 };
 
 /* Where a value comes from, for its problems. */

@@ -54,6 +54,8 @@ static void set_scan_options(const struct search_run *run, struct scan_options *
 					  .addr_count = run->addr_count,
 					  .after = { asked->after_hour, asked->after_row },
 					  .deadline_ns = asked->deadline_ns };
+	if (asked->is_in_view)
+		options->columns |= SCAN_ADDRS | SCAN_PORTS | SCAN_PROTO | SCAN_VLAN;
 	if (plan && plan->from_unix_ms > options->from_unix_ms)
 		options->from_unix_ms = plan->from_unix_ms;
 	if (plan && plan->to_unix_ms < options->to_unix_ms)
@@ -73,6 +75,8 @@ static bool look_at(const struct search_run *run, struct search *search,
 	const struct flow_query *query = run->options->query;
 
 	if (query && !flow_query_matches(query, record, ask_texts, search))
+		return true;
+	if (run->options->is_in_view && !run->options->is_in_view(run->options->view_arg, record))
 		return true;
 	if (run->match(run->arg, search, record))
 		return true;

@@ -98,6 +98,9 @@ struct history_search {
 	const char (*ifaces)[16];	  /* names of HISTORY_IFACES interfaces, or NULL */
 	int64_t after_hour, after_row;	  /* go on behind this record; 0, 0 = from the newest */
 	uint64_t deadline_ns;		  /* monotonic; 0 = none */
+	/* NULL = all; asked of what the query takes */
+	bool (*is_in_view)(void *arg, const struct flow_record *record);
+	void *view_arg;
 };
 
 /* How far it came. */
