@@ -1,6 +1,6 @@
 /*
- * The busiest: hosts and protocols of the last minute, and any field over any search of the
- * history.
+ * The busiest: hosts and protocols of the last minute, some fields by the hourly sums, and any
+ * field over any search of the history.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "agent/api/search.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
+#include "agent/util/proto.h"
 #include "include/history.h"
 
 #define TOP_LIMIT_DEFAULT 20
@@ -111,10 +112,123 @@ static void answer_groups(struct call *call, enum flow_group by)
 	search_job_start(job, sum_groups);
 }
 
+/* ---- by the hourly sums: what dashboards ask for -----------------------------------------------
+ */
+
+#define HOURS_MAX   (2 * 366 * 24) /* as long as hourly sums are kept */
+#define MS_PER_HOUR 3600000LL
+
+static int find_sums(enum flow_group group, enum top_by *by)
+{
+	static const struct {
+		enum flow_group group;
+		enum top_by by;
+	} kept[] = { { FLOW_GROUP_SRC, TOP_SOURCE },	{ FLOW_GROUP_DST, TOP_DESTINATION },
+		     { FLOW_GROUP_DPORT, TOP_PORT },	{ FLOW_GROUP_PROTO, TOP_PROTOCOL },
+		     { FLOW_GROUP_DOMAIN, TOP_DOMAIN }, { FLOW_GROUP_JA4, TOP_JA4 } };
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (kept[i].group == group) {
+			*by = kept[i].by;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static void append_top_key(struct buffer *out, enum flow_group group, const struct top_row *row)
+{
+	char text[FLOW_GROUP_KEY_MAX + 1] = "", proto[PROTO_TEXT_MAX];
+	uint8_t key[FLOW_GROUP_KEY_MAX];
+
+	memcpy(key, row->key, row->len < sizeof(key) ? row->len : sizeof(key));
+	if (group == FLOW_GROUP_PROTO && row->len)
+		(void)snprintf(text, sizeof(text), "%s", proto_format(key[0], proto));
+	else if (group == FLOW_GROUP_DPORT && row->len == 3)
+		(void)snprintf(text, sizeof(text), "%s/%u", proto_format(key[0], proto),
+			       (unsigned int)(key[1] << 8 | key[2]));
+	else if (group != FLOW_GROUP_DPORT)
+		(void)flow_group_format(group, key, row->len, text);
+	append_json_text(out, text);
+}
+
+static void append_top_sums(struct buffer *out, const struct top_sums *sums)
+{
+	buffer_append_format(out,
+			     "\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,\"bytes_out\":%llu,"
+			     "\"bytes_in\":%llu",
+			     (unsigned long long)sums->records,
+			     (unsigned long long)(sums->packets_out + sums->packets_in),
+			     (unsigned long long)(sums->bytes_out + sums->bytes_in),
+			     (unsigned long long)sums->bytes_out,
+			     (unsigned long long)sums->bytes_in);
+}
+
+static int sum_hours(struct search_job *job)
+{
+	const struct top_query query = { .from_unix_ms = job->search.from_unix_ms,
+					 .to_unix_ms = job->search.to_unix_ms,
+					 .by = job->sums_by };
+	CLEANUP(free) struct top_row *rows = calloc((size_t)job->limit + 1, sizeof(*rows));
+	enum flow_group group = (enum flow_group)job->grouping.group;
+	struct top_sums others = { 0 };
+	const char *comma = "";
+	int count =
+		rows ? store_top(job->call.api->options.store, &query, rows, (size_t)job->limit + 1)
+		     : -ENOMEM;
+
+	if (count < 0)
+		return count;
+	buffer_append_format(&job->body, "{\"by\":\"%s\",\"items\":[", flow_group_name(group));
+	for (int i = 0; i < count; i++) {
+		if (rows[i].is_others) {
+			others = rows[i].sums;
+			continue;
+		}
+		buffer_append_format(&job->body, "%s{\"key\":", comma);
+		append_top_key(&job->body, group, &rows[i]);
+		buffer_append_text(&job->body, ",");
+		append_top_sums(&job->body, &rows[i].sums);
+		buffer_append_text(&job->body, "}");
+		comma = ",";
+	}
+	buffer_append_text(&job->body, "],\"next\":null,\"others\":{");
+	append_top_sums(&job->body, &others);
+	buffer_append_text(&job->body, "},\"from\":");
+	append_time(&job->body, query.from_unix_ms, "\"");
+	buffer_append_text(&job->body, "}");
+	return 0;
+}
+
+static void answer_hours(struct call *call, enum flow_group group, int64_t hours)
+{
+	int64_t limit = TOP_LIMIT_DEFAULT, now_ms = clock_unix_ms();
+	struct search_job *job;
+	enum top_by by;
+
+	if (find_sums(group, &by)) {
+		answer_error(call, 422, "invalid", "by",
+			     "Hourly sums are by src, dst, dport, proto, domain or ja4.");
+		return;
+	}
+	if (param_int(call, "limit", 1, TOP_LIMIT_MAX, &limit))
+		return;
+	job = search_job_new(call);
+	if (!job)
+		return;
+	job->limit = limit;
+	job->grouping.group = (int)group;
+	job->sums_by = by;
+	job->search.to_unix_ms = now_ms;
+	/* whole hours, the present one among them */
+	job->search.from_unix_ms = (now_ms / MS_PER_HOUR + 1 - hours) * MS_PER_HOUR;
+	search_job_start(job, sum_hours);
+}
+
 void handle_top(struct call *call)
 {
 	char by[PARAM_MAX];
 	enum flow_group group;
+	int64_t hours = 0;
 
 	if (param_text(call->request->query, "by", by))
 		by[0] = '?';
@@ -122,9 +236,9 @@ void handle_top(struct call *call)
 		answer_live_protos(call);
 	else if (!*by || !strcmp(by, "hosts"))
 		answer_live_hosts(call);
-	else if (!flow_group_parse(by, &group))
-		answer_groups(call, group);
-	else
+	else if (!flow_group_parse(by, &group) && !param_int(call, "hours", 1, HOURS_MAX, &hours))
+		hours ? answer_hours(call, group, hours) : answer_groups(call, group);
+	else if (flow_group_parse(by, &group))
 		answer_error(call, 422, "invalid", "by",
 			     "by is hosts or protocols (the last minute), or src, dst, sport, "
 			     "dport, proto, sni, dns, domain, ja4, iface, vlan, state, verdict, "

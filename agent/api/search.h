@@ -9,6 +9,7 @@
 #include "agent/query/query.h"
 #include "agent/store/store.h"
 #include "agent/util/buffer.h"
+#include "include/history.h"
 
 /* A search is cut after this long and says so: front gives up on core after 10 s (ask.h), and a
  * search may wait for another one first. */
@@ -42,6 +43,7 @@ struct search_job {
 	int64_t limit;
 	/* of one kind of search */
 	struct history_grouping grouping;
+	enum top_by sums_by;
 	enum record_form form;
 	struct indicator *indicators;
 	size_t indicator_count;

@@ -83,6 +83,20 @@ def test_searches_and_sums_are_those_of_the_sqlite3_shell(demo):
                               "rows WHERE proto = 6", until, "GROUP BY 1"))
 
 
+def test_hourly_sums_are_those_of_the_records(demo):
+    """by the roll-ups: what is listed and the others are all that was recorded."""
+    count = sql(demo, "SELECT count(*) FROM rows WHERE 1", "2100-01-01T00:00:00Z")[0][0]
+
+    def summed():
+        status, top = demo.http("GET", "/api/v1/top?by=dport&hours=2&limit=3")
+        assert status == 200 and top["by"] == "dport"
+        return (len(top["items"]) == 3 and any(g["key"] == "TCP/443" for g in top["items"])
+                and sum(g["records"] for g in top["items"]) + top["others"]["records"] >= count)
+    wait_for(summed, 30, "the sums of what was written before")
+    assert demo.http("GET", "/api/v1/top?by=vlan&hours=2")[0] == 422
+    assert demo.http("GET", "/api/v1/top?by=src&hours=x")[0] == 422
+
+
 def test_pages_join_without_gap_while_records_come_in(demo):
     whole = flows(demo, "proto:udp since:1h", limit=100000)["items"]
     seen, after = [], ""
