@@ -33,6 +33,7 @@ struct claim {
 	uint64_t asked_ns;	 /* last question for it; 0: none */
 	uint8_t liar[MAC_BYTES]; /* who answered unasked */
 	struct addr told;
+	unsigned int times; /* that mac claimed it */
 	unsigned int unasked;
 	uint64_t unasked_first_ns, unasked_last_ns;
 	uint64_t reported_ns, said_ns;
@@ -126,7 +127,8 @@ static struct owner *take_owner(struct arp_spoof *arp, const uint8_t mac[static 
 			   &is_new);
 }
 
-/* Only of one family: a device has several IPv6 addresses by nature. */
+/* What it asks for others with, or announces. Only of one family: a device has several IPv6
+ * addresses by nature. */
 static void note_owner(struct arp_spoof *arp, const struct lan_fact *fact)
 {
 	struct owner *owner = take_owner(arp, fact->mac, fact->at_ns);
@@ -135,7 +137,8 @@ static void note_owner(struct arp_spoof *arp, const struct lan_fact *fact)
 	for (unsigned int i = 0; i < owner->count; i++)
 		if (addr_is_equal(&owner->addrs[i], &fact->sender))
 			return;
-	if (fact->sender.family != ADDR_IPV4 || owner->count == MAC_ADDRS)
+	if (fact->sender.family != ADDR_IPV4 || owner->count == MAC_ADDRS ||
+	    fact->kind == LAN_ANSWER)
 		return;
 	owner->addrs[owner->count++] = fact->sender;
 	lie = owner->lie ? rowset_find(&arp->claims, owner->lie) : NULL;
@@ -152,7 +155,9 @@ static void note_claim(struct claim *claim, const struct lan_fact *fact)
 		memcpy(claim->mac, fact->mac, MAC_BYTES);
 		claim->before_ns = claim->mac_ns;
 		claim->moves++;
+		claim->times = 0;
 	}
+	claim->times++;
 	claim->mac_ns = fact->at_ns;
 }
 
@@ -285,9 +290,10 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 {
 	struct arp_spoof *arp = state;
 	struct claim *claim = row;
-	bool is_forged = claim->unasked >= UNASKED ||
-			 (claim->unasked >= UNASKED_CONTESTED && is_contested(claim)) ||
-			 (claim->unasked && other_addr(arp, claim->liar, &claim->addr));
+	bool is_forged =
+		claim->unasked >= UNASKED ||
+		(claim->unasked >= UNASKED_CONTESTED && is_contested(claim)) ||
+		(claim->unasked && claim->times > 1 && other_addr(arp, claim->liar, &claim->addr));
 
 	if (!is_forged && !is_conflict(claim))
 		return false;

@@ -11,7 +11,8 @@
 
 #include "agent/util/sketch_hash.h"
 
-#define LABELS_MAX 128 /* RFC 1035 2.3.4: 255 bytes */
+#define LABELS_MAX    128 /* RFC 1035 2.3.4: 255 bytes */
+#define LIST_NAME_MAX 16
 
 /* Whose programs ask for digests of files and addresses in names, by their own documentation. */
 static const char *const reputations[] = {
@@ -86,20 +87,30 @@ static unsigned int base_labels(const struct labels *labels, const char *end)
 	return 2;
 }
 
-/* Reversed addresses: all labels are octets or single hex digits (RFC 5782 2.1, 2.4). */
+/* An octet, or one hex digit of an IPv6 address. */
+static bool is_address_label(const char *label, size_t len)
+{
+	if (len == 1)
+		return isxdigit((unsigned char)label[0]);
+	for (size_t i = 0; i < len; i++)
+		if (!isdigit((unsigned char)label[i]))
+			return false;
+	return len <= 3;
+}
+
+/* A reversed address and the name of the list (RFC 5782 2.1, 2.4), which is short: whoever hides
+ * data behind four numbers gets no more than this through. */
 static bool is_address(const struct labels *labels, unsigned int below, const char *end)
 {
-	for (unsigned int i = 0; i < below; i++) {
-		size_t len = label_len(labels, i, end);
+	unsigned int address = 0;
+	size_t rest = 0;
 
-		if (len > 3)
-			return false;
-		for (size_t k = 0; k < len; k++)
-			if (!isxdigit((unsigned char)labels->at[i][k]) ||
-			    (len > 1 && !isdigit((unsigned char)labels->at[i][k])))
-				return false;
-	}
-	return below >= 4;
+	while (address < below &&
+	       is_address_label(labels->at[address], label_len(labels, address, end)))
+		address++;
+	for (unsigned int i = address; i < below; i++)
+		rest += label_len(labels, i, end);
+	return address >= 4 && rest <= LIST_NAME_MAX;
 }
 
 static bool is_reputation(const char *base)
