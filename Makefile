@@ -27,8 +27,9 @@ VERSION := 0.1.0
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wimplicit-fallthrough
-# gcc is the compiler; clang, used for fuzzing, warns of GNU forms that this code uses on purpose
-WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option -Wno-missing-field-initializers)
+# gcc is the compiler; clang, used for fuzzing, warns of GNU forms that this code uses on purpose, and
+# of variables that only their cleanup uses
+WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option -Wno-missing-field-initializers -Wno-unused-variable)
 CFLAGS := -std=gnu11 $(if $(FUZZ),-O1,-O2) -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
 	-pthread $(WARN) $(SANFLAGS)
 ifeq ($(SANFLAGS),)

@@ -90,11 +90,13 @@ static struct bits job_bits(const struct bits_job *job)
 void rules_bits_set(struct rules *rules, const struct prefix *target)
 {
 	struct bits live = { rules->tables.bits16, rules->tables.bits24, rules->tables.bits48 };
-	struct bits want = job_bits(&rules->bits);
+	struct bits want;
 
 	bits_mark(&live, target);
-	if (rules->bits.words)
-		bits_mark(&want, target);
+	if (!rules->bits.words)
+		return;
+	want = job_bits(&rules->bits);
+	bits_mark(&want, target);
 }
 
 void rules_bits_left(struct rules *rules, const struct prefix *target)
