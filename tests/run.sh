@@ -105,6 +105,7 @@ stage_bpf() {
 	if [ "$(id -u)" = 0 ]; then
 		counted bpf build/bpf/test_datapath build/bpf/sluice.bpf.o
 		counted bpf-block build/bpf/test_block build/bpf/sluice.bpf.o
+		counted bpf-names build/bpf/test_names build/bpf/sluice.bpf.o
 	elif [ "${CI:-}" = true ]; then
 		fail bpf "needs root" /dev/null
 	else

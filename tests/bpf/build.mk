@@ -10,10 +10,16 @@ $(BPF_TEST_BLOCK): $(OUT)/obj/tests/bpf/test_block.o $(OUT)/obj/tests/bpf/kernel
 		$(call archive,capture) $(call archive,util)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,capture util)
--include $(OUT)/obj/tests/bpf/test_block.d
+BPF_TEST_NAMES := $(OUT)/bpf/test_names
+$(BPF_TEST_NAMES): $(OUT)/obj/tests/bpf/test_names.o $(OUT)/obj/tests/bpf/kernel.o \
+		$(call archive,capture) $(call archive,util)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call libs,capture util)
+-include $(OUT)/obj/tests/bpf/test_block.d $(OUT)/obj/tests/bpf/test_names.d
 -include $(OUT)/obj/tests/bpf/test_datapath.d $(OUT)/obj/tests/bpf/kernel.d
 
 .PHONY: bpf-test
-bpf-test: $(BPF_TEST) $(BPF_TEST_BLOCK) $(BPF_OBJECT)
+bpf-test: $(BPF_TEST) $(BPF_TEST_BLOCK) $(BPF_TEST_NAMES) $(BPF_OBJECT)
 	$(BPF_TEST) $(BPF_OBJECT)
 	$(BPF_TEST_BLOCK) $(BPF_OBJECT)
+	$(BPF_TEST_NAMES) $(BPF_OBJECT)
