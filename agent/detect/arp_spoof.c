@@ -15,10 +15,10 @@
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
-#define MEMORY_NS	  (600 * NS_PER_S) /* claims: as long as a quiet host's entry lives elsewhere */
+#define MEMORY_NS	  (600 * NS_PER_S) /* claims: how long others believe them */
 #define ADDRS		  4096
 #define MACS		  4096
-#define ASKED_NS	  (5 * NS_PER_S) /* an answer comes at once; resolvers ask three times a second */
+#define ASKED_NS	  (5 * NS_PER_S)  /* from a question to its answer */
 #define FRESH_NS	  (2 * NS_PER_S)  /* what was asked before anything was seen is not known */
 #define WINDOW_NS	  (60 * NS_PER_S) /* of unasked answers */
 #define UNASKED		  3
