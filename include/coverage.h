@@ -52,6 +52,17 @@ struct coverage_map {
 	uint64_t capacity;
 };
 
+/* Names read out of first bytes by core, and what was not read and why; since its start. */
+struct coverage_names {
+	uint64_t payloads;    /* first bytes taken in */
+	uint64_t malformed;   /* looked like a name's protocol and was not well formed */
+	uint64_t cut;	      /* the event held too little of it */
+	uint64_t full;	      /* pieces given up: no room, or the rest never came */
+	uint64_t undecrypted; /* QUIC Initials whose keys did not fit */
+	uint64_t unplaced;    /* names read without a flow to write them on, or without room */
+	uint64_t unblocked;   /* flows with a blocked name that were not cut: too many at once */
+};
+
 #define COVERAGE_MAPS_MAX 12
 
 struct coverage {
@@ -59,6 +70,7 @@ struct coverage {
 	unsigned int iface_count;
 	struct coverage_map maps[COVERAGE_MAPS_MAX];
 	unsigned int map_count;
+	struct coverage_names names;
 	uint64_t events_lost;	 /* events the kernel could not hand over */
 	uint64_t events_skipped; /* over their budget: sampled out on purpose, nothing is missing */
 	bool complete;		 /* nothing unattributed and no event lost */

@@ -75,6 +75,20 @@ static struct json *encode_direction(const struct coverage_iface *iface, int dir
 	return item;
 }
 
+static struct json *encode_names(const struct coverage_names *names)
+{
+	struct json *item = json_new_object();
+
+	json_set_uint(item, "payloads", names->payloads);
+	json_set_uint(item, "malformed", names->malformed);
+	json_set_uint(item, "cut", names->cut);
+	json_set_uint(item, "full", names->full);
+	json_set_uint(item, "undecrypted", names->undecrypted);
+	json_set_uint(item, "unplaced", names->unplaced);
+	json_set_uint(item, "unblocked", names->unblocked);
+	return item;
+}
+
 void handle_coverage(struct call *call)
 {
 	CLEANUP(snapshot_unref) struct snapshot *snapshot = snapshot_or_answer(call);
@@ -101,6 +115,7 @@ void handle_coverage(struct call *call)
 	json_set_uint(body, "events_lost", snapshot->coverage.events_lost);
 	json_set_uint(body, "events_skipped", snapshot->coverage.events_skipped);
 	json_set(body, "maps", maps);
+	json_set(body, "names", encode_names(&snapshot->coverage.names));
 	json_set_bool(body, "complete", snapshot->coverage.complete);
 	answer_json(call, 200, body);
 }

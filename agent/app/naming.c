@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/app/aliases.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
@@ -15,11 +16,17 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "include/block.h"
+#include "include/coverage.h"
 
 #define STREAMS_MAX   4096  /* hellos and requests being put together at once */
 #define ADDRS_MAX     16384 /* addresses whose names are known */
 #define VERDICTS_MAX  1024  /* of one drain: more names than the kernel's event budget allows */
 #define FLOW_BLOCK_NS (120 * NS_PER_S) /* longer than a TCP client retransmits its hello */
+
+/* How long an alias of a blocked name is judged by it: its TTL, within these. */
+#define ALIAS_LEAST_NS (60 * NS_PER_S)
+#define ALIAS_MOST_NS  (3600 * NS_PER_S)
+#define TYPE_CNAME     5 /* RFC 1035 3.2.2 */
 
 struct verdict {
 	struct five_tuple tuple;
@@ -32,6 +39,7 @@ struct naming_way {
 	struct flow_table *flows;
 	struct detect *detect;
 	struct names *names;
+	struct aliases *aliases;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	uint64_t lost;
@@ -86,7 +94,12 @@ static void remember(struct naming_way *way, const struct name_event *event, uin
 		     const char *name)
 {
 	uint32_t rule_id = *name ? capture_domain_find(way->capture, name) : 0;
+	const char *target;
 
+	if (!rule_id && layer != HIT_DNS && *name) {
+		target = aliases_find(way->aliases, name, capture_now_ns(way->capture));
+		rule_id = target ? capture_domain_find(way->capture, target) : 0;
+	}
 	if (!rule_id)
 		return;
 	if (way->verdict_count == VERDICTS_MAX) {
@@ -98,6 +111,31 @@ static void remember(struct naming_way *way, const struct name_event *event, uin
 	}
 	way->verdicts[way->verdict_count++] =
 		(struct verdict){ .tuple = event->tuple, .rule_id = rule_id, .layer = layer };
+}
+
+/*
+ * An answer that leads on to a blocked name: a service asked for by the alias is cut like one asked
+ * for by that name. Only where the question was seen: else anybody's packet could make an alias.
+ */
+static void learn_aliases(struct naming_way *way, const struct dns_message *dns)
+{
+	uint64_t now_ns = capture_now_ns(way->capture);
+
+	for (unsigned int i = 0; dns->latency_ns && i < dns->answer_count; i++) {
+		const struct dns_record *record = &dns->answers[i];
+		uint64_t life_ns = record->ttl_s * NS_PER_S;
+
+		if (record->type != TYPE_CNAME || !*record->rdata ||
+		    strlen(record->rdata) >= NAME_TEXT_MAX ||
+		    !capture_domain_find(way->capture, record->rdata))
+			continue;
+		life_ns = life_ns < ALIAS_LEAST_NS ? ALIAS_LEAST_NS : life_ns;
+		life_ns = life_ns > ALIAS_MOST_NS ? ALIAS_MOST_NS : life_ns;
+		aliases_put(way->aliases, record->name, record->rdata, now_ns + life_ns);
+		if (dns->question_count)
+			aliases_put(way->aliases, dns->questions[0].name, record->rdata,
+				    now_ns + life_ns);
+	}
 }
 
 static void judge(struct naming_way *way, const struct name_event *event)
@@ -114,9 +152,13 @@ static void judge(struct naming_way *way, const struct name_event *event)
 		break;
 	case NAME_DNS_QUERY:
 	case NAME_DNS_ANSWER:
-		/* one packet the kernel judges by itself; a resolver's five-tuple carries others */
-		for (unsigned int i = 0; event->is_pieced && i < event->dns->question_count; i++)
+		/* Of one packet the kernel judges the first question by itself, and a resolver's
+		 * five-tuple carries others. A second one breaks the protocol (RFC 9619): whoever
+		 * asks so hides something. */
+		for (unsigned int i = event->is_pieced ? 0 : 1; i < event->dns->question_count; i++)
 			remember(way, event, HIT_DNS, event->dns->questions[i].name);
+		if (event->kind == NAME_DNS_ANSWER)
+			learn_aliases(way, event->dns);
 		break;
 	default:
 		break;
@@ -163,6 +205,20 @@ void naming_way_expire(struct naming_way *way, uint64_t now_ns)
 	names_expire(way->names, now_ns);
 }
 
+void naming_way_count(const struct naming_way *way, struct coverage_names *out)
+{
+	struct names_counters counters;
+
+	names_count(way->names, &counters);
+	*out = (struct coverage_names){ .payloads = counters.payloads,
+					.malformed = counters.malformed,
+					.cut = counters.cut,
+					.full = counters.full,
+					.undecrypted = counters.undecrypted,
+					.unplaced = flow_table_names_lost(way->flows),
+					.unblocked = way->lost };
+}
+
 struct names *naming_way_names(struct naming_way *way)
 {
 	return way->names;
@@ -183,6 +239,8 @@ int naming_way_new(struct capture *capture, struct flow_table *flows, struct det
 	way->flows = flows;
 	way->detect = detect;
 	error = names_new(&options, &way->names);
+	if (!error)
+		error = aliases_new(&way->aliases);
 	if (error)
 		return error;
 	*out = TAKE(way);
@@ -194,5 +252,6 @@ void naming_way_free(struct naming_way *way)
 	if (!way)
 		return;
 	names_free(way->names);
+	aliases_free(way->aliases);
 	free(way);
 }

@@ -11,6 +11,7 @@
 #include "include/payload.h"
 
 struct capture;
+struct coverage_names;
 struct detect;
 struct flow_table;
 struct names;
@@ -30,6 +31,8 @@ void naming_way_enforce(struct naming_way *way);
 /* naming_way_begin - a flow was counted first: the name its client looked up. */
 void naming_way_begin(struct naming_way *way, const struct flow *flow);
 void naming_way_expire(struct naming_way *way, uint64_t now_ns);
+/* naming_way_count - what was read, and what was not and why, since the start. */
+void naming_way_count(const struct naming_way *way, struct coverage_names *out);
 struct names *naming_way_names(struct naming_way *way);
 
 #endif

@@ -183,6 +183,7 @@ static void add_dropped(struct pipeline *p, struct totals *totals)
 static void take_coverage(struct pipeline *p, struct totals *totals, int64_t unix_ms)
 {
 	add_dropped(p, totals);
+	naming_way_count(p->naming, &p->coverage.names);
 	detect_coverage(p->detect, &p->coverage, capture_now_ns(p->options.capture), unix_ms);
 }
 

@@ -133,6 +133,29 @@ static void print_maps(const struct json *maps)
 	table_print(rows, columns, LENGTH(columns), "no table is open");
 }
 
+/* What was not read of names, and why; nothing is said of what did not happen. */
+static void print_names(const struct json *names)
+{
+	static const struct {
+		const char *key, *text;
+	} reasons[] = {
+		{ "malformed", "not well formed" },
+		{ "cut", "too little of it was handed up" },
+		{ "full", "pieces given up, for want of room or of the rest" },
+		{ "undecrypted", "QUIC whose keys did not fit" },
+		{ "unplaced", "read, but without a flow to write them on" },
+		{ "unblocked", "blocked, but too many at once to cut their flows" },
+	};
+
+	if (!names)
+		return;
+	say("names read from %lld first bytes of flows\n", (long long)number_of(names, "payloads"));
+	for (size_t i = 0; i < LENGTH(reasons); i++)
+		if (number_of(names, reasons[i].key))
+			say("  %lld: %s\n", (long long)number_of(names, reasons[i].key),
+			    reasons[i].text);
+}
+
 int command_coverage(const struct args *args)
 {
 	CLEANUP(json_free) struct json *body = NULL;
@@ -155,6 +178,7 @@ int command_coverage(const struct args *args)
 	say("\nevents lost %lld, skipped over their budget %lld\n",
 	    (long long)number_of(body, "events_lost"),
 	    (long long)number_of(body, "events_skipped"));
+	print_names(json_get(body, "names"));
 	return CLI_OK;
 }
 

@@ -17,11 +17,19 @@ DELAY = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
 
 
 def answer(query, address):
-    """One A record for whatever was asked (RFC 1035 4.1)."""
+    """One A record for whatever was asked (RFC 1035 4.1); alias.anything leads on to
+    blocked.example first."""
     ident, flags, questions = struct.unpack("!HHH", query[:6])
     end = query.index(b"\0", 12) + 5
-    head = struct.pack("!HHHHHH", ident, 0x8180 | flags & 0x0100, questions, 1, 0, 0)
-    record = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address)
+    is_alias = query[12:18].lower() == b"\x05alias"
+    for _ in range(questions - 1):
+        end = query.index(b"\0", end) + 5
+    head = struct.pack("!HHHHHH", ident, 0x8180 | flags & 0x0100, questions, 1 + is_alias, 0, 0)
+    target = b"\x07blocked\x07example\0"
+    owner = target if is_alias else b"\xc0\x0c"
+    record = owner + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address)
+    if is_alias:
+        record = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, len(target)) + target + record
     return head + query[12:end] + record
 
 

@@ -152,3 +152,116 @@ def test_a_shared_address_is_never_blocked_for_a_name(names, service):
     values = [b["value"] for b in service.json("block", "list")["items"]]
     assert lab.ip_b not in values and BLOCKED in values
     assert curl(lab, NEIGHBOUR, "http") == f"host {NEIGHBOUR}"
+
+
+def test_names_of_a_list_are_blocked_with_their_hits_also_after_a_crash(names, service, tmp_path):
+    lab = names
+    path = tmp_path / "ads.txt"
+    path.write_text(f"# mixed\n192.0.2.77\n0.0.0.0 {BLOCKED}\n||filter.example^\nother.example\n",
+                    encoding="utf-8")
+    status, out, err = service.cli("block", "add", "--file", str(path))
+    assert status == 0 and "line 4" in out and "filter syntax" in out, out + err
+    assert curl(lab, BLOCKED, "http") is None and curl(lab, "a." + BLOCKED, "https") is None
+    assert dig(lab, BLOCKED) is None and dig(lab, NEIGHBOUR) == [lab.ip_b]
+    status, out, _ = service.cli("block", "test", "www." + BLOCKED)
+    assert status == 0 and f"entry {BLOCKED}" in out
+    entries = service.json("block", "list", "--list", "ads")["items"]
+    assert [e["value"] for e in entries] == ["192.0.2.77", BLOCKED, "other.example"]
+    assert entries[1]["hits"] >= 3 and entries[2]["hits"] == 0
+    row = wait_for(lambda: next(b for b in service.json("block", "list")["items"]
+                                if b["value"] == "ads" and b["layers"]["dns"] >= 1), 5, "hits")
+    assert row["entries"] == 3
+    service.kill_all()
+    assert dig(lab, BLOCKED) is None, "also while nothing runs"
+    service.start()
+    assert dig(lab, BLOCKED) is None and dig(lab, NEIGHBOUR) == [lab.ip_b]
+    path.write_text("192.0.2.77\nother.example\n", encoding="utf-8")
+    assert service.cli("block", "add", "--file", str(path))[0] == 0
+    wait_for(lambda: dig(lab, BLOCKED) == [lab.ip_b], 5, "the next version lets go")
+    assert dig(lab, "other.example") is None
+    assert service.cli("block", "del", "ads")[0] == 0
+    assert dig(lab, "other.example") == [lab.ip_b]
+
+
+@pytest.mark.parametrize("names", [0.05], indirect=True)
+def test_an_alias_of_a_blocked_name_is_cut_and_others_are_not(names, service):
+    lab = names
+    assert service.cli("block", "add", BLOCKED)[0] == 0
+    assert curl(lab, "alias.shop.test", "https") == "host alias.shop.test", "nobody asked yet"
+    answer = lab.run(lab.a, "dig", f"@{lab.ip_b}", "alias.shop.test", "A", "+short").stdout
+    assert BLOCKED in answer and lab.ip_b in answer
+    wait_for(lambda: curl(lab, "alias.shop.test", "https") is None, 5, "the alias is cut")
+    assert curl(lab, "alias.shop.test", "http") is None
+    assert curl(lab, "www.shop.test", "https") == "host www.shop.test"
+    assert block_row(service)["layers"]["tls"] >= 1
+
+
+TWO_QUESTIONS = """
+import socket, struct, sys
+names = [sys.argv[2], sys.argv[3]]
+wire = b"".join(b"".join(bytes([len(l)]) + l.encode() for l in n.split(".")) + b"\\0" +
+                struct.pack("!HH", 1, 1) for n in names)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+s.sendto(struct.pack("!HHHHHH", 7, 0x100, 2, 0, 0, 0) + wire, (sys.argv[1], 53))
+try:
+    print(len(s.recv(2000)))
+except OSError:
+    print(0)
+"""
+
+
+@pytest.mark.parametrize("names", [0.05], indirect=True)
+def test_a_second_question_hides_no_blocked_name(names, service):
+    lab = names
+
+    def answers(first, second):
+        done = lab.run(lab.a, "/usr/bin/python3", "-c", TWO_QUESTIONS, lab.ip_b, first, second)
+        assert done.stdout, done.stderr
+        return int(done.stdout)
+    assert service.cli("block", "add", BLOCKED)[0] == 0
+    assert answers(NEIGHBOUR, "other.example") > 0
+    assert answers(NEIGHBOUR, BLOCKED) == 0
+    assert answers(BLOCKED, NEIGHBOUR) == 0
+
+
+def test_a_name_is_blocked_in_one_direction_for_forwarded_packets_too(lab, certificate, either_routed):
+    service, server = either_routed
+    child = lab.start(server, "/usr/bin/python3", str(HERE / "name_servers.py"), "198.18.252.2",
+                      *certificate, "0")
+    assert child.stdout.readline().strip() == "ready"
+
+    def page(name):
+        done = lab.run(lab.b, "curl", "-s", "--max-time", "1.5", "--resolve",
+                       f"{name}:80:198.18.252.2", f"http://{name}/")
+        return done.stdout if done.returncode == 0 else None
+    assert page(BLOCKED) == f"host {BLOCKED}"
+    for direction in ("out", "in", "both"):
+        assert service.cli("block", "add", BLOCKED, "--direction", direction)[0] == 0
+        assert page(BLOCKED) is None, direction
+        assert page(NEIGHBOUR) == f"host {NEIGHBOUR}"
+        assert service.cli("block", "del", BLOCKED)[0] == 0
+    assert page(BLOCKED) == f"host {BLOCKED}"
+
+
+@pytest.fixture(params=["xdp", "tc"])
+def either_routed(lab, request):
+    """Host a forwards between host b and a server behind it, and watches both sides."""
+    server, near, far = "sd" + lab.a[2:], "rd" + lab.a[2:], "re" + lab.a[2:]
+    sh("ip", "netns", "add", server)
+    made = Service(lab, arguments=["-i", f"{lab.va},{near}"],
+                   config=f"[Capture]\nmode = {request.param}\n")
+    try:
+        sh("ip", "link", "add", near, "netns", lab.a, "type", "veth", "peer", "name", far,
+           "netns", server)
+        for where, dev, address in ((lab.a, near, "198.18.252.1"), (server, far, "198.18.252.2")):
+            sh("ip", "-n", where, "addr", "add", f"{address}/24", "dev", dev)
+            sh("ip", "-n", where, "link", "set", dev, "up")
+        sh("ip", "-n", server, "route", "add", "default", "via", "198.18.252.1")
+        sh("ip", "-n", lab.b, "route", "add", "default", "via", lab.ip_a)
+        assert lab.run(lab.a, "sysctl", "-qw", "net.ipv4.ip_forward=1").returncode == 0
+        made.start()
+        yield made, server
+    finally:
+        made.close()
+        subprocess.run(["ip", "netns", "del", server], check=False)

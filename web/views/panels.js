@@ -137,6 +137,17 @@ function verdictOf(total, data) {
 	return `${plural(missing, "packet")} on the way from the kernel at this moment.${lost}`;
 }
 
+const NAME_REASONS = { malformed: "not well formed", cut: "cut short",
+	full: "given up in pieces", undecrypted: "QUIC that could not be read",
+	unplaced: "without a flow to stand on", unblocked: "blocked, too many at once to cut" };
+
+/** Names that were not read, and why; "" when all were. */
+function namesText(names) {
+	const parts = Object.entries(NAME_REASONS).filter(([key]) => names && names[key] > 0)
+		.map(([key, text]) => `${count(names[key])} ${text}`);
+	return parts.length ? `Names: ${parts.join(", ")}.` : "";
+}
+
 function coverageTable() {
 	const part = (key, label, klass, get_) => ({ key, label, class: `num ${klass}`,
 		value: get_, cell: (r) => compact(get_(r)), unsortable: true });
@@ -182,7 +193,8 @@ export function coveragePanel() {
 			const named = Object.entries(why).filter(([, n]) => n > 0)
 				.map(([reason, n]) =>
 					`${clean(reason, 32)} ${count(n)}`).join(", ");
-			setText(reasons, named ? `Not a flow: ${named}.` : "");
+			setText(reasons, [named ? `Not a flow: ${named}.` : "",
+				namesText(data.names)].filter(Boolean).join(" "));
 			table.update(data.ifaces);
 		} catch (error) {
 			setText(sentence, error.message);
