@@ -2,6 +2,7 @@
  * The parts of the wiring and what they share. Only agent/app includes it.
  *   run.c       options and config -> struct app, then the supervisor
  *   prepare.c   state directory, lock, listener, certificate, control socket, datapath
+ *   reload.c    a configuration read again while everything runs
  *   supervise.c the loader role: starts core and front, restarts them, watches interfaces
  *   roles.c     what each forked role keeps and drops
  *   core.c      the core role: opens everything, starts the threads, stops them in reverse
@@ -52,6 +53,10 @@ struct app {
 	int64_t started_unix_ms;
 };
 
+/* app_read_config - files, environment and command line into a new @out; says what is wrong.
+ * Returns 0 or an exit status of cli.h. */
+int app_read_config(const struct app *app, struct config **out);
+
 /* prepare - the privileged part. Prints its own error. Returns 0 or an exit status of cli.h. */
 int app_prepare(struct app *app);
 void app_done(struct app *app);
@@ -65,11 +70,12 @@ int app_reach_state(struct app *app);
 
 /* The supervisor and its children: one SOCK_SEQPACKET pair each, messages of one fixed size. */
 enum supervise_kind {
-	SUPERVISE_PEER = 1,	/* to a child, with a descriptor: the new link to the other role */
-	SUPERVISE_STOP = 2,	/* to core: stop cleanly */
-	SUPERVISE_READY = 3,	/* from core: serving; text = set-up token or empty */
-	SUPERVISE_BEAT = 4,	/* from either, once a second while its threads move */
-	SUPERVISE_SUMMARY = 5,	/* from core at a clean stop: one sentence */
+	SUPERVISE_PEER = 1,    /* to a child, with a descriptor: the new link to the other role */
+	SUPERVISE_STOP = 2,    /* to core: stop cleanly */
+	SUPERVISE_READY = 3,   /* from core: serving; text = set-up token or empty */
+	SUPERVISE_BEAT = 4,    /* from either, once a second while its threads move */
+	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
+	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
 };
 

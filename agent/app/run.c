@@ -10,6 +10,7 @@
 #include "agent/app/app.h"
 #include "agent/app/internal.h"
 #include "agent/capture/capture.h"
+#include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
@@ -40,18 +41,20 @@ static int override(struct config *config, enum config_key key, const char *valu
 	return CLI_USAGE;
 }
 
-static int load_config(struct app *app)
+int app_read_config(const struct app *app, struct config **out)
 {
 	const struct cli_service_options *options = app->options;
-	enum log_level level;
+	CLEANUP(config_free) struct config *config = config_new();
 	int error, status;
 
-	app->config = config_new();
-	if (!app->config)
+	if (!config)
 		return CLI_FAILED;
-	config_add_check(app->config, CONFIG_SNIFFER_FILTER, capture_view_check);
-	error = config_load(app->config, options->config_file);
-	print_problems(app->config);
+	/* read again later, names of hosts in it can no longer be asked for; it waits for the next start
+	 * anyway */
+	if (!app->config)
+		config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);
+	error = config_load(config, options->config_file);
+	print_problems(config);
 	if (error == -EINVAL)
 		return CLI_BAD_CONFIG;
 	if (error) {
@@ -60,9 +63,19 @@ static int load_config(struct app *app)
 			strerror(-error));
 		return CLI_BAD_CONFIG;
 	}
-	status = override(app->config, CONFIG_CAPTURE_INTERFACES, options->interfaces, "-i");
+	status = override(config, CONFIG_CAPTURE_INTERFACES, options->interfaces, "-i");
 	if (!status)
-		status = override(app->config, CONFIG_WEB_LISTEN, options->listen, "--listen");
+		status = override(config, CONFIG_WEB_LISTEN, options->listen, "--listen");
+	if (!status)
+		*out = TAKE(config);
+	return status;
+}
+
+static int load_config(struct app *app)
+{
+	enum log_level level;
+	int status = app_read_config(app, &app->config);
+
 	if (status)
 		return status;
 	/* here, where names of hosts and services in it can still be asked for */
@@ -70,8 +83,8 @@ static int load_config(struct app *app)
 		return CLI_FAILED;
 	if (!log_level_parse(config_text(app->config, CONFIG_GENERAL_LOG_LEVEL), &level))
 		log_set_level(level);
-	app->is_demo = options->is_demo || config_bool(app->config, CONFIG_GENERAL_DEMO_MODE);
-	app->is_dry_run = options->is_dry_run != 0;
+	app->is_demo = app->options->is_demo || config_bool(app->config, CONFIG_GENERAL_DEMO_MODE);
+	app->is_dry_run = app->options->is_dry_run != 0;
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "agent/app/jobs.h"
 #include "agent/app/messages.h"
 #include "agent/app/pipeline.h"
+#include "agent/app/reload.h"
 #include "agent/app/service_internal.h"
 #include "agent/auth/auth.h"
 #include "agent/block/block.h"
@@ -325,6 +326,20 @@ static void take_front(struct service *service, int fd)
 	service_publish_status(service);
 }
 
+/* Threads but this one read the configuration when they begin, or not at all. */
+static void take_config(struct service *service, int fd)
+{
+	CLEANUP(close) int values = fd;
+	int changed = reload_take(service->options.app->config, values);
+	int error = changed < 0 ? changed : block_reload(service->block);
+
+	read_group(service);
+	if (error)
+		log_error("the new configuration is not in force error=%s", strerror(-error));
+	else
+		log_info("new configuration in force changed=%d", changed);
+}
+
 static void take_supervisor(struct service *service)
 {
 	struct supervise_message message;
@@ -335,6 +350,8 @@ static void take_supervisor(struct service *service)
 		service->is_stopping = true;
 	else if (message.kind == SUPERVISE_PEER && fd >= 0)
 		take_front(service, fd);
+	else if (message.kind == SUPERVISE_CONFIG && fd >= 0)
+		take_config(service, fd);
 }
 
 static void take_tick(struct service *service)

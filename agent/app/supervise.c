@@ -17,6 +17,7 @@
 
 #include "agent/app/greet.h"
 #include "agent/app/internal.h"
+#include "agent/app/reload.h"
 #include "agent/capture/capture.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
@@ -308,7 +309,9 @@ static void handle_signal(struct supervisor *s)
 		reap(s);
 		restart_due(s, clock_monotonic_ns());
 	} else if (info.ssi_signo == SIGHUP) {
-		log_warn("reload is not supported, restart to apply a new configuration");
+		(void)reload_begin(s->app, s->children[CHILD_CORE].pid
+						   ? s->children[CHILD_CORE].control
+						   : -1); /* said there */
 	} else {
 		begin_stop(s);
 	}

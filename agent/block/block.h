@@ -74,6 +74,10 @@ DEFINE_CLEANUP(block_service_free, struct block_service)
  */
 int block_start(struct block_service *service);
 
+/* block_reload - [Block] safe of the configuration as it is now. Returns 0 or -errno (the old list
+ * stays). */
+int block_reload(struct block_service *service);
+
 struct block_request {
 	const char *value;     /* address, prefix, or a name with everything below it */
 	const char *list;      /* a list instead of @value: its name; NULL: none */

@@ -93,6 +93,17 @@ int safe_init(struct block_service *service)
 	return add_configured(service->options.config, &service->safe[SAFE_FROM_CONFIG]);
 }
 
+int block_reload(struct block_service *service)
+{
+	CLEANUP(safe_list_done) struct safe_list fresh = { 0 };
+	int error = add_configured(service->options.config, &fresh);
+
+	if (error)
+		return error;
+	safe_exchange(service, SAFE_FROM_CONFIG, &fresh);
+	return safe_push(service);
+}
+
 void safe_done(struct block_service *service)
 {
 	for (size_t i = 0; i < SAFE_SOURCE_COUNT; i++)

@@ -279,6 +279,10 @@ struct capture_kernel_options {
  */
 int capture_kernel_load(const struct capture_kernel_options *options, struct capture_kernel **out,
 			char *error);
+/* capture_kernel_set_interfaces - other ones from now on, as in the options; those in both are not
+ * touched. Returns how many are watched, or -errno with @error (256 bytes); they are waited for. */
+int capture_kernel_set_interfaces(struct capture_kernel *kernel, const char *interfaces,
+				  char *error);
 /*
  * capture_kernel_attach - attach to the interfaces asked for; one that is missing now is waited
  * for. -ENODEV with @error when none of the named ones exists; -EBUSY names who holds the hook.

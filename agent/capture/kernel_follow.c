@@ -135,6 +135,18 @@ int kernel_follow_wanted(struct capture_kernel *kernel, char *error)
 	return watched ? watched : first;
 }
 
+int capture_kernel_set_interfaces(struct capture_kernel *kernel, const char *interfaces,
+				  char *error)
+{
+	char *copy = strdup(interfaces);
+
+	if (!copy)
+		return -ENOMEM;
+	free(kernel->interfaces);
+	kernel->interfaces = copy;
+	return kernel_follow_wanted(kernel, error);
+}
+
 /* ---- now and then ------------------------------------------------------------------------------
  */
 
