@@ -49,8 +49,8 @@ int app_read_config(const struct app *app, struct config **out)
 
 	if (!config)
 		return CLI_FAILED;
-	/* read again later, names of hosts in it can no longer be asked for; it waits for the next start
-	 * anyway */
+	/* read again later, names of hosts in it can no longer be asked for; it waits for the next
+	 * start anyway */
 	if (!app->config)
 		config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);
 	error = config_load(config, options->config_file);
