@@ -63,7 +63,7 @@ OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(SOURCES))
 BPF_OBJECT := build/bpf/sluice.bpf.o
 
 .PHONY: all run test lint bench fuzz soak install uninstall clean help
-all: $(OUT)/sluice $(BPF_OBJECT)
+all: $(OUT)/sluice $(BPF_OBJECT) build/man/sluice.conf.5
 
 define module_rule
 $(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o)
@@ -98,6 +98,13 @@ $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_fl
 	@rm -f $@.tmp
 
 # ---- what is embedded: web files (gzip) and the BPF object ---------------------------------------
+build/options_page: tools/options_page.c agent/config/options.def agent/config/config.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -I. $(WARN) $< -o $@
+build/man/sluice.conf.5: build/options_page
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)build/options_page > $@
 build/embed: tools/embed.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) $< -o $@ -lz
@@ -165,12 +172,17 @@ install: all
 	install -D -m 0644 systemd/sluice.service $(DESTDIR)/lib/systemd/system/sluice.service
 	install -D -m 0644 systemd/sluice.sysusers $(DESTDIR)/usr/lib/sysusers.d/sluice.conf
 	install -D -m 0644 systemd/sluice.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/sluice.conf
+	install -D -m 0644 systemd/sluice.8 $(DESTDIR)/usr/share/man/man8/sluice.8
+	install -D -m 0644 build/man/sluice.conf.5 $(DESTDIR)/usr/share/man/man5/sluice.conf.5
+	install -D -m 0644 systemd/sluice.bash-completion $(DESTDIR)/usr/share/bash-completion/completions/sluice
 	test -e $(DESTDIR)/etc/sluice/sluice.conf || install -D -m 0644 systemd/sluice.conf $(DESTDIR)/etc/sluice/sluice.conf
 	@if [ -z "$(DESTDIR)" ]; then tools/installed.sh; fi
 uninstall:
 	@if [ -z "$(DESTDIR)" ]; then tools/uninstalling.sh; fi
 	rm -f $(DESTDIR)/usr/sbin/sluice $(DESTDIR)/lib/systemd/system/sluice.service \
-		$(DESTDIR)/usr/lib/sysusers.d/sluice.conf $(DESTDIR)/usr/lib/tmpfiles.d/sluice.conf
+		$(DESTDIR)/usr/lib/sysusers.d/sluice.conf $(DESTDIR)/usr/lib/tmpfiles.d/sluice.conf \
+		$(DESTDIR)/usr/share/man/man8/sluice.8 $(DESTDIR)/usr/share/man/man5/sluice.conf.5 \
+		$(DESTDIR)/usr/share/bash-completion/completions/sluice
 	@echo "kept: /etc/sluice and /var/lib/sluice (configuration, keys, history)"
 help:
 	@echo "make          build build/sluice and build/bpf/sluice.bpf.o"
