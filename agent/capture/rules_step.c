@@ -8,13 +8,21 @@
 #include "agent/capture/rules_list.h"
 #include "agent/util/clock.h"
 
-#define STEP_NS	  (5 * NS_PER_MS)
+/* A step is over within 5 ms: what is begun at the end of STEP_NS takes less than 3 ms more.
+ * Measured: make bench, 2026-11-24. */
+#define STEP_NS	  (2 * NS_PER_MS)
 #define ROUND_NS  NS_PER_MS /* of counting hits at once */
 #define ROUND_PER 99	    /* then as long for others, so that it takes 1 % of a core */
 
 /* Entries that one move reads before they go, so that their hits stay in the list's sum; a call for
  * each. Of more than that the sum keeps what the last round counted. */
 #define READ_MAX 65536
+
+/* Of a difference: a trie takes its entries one by one, those that leave are read before. */
+#define ADDED_AT_ONCE	256
+#define REMOVED_AT_ONCE 128
+/* Entries of a difference looked at for one batch: some 100 us. */
+#define LOOKED_AT_ONCE 8192
 
 /* ---- one part of a difference ---- */
 
@@ -34,18 +42,23 @@ static void part_add(struct lists_state *state, const struct prefix *target,
 	part->values[part->count++] = *entry;
 }
 
-/* The next targets that one version has and the other has not. */
-static void targets_fill(struct lists_state *state, struct rules_list *list)
+/* The next targets that one version has and the other has not. False once both are at their end:
+ * among so many there may be none, for what comes and what goes are looked for in turn. */
+static bool targets_fill(struct lists_state *state, struct rules_list *list)
 {
 	int wanted = list->is_removing ? -1 : 1, kind = wanted;
+	uint32_t room = list->is_removing ? REMOVED_AT_ONCE : ADDED_AT_ONCE;
+	size_t left = LOOKED_AT_ONCE;
 
 	state->target_count = 0;
-	while (state->target_count < RULES_BATCH && kind) {
+	while (left && state->target_count < room && kind) {
 		struct prefix *target = &state->targets[state->target_count];
 
-		kind = prefix_set_diff_next(&list->diff, target);
+		kind = prefix_set_diff_look(&list->diff, &left, target);
 		state->target_count += kind == wanted;
+		left -= left && kind == -wanted;
 	}
+	return kind != 0;
 }
 
 /* What the batch could not do is done one by one. */
@@ -203,6 +216,7 @@ static int move_step(struct rules *rules, struct rules_list *list)
 {
 	struct lists_state *state = rules->lists;
 	struct prefix_set_diff before = list->diff;
+	bool more;
 	int err;
 
 	/* what a list that leaves would still add is taken for added: it goes all the same */
@@ -212,11 +226,11 @@ static int move_step(struct rules *rules, struct rules_list *list)
 	}
 	for (int map = 0; map < RULES_BLOCK_MAPS; map++)
 		state->parts[map].count = 0;
-	targets_fill(state, list);
-	if (!state->target_count) {
+	more = targets_fill(state, list);
+	if (!state->target_count && !more)
 		phase_end(rules, list);
+	if (!state->target_count)
 		return 1;
-	}
 	err = list->is_removing ? removes_apply(rules, list) : adds_apply(rules, list);
 	if (!err)
 		return 1;

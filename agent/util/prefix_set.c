@@ -298,9 +298,9 @@ static int order_of(const struct prefix_set *a, size_t i, const struct prefix_se
 				  &b->entries.six[j - b->entries.count4]);
 }
 
-int prefix_set_diff_next(struct prefix_set_diff *diff, struct prefix *prefix)
+int prefix_set_diff_look(struct prefix_set_diff *diff, size_t *left, struct prefix *prefix)
 {
-	for (;;) {
+	for (; *left; --*left) {
 		int order = order_of(diff->before, diff->at_before, diff->after, diff->at_after);
 
 		if (order < 0) {
@@ -316,4 +316,12 @@ int prefix_set_diff_next(struct prefix_set_diff *diff, struct prefix *prefix)
 		diff->at_before++;
 		diff->at_after++;
 	}
+	return PREFIX_SET_DIFF_MORE;
+}
+
+int prefix_set_diff_next(struct prefix_set_diff *diff, struct prefix *prefix)
+{
+	size_t left = SIZE_MAX; /* more than two sets have */
+
+	return prefix_set_diff_look(diff, &left, prefix);
 }

@@ -70,6 +70,10 @@ struct prefix_set_diff {
 /* prefix_set_diff_next - the next entry that only one of them has. Returns 1 added, -1 removed,
  * 0 at the end. */
 int prefix_set_diff_next(struct prefix_set_diff *diff, struct prefix *prefix);
+/* prefix_set_diff_look - the same, but passes at most *@left entries that both have, and takes them
+ * off it; PREFIX_SET_DIFF_MORE: none left, go on later. */
+int prefix_set_diff_look(struct prefix_set_diff *diff, size_t *left, struct prefix *prefix);
+#define PREFIX_SET_DIFF_MORE 2
 
 /* prefix_set_encode - for the store: caller frees; NULL without memory. */
 uint8_t *prefix_set_encode(const struct prefix_set *set, size_t *size);

@@ -132,6 +132,41 @@ static void random_sets_answer_as_the_model(void **unused)
 	}
 }
 
+static void look_stops_after_so_many_that_both_have(void **unused)
+{
+	struct prefix_set_diff diff = { 0 };
+	struct prefix prefix = { .addr = { .family = ADDR_IPV4 }, .len = 32 };
+	struct prefix_set_builder *builder = prefix_set_builder_new(100);
+	struct prefix_set *both, *one;
+	size_t left = 60;
+
+	(void)unused;
+	memset(prefix.addr.bytes + 10, 0xff, 2); /* IPv4, mapped */
+	for (int i = 0; i < 99; i++) {
+		prefix.addr.bytes[15] = (uint8_t)i;
+		assert_int_equal(prefix_set_builder_add(builder, &prefix), 0);
+	}
+	both = prefix_set_builder_finish(builder);
+	builder = prefix_set_builder_new(100);
+	for (int i = 0; i < 100; i++) {
+		prefix.addr.bytes[15] = (uint8_t)i;
+		assert_int_equal(prefix_set_builder_add(builder, &prefix), 0);
+	}
+	one = prefix_set_builder_finish(builder);
+	diff.before = both;
+	diff.after = one;
+	assert_int_equal(prefix_set_diff_look(&diff, &left, &prefix), PREFIX_SET_DIFF_MORE);
+	assert_int_equal(left, 0);
+	assert_int_equal(diff.at_before, 60);
+	left = 60;
+	assert_int_equal(prefix_set_diff_look(&diff, &left, &prefix), 1);
+	assert_int_equal(prefix.addr.bytes[15], 99);
+	assert_int_equal(left, 60 - 39);
+	assert_int_equal(prefix_set_diff_look(&diff, &left, &prefix), 0);
+	prefix_set_unref(both);
+	prefix_set_unref(one);
+}
+
 static void difference_is_what_only_one_has(void **unused)
 {
 	uint64_t state = 1234567;
@@ -284,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_sets_answer_as_the_model),
 		cmocka_unit_test(difference_is_what_only_one_has),
+		cmocka_unit_test(look_stops_after_so_many_that_both_have),
 		cmocka_unit_test(order_is_family_then_address_then_length),
 		cmocka_unit_test(full_builder_still_takes_what_it_has),
 		cmocka_unit_test(bytes_come_back_as_the_same_set),
