@@ -195,6 +195,9 @@ class Service:
             if pids[role]:
                 os.kill(pids[role], signal.SIGKILL)
         self.process.wait(timeout=10)
+        # whoever has taken over the children may be slow to collect them; their sockets are closed
+        wait_for(lambda: not any(is_alive(pids[role]) for role in ("core", "front")), 10,
+                 "the children are gone")
 
     def cli(self, *words, stdin=None):
         """Exit status, output and errors of one command against this service."""
@@ -258,6 +261,15 @@ class Service:
         for path in (self.log_path, self.config):
             if path and os.path.exists(path):
                 os.unlink(path)
+
+
+def is_alive(pid):
+    """Neither gone nor a zombie (proc(5))."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def open_files(pid):
