@@ -23,6 +23,7 @@ struct flow_record;
 struct incident;
 struct incident_service;
 struct store;
+struct upkeep_status;
 
 struct api_options {
 	struct auth *auth;
@@ -38,6 +39,9 @@ struct api_options {
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
 	/* [Sniffer] filter: what lists, sums and exports show; NULL = all. Any thread. */
 	bool (*is_in_view)(void *arg, const struct flow_record *record);
+	int (*rotate)(void *arg);  /* begin a rotation of the vault's key; -EBUSY */
+	int (*back_up)(void *arg); /* begin a backup into the configured folder; -EBUSY */
+	void (*upkeep)(void *arg, struct upkeep_status *out);
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

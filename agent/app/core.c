@@ -60,6 +60,7 @@ int core_prepare(struct app *app)
 static int open_store(struct core *core)
 {
 	const struct app *app = core->app;
+	const char *backup_dir = config_text(app->config, CONFIG_STORE_BACKUP_DIR);
 	const struct store_options options = {
 		.dir = app->work_dir,
 		.key_file = app->key_file,
@@ -67,6 +68,7 @@ static int open_store(struct core *core)
 		.flows_max_age_s = config_int(app->config, CONFIG_STORE_FLOWS_MAX_AGE),
 		.free_floor_bytes = (uint64_t)config_int(app->config, CONFIG_STORE_FREE_FLOOR),
 		.is_demo = app->is_demo,
+		.backup_dir = *backup_dir ? backup_dir : NULL,
 	};
 	char reason[256];
 	int error = store_open(&options, &core->store, reason);

@@ -189,6 +189,27 @@ static int place_key_file(struct app *app)
 	return 0;
 }
 
+/* Core writes backups there, and may not make it where it is not ours. */
+static int place_backup_dir(struct app *app)
+{
+	const char *dir = config_text(app->config, CONFIG_STORE_BACKUP_DIR);
+	struct stat info;
+	int error;
+
+	if (!*dir || app->is_demo)
+		return 0;
+	if (*dir != '/') {
+		fprintf(stderr, "sluice: [Store] backup_dir: %s is no absolute path\n", dir);
+		return CLI_BAD_CONFIG;
+	}
+	if (stat(dir, &info) == 0)
+		return 0;
+	error = file_make_dir(dir, 0700);
+	if (!error && geteuid() == 0 && chown(dir, app->uid, app->gid))
+		error = -errno;
+	return error ? fail(CLI_BAD_CONFIG, "cannot make [Store] backup_dir", dir, error) : 0;
+}
+
 /* ---- sockets --------------------------------------------------------------------------------- */
 
 static int bind_control(struct app *app)
@@ -353,6 +374,8 @@ int app_prepare(struct app *app)
 		status = open_state_dir(app);
 	if (!status)
 		status = place_key_file(app);
+	if (!status)
+		status = place_backup_dir(app);
 	if (!status)
 		status = open_listener(app);
 	if (!status)

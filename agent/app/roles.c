@@ -46,9 +46,11 @@ int role_loader(const struct app *app)
 int role_core(struct app *app, int control, int front_link)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const char *backup_dir = config_text(app->config, CONFIG_STORE_BACKUP_DIR);
 	const struct rights_path paths[] = {
 		{ app->work_dir, true },
 		{ app->key_file, true },
+		{ *backup_dir ? backup_dir : app->work_dir, true },
 		/* resolvers, names of users, ports of sshd: files that are replaced, so the folder;
 		 * what only root may read stays unreadable */
 		{ "/etc", false },

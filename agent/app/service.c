@@ -19,6 +19,7 @@
 #include "agent/app/pipeline.h"
 #include "agent/app/reload.h"
 #include "agent/app/service_internal.h"
+#include "agent/app/upkeep.h"
 #include "agent/auth/auth.h"
 #include "agent/block/block.h"
 #include "agent/capture/capture.h"
@@ -80,6 +81,27 @@ static int order_panic(void *arg, bool on)
 	const struct service *service = arg;
 
 	return pipeline_panic(service->options.pipeline, on);
+}
+
+static int order_rotate(void *arg)
+{
+	struct service *service = arg;
+
+	return upkeep_rotate(service->upkeep);
+}
+
+static int order_backup(void *arg)
+{
+	struct service *service = arg;
+
+	return upkeep_back_up(service->upkeep);
+}
+
+static void read_upkeep(void *arg, struct upkeep_status *out)
+{
+	const struct service *service = arg;
+
+	upkeep_status(service->upkeep, out);
 }
 
 /* Names come with the snapshot; the text lives in the service for the length of one call. */
@@ -173,6 +195,9 @@ static int start_api(struct service *service)
 					     .panic = order_panic,
 					     .run = run_search,
 					     .is_in_view = app->view ? is_in_view : NULL,
+					     .rotate = order_rotate,
+					     .back_up = order_backup,
+					     .upkeep = read_upkeep,
 					     .arg = service,
 					     .version = SLUICE_VERSION,
 					     .mode = app->is_demo ? "demo" : "live",
@@ -235,6 +260,9 @@ static int start(struct service *service)
 	for (int i = 0; i < SEARCHERS && !error; i++)
 		error = jobs_start(service->options.queue, &service->searchers[i]);
 	if (!error)
+		error = upkeep_start(service->options.app, service->options.store,
+				     service->options.queue, &service->upkeep);
+	if (!error)
 		error = start_auth(service);
 	if (!error)
 		error = start_incident(service);
@@ -273,6 +301,7 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	jobs_stop(service->jobs);
+	upkeep_stop(service->upkeep);
 	for (int i = 0; i < SEARCHERS; i++)
 		jobs_stop(service->searchers[i]);
 	api_free(service->api);
@@ -366,6 +395,7 @@ static void take_tick(struct service *service)
 	if (count >= 0)
 		block_set_admin_peers(service->block, peers, (size_t)count);
 	block_tick(service->block);
+	upkeep_tick(service->upkeep);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -17,6 +17,7 @@ struct event;
 struct incident;
 struct incident_service;
 struct jobs;
+struct upkeep;
 
 /* Commands are short: more clients at once than this is a mistake or an attack from inside. */
 #define CONTROL_CLIENTS_MAX 32
@@ -40,6 +41,7 @@ struct service {
 	struct jobs *jobs;
 	struct jobs *searchers[SEARCHERS];
 	unsigned int next_searcher;
+	struct upkeep *upkeep;
 	struct auth *auth;
 	struct block_service *block;
 	struct incident_service *incident;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/capture/capture.h"
-#include "agent/cli/internal.h"
+#include "agent/cli/offline.h"
 #include "agent/config/config.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
@@ -128,6 +128,8 @@ int command_check(const struct args *args)
 	const char *file = either(args, "-c", "--config");
 	int error;
 
+	if (args_option(args, "--audit"))
+		return check_audit(args);
 	if (!config)
 		return CLI_FAILED;
 	config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);

@@ -4,6 +4,7 @@
  *   args.c         options and words of one command
  *   client.c       one request to the running service over its control socket
  *   table.c        JSON lists as columns for people
+ *   offline.c      the store without a service; secret.c: what is typed without echo
  *   command_*.c    the commands
  */
 #ifndef SLUICE_CLI_INTERNAL_H
@@ -162,6 +163,10 @@ int command_user_passwd(const struct args *args);
 int command_user_disable(const struct args *args);
 int command_user_enable(const struct args *args);
 int command_model_eval(const struct args *args);
+int command_backup(const struct args *args);
+int command_restore(const struct args *args);
+int command_rotate_key(const struct args *args);
+int command_recovery_key(const struct args *args);
 int command_panic(const struct args *args);
 int command_version(const struct args *args);
 

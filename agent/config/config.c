@@ -111,7 +111,14 @@ void config_free(struct config *config)
 		return;
 	for (unsigned int i = 0; i < CONFIG_KEY_COUNT; i++)
 		free_text((enum config_key)i, config->values[i].text);
+	for (size_t i = 0; i < config->file_count; i++)
+		free(config->files[i]);
 	free(config);
+}
+
+const char *config_file(const struct config *config, size_t index)
+{
+	return index < config->file_count ? config->files[index] : NULL;
 }
 
 /* Where the next problem goes; NULL when there is no room for it. */

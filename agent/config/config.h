@@ -81,6 +81,9 @@ const struct config_problem *config_problem(const struct config *config, size_t 
 /* config_set - one value as text, checked as in a file. -EINVAL with @reason (256 bytes). */
 int config_set(struct config *config, enum config_key key, const char *value, char *reason);
 
+/* config_file - path of the @index-th file that was read, or NULL; borrowed. */
+const char *config_file(const struct config *config, size_t index);
+
 bool config_bool(const struct config *config, enum config_key key);
 int64_t config_int(const struct config *config, enum config_key key); /* also SIZE, DURATION */
 /* config_text - also ENUM and SECRET; never NULL; borrowed until the next set. */

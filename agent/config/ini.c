@@ -249,6 +249,11 @@ int config_read_file(struct config *config, const char *path)
 
 	if (err)
 		return err;
+	/* Only for who wants to keep copies: without memory it is not listed. */
+	if (config->file_count < CONFIG_FILES_MAX)
+		config->files[config->file_count] = strdup(path);
+	if (config->file_count < CONFIG_FILES_MAX && config->files[config->file_count])
+		config->file_count++;
 	buffer_init(&source.text, VALUE_MAX_BYTES);
 	source.at = text;
 	source.end = text + len;

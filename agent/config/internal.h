@@ -15,10 +15,14 @@ struct config_value {
 	bool is_set;
 };
 
+#define CONFIG_FILES_MAX 64
+
 struct config {
 	struct config_value values[CONFIG_KEY_COUNT];
 	struct config_problem problems[CONFIG_PROBLEMS_MAX];
 	size_t problem_count;
+	char *files[CONFIG_FILES_MAX]; /* that were read; more are read, but not listed */
+	size_t file_count;
 	bool has_error; /* also of one that found no room */
 	enum config_key checked_key;
 	config_check_fn check; /* of checked_key, may be NULL */

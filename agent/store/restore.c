@@ -299,6 +299,8 @@ static int replace_state(struct restore *restore)
 		error = -errno;
 	if (!error)
 		error = file_sync_parent(mark);
+	if (!error && rmdir(restore->out->aside) == 0)
+		restore->out->aside[0] = '\0'; /* there was nothing to move */
 	return error ? restore_fail(restore, error,
 				    "the restore was cut off: %s; run the same command again (the "
 				    "former files are in %.100s)",
