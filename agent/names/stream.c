@@ -312,8 +312,10 @@ static bool take_earlier(struct stream_table *table, struct stream *stream, stru
 {
 	uint32_t missing = stream->next - segment->seq;
 	enum stream_kind kind = guess(&stream->tuple, segment->data, segment->len);
-	/* one byte in front of what was sent is a keep-alive probe (RFC 9293 3.8.4) */
-	bool is_probe = missing == 1 && segment->len == 1;
+	/* one byte in front of what was sent is a keep-alive probe (RFC 9293 3.8.4), unless it
+	 * alone begins something */
+	bool begins = kind != STREAM_UNKNOWN && stream->kind == STREAM_UNKNOWN;
+	bool is_probe = missing == 1 && segment->len == 1 && !begins;
 
 	if (stream->has_read || is_probe ||
 	    (kind == STREAM_UNKNOWN && stream->kind != STREAM_UNKNOWN)) {

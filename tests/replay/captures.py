@@ -36,11 +36,12 @@ def ether(packet, kind=0x0800):
     return b"\2" * 6 + b"\4" * 6 + struct.pack(">H", kind) + packet
 
 
-def write(path, link, packets, order="<"):
-    """A classic pcap with one packet a second."""
+def write(path, link, packets, order="<", gap_us=1000000):
+    """A classic pcap with one packet a second, or every @gap_us."""
     with open(path, "wb") as out:
         out.write(struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link))
         for i, packet in enumerate(packets):
             size = len(packet)
-            out.write(struct.pack(order + "IIII", 1700000000 + i, 0, size, size) + packet)
+            s, us = divmod(i * gap_us, 1000000)
+            out.write(struct.pack(order + "IIII", 1700000000 + s, us, size, size) + packet)
     return path

@@ -269,6 +269,29 @@ static void more_streams_than_fit_push_out_the_oldest(void **state)
 	assert_string_equal(world->seen.kinds, "qqqqqqqq");
 }
 
+static void first_byte_that_comes_last_is_the_beginning(void **state)
+{
+	struct world *world = *state;
+
+	send_text(world, 101, "ET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(world->seen.count, 0);
+	send_text(world, 100, "G");
+	assert_int_equal(world->seen.count, 1);
+	assert_memory_equal(world->seen.data, "GET / ", 6);
+}
+
+/* RFC 9293 3.8.4: a byte from before, whatever it is */
+static void byte_of_a_probe_is_not_the_beginning(void **state)
+{
+	struct world *world = *state;
+
+	send_text(world, 100, "GET / HTTP/1.1\r\n");
+	send_text(world, 99, "P");
+	send_text(world, 116, "\r\n");
+	assert_int_equal(world->seen.count, 1);
+	assert_memory_equal(world->seen.data, "GET / ", 6);
+}
+
 static void too_many_holes_are_given_up(void **state)
 {
 	struct world *world = *state;
@@ -347,6 +370,8 @@ int main(void)
 		STREAM_TEST(gap_is_given_up_after_ten_seconds),
 		STREAM_TEST(head_that_never_ends_is_given_up_as_far_as_it_came),
 		STREAM_TEST(more_streams_than_fit_push_out_the_oldest),
+		STREAM_TEST(first_byte_that_comes_last_is_the_beginning),
+		STREAM_TEST(byte_of_a_probe_is_not_the_beginning),
 		STREAM_TEST(too_many_holes_are_given_up),
 		STREAM_TEST(port_used_again_is_another_connection),
 		STREAM_TEST(rule_of_any_piece_stays_with_the_message),
