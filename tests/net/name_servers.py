@@ -43,18 +43,26 @@ class DnsUdp(socketserver.BaseRequestHandler):
 
 
 class DnsTcp(socketserver.BaseRequestHandler):
-    """One query, in however many pieces."""
+    """Query after query, each in however many pieces (RFC 7766 6.2.1)."""
+
+    def take(self, size):
+        data = b""
+        while len(data) < size:
+            piece = self.request.recv(size - len(data))
+            if not piece:
+                raise ConnectionError
+            data += piece
+        return data
 
     def handle(self):
-        data = b""
-        while len(data) < 2 or len(data) < 2 + struct.unpack("!H", data[:2])[0]:
-            piece = self.request.recv(4096)
-            if not piece:
-                return
-            data += piece
-        time.sleep(DELAY)
-        reply = answer(data[2:], self.server.server_address[0])
-        self.request.sendall(struct.pack("!H", len(reply)) + reply)
+        try:
+            while True:
+                query = self.take(struct.unpack("!H", self.take(2))[0])
+                time.sleep(DELAY)
+                reply = answer(query, self.server.server_address[0])
+                self.request.sendall(struct.pack("!H", len(reply)) + reply)
+        except ConnectionError:
+            return
 
 
 class Echo(socketserver.BaseRequestHandler):

@@ -225,6 +225,34 @@ def test_a_second_question_hides_no_blocked_name(names, service):
     assert answers(BLOCKED, NEIGHBOUR) == 0
 
 
+ONE_CONNECTION = """
+import socket, struct, sys
+s = socket.create_connection((sys.argv[1], 53), timeout=2)
+for name in sys.argv[2:]:
+    wire = b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\\0"
+    query = struct.pack("!HHHHHH", 7, 0x100, 1, 0, 0, 0) + wire + struct.pack("!HH", 1, 1)
+    s.sendall(struct.pack("!H", len(query)) + query)
+    try:
+        print("answer" if s.recv(2000) else "end", flush=True)
+    except OSError:
+        print("none", flush=True)
+        break
+"""
+
+
+def test_a_later_message_of_a_dns_connection_is_judged_too(names, service):
+    lab = names
+
+    def asked(*questions):
+        return lab.run(lab.a, "/usr/bin/python3", "-c", ONE_CONNECTION, lab.ip_b,
+                       *questions).stdout.split()
+    fine = [f"n{i}.fine.example" for i in range(40)]
+    assert asked(*fine, BLOCKED) == ["answer"] * 41
+    assert service.cli("block", "add", BLOCKED)[0] == 0
+    assert asked(*fine) == ["answer"] * 40
+    assert asked(*fine, "www." + BLOCKED) == ["answer"] * 40 + ["none"]
+
+
 def test_a_name_is_blocked_in_one_direction_for_forwarded_packets_too(lab, certificate, either_routed):
     service, server = either_routed
     child = lab.start(server, "/usr/bin/python3", str(HERE / "name_servers.py"), "198.18.252.2",

@@ -63,10 +63,11 @@ def refused_everywhere(service, address, tmp_path):
         status, _, err = service.cli("block", "add", value)
         assert status == 1 and err, value
         done = service.lab.run(
-            service.where, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST",
+            service.where, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-X", "POST",
             service.url + "/block_ip", "-H", header, "-H", f"Cookie: {service.cookie}", "-H",
-            f"X-CSRF-Token: {service.csrf}", "-d", f"ip_address={value}")
-        assert done.stdout[0] in "34", done.stdout
+            f"X-CSRF-Token: {service.csrf}", "--data-urlencode", f"ip_address={value}",
+            "--data-urlencode", f"csrf={service.csrf}", "-d", "reason=mine")
+        assert done.stdout == f"303 {service.url}/blocks?refused=1", (value, done.stdout)
     path = tmp_path / "mine.txt"
     path.write_text("\n".join(ways(address)) + "\n192.0.2.200\n", encoding="utf-8")
     status, out, err = service.cli("block", "add", "--file", str(path))
