@@ -52,6 +52,9 @@ struct arp_spoof {
 	struct rowset claims, owners;
 };
 
+static const struct row_shape claim_shape = { .size = sizeof(struct claim), .keep_ns = MEMORY_NS };
+static const struct row_shape owner_shape = { .size = sizeof(struct owner), .keep_ns = MEMORY_NS };
+
 static void arp_spoof_close(void *state)
 {
 	struct arp_spoof *arp = state;
@@ -71,9 +74,9 @@ static int arp_spoof_open(unsigned int hosts_max, void **state)
 	(void)hosts_max; /* of one network, not of all */
 	if (!arp)
 		return -ENOMEM;
-	error = rowset_init(&arp->claims, ADDRS, sizeof(struct claim), MEMORY_NS);
+	error = rowset_init(&arp->claims, ADDRS, &claim_shape);
 	if (!error)
-		error = rowset_init(&arp->owners, MACS, sizeof(struct owner), MEMORY_NS);
+		error = rowset_init(&arp->owners, MACS, &owner_shape);
 	if (error)
 		arp_spoof_close(arp);
 	else
@@ -197,9 +200,9 @@ static void arp_spoof_lan(void *state, const struct lan_fact *fact)
 	note_claim(claim, fact);
 	if (fact->kind == LAN_ANSWER && !was_asked(claim, fact))
 		note_unasked(arp, claim, fact);
-	claim->row.weight = claim->unasked + claim->moves;
+	rowset_weigh(&arp->claims, claim, claim->unasked + claim->moves);
 	note_owner(arp, fact);
-	if (claim->row.weight)
+	if (claim->unasked + claim->moves)
 		rowset_mark(&arp->claims, claim);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +42,14 @@ struct contact {
 	uint16_t port;
 	uint8_t proto;
 	bool is_outgoing;
-	uint64_t first_ns, last_ns; /* beginnings of connections */
-	uint64_t flow_id;	    /* the last one's, whose size may still grow */
-	uint64_t bytes;
+	uint64_t first_ns; /* beginning of the first connection */
 	uint64_t said_ns;
-	uint32_t count;
-	uint32_t interval_ms[KEPT], size[KEPT]; /* rings */
+	uint32_t count; /* of all */
+	uint32_t kept;
+	/* the latest, in order of time: their beginnings, and bytes of both ways. A scan of the
+	 * datapath hands flows up in no order. */
+	uint64_t start_ns[KEPT];
+	uint32_t size[KEPT];
 };
 
 /* A destination: by how many hosts it is contacted. */
@@ -61,6 +64,11 @@ struct beacon {
 	uint64_t hosts[HOST_WORDS];
 	unsigned int host_bits;
 };
+
+static const struct row_shape contact_shape = { .size = sizeof(struct contact),
+						.clear_size = offsetof(struct contact, start_ns),
+						.keep_ns = MEMORY_NS };
+static const struct row_shape place_shape = { .size = sizeof(struct place), .keep_ns = MEMORY_NS };
 
 static void beacon_close(void *state)
 {
@@ -81,11 +89,9 @@ static int beacon_open(unsigned int hosts_max, void **state)
 
 	if (!beacon)
 		return -ENOMEM;
-	error = rowset_init(&beacon->contacts, hosts_max / 2 + 1, sizeof(struct contact),
-			    MEMORY_NS);
+	error = rowset_init(&beacon->contacts, hosts_max / 2 + 1, &contact_shape);
 	if (!error)
-		error = rowset_init(&beacon->places, hosts_max / 2 + 1, sizeof(struct place),
-				    MEMORY_NS);
+		error = rowset_init(&beacon->places, hosts_max / 2 + 1, &place_shape);
 	if (!error)
 		error = evidence_init(&beacon->evidence);
 	if (error)
@@ -128,7 +134,7 @@ static struct place *take_place(struct beacon *beacon, const struct flow *flow)
 	struct place *place = rowset_take(&beacon->places, key, flow->last_ns, &is_new);
 
 	place->sources |= 1ULL << (hash >> 32) % PLACE_BITS;
-	place->row.weight = (uint32_t)__builtin_popcountll(place->sources);
+	rowset_weigh(&beacon->places, place, (uint32_t)__builtin_popcountll(place->sources));
 	if (!(beacon->hosts[bit / 64] >> (bit % 64) & 1)) {
 		beacon->hosts[bit / 64] |= 1ULL << (bit % 64);
 		beacon->host_bits++;
@@ -136,22 +142,51 @@ static struct place *take_place(struct beacon *beacon, const struct flow *flow)
 	return place;
 }
 
-static void begin_connection(struct contact *contact, const struct flow *flow)
+/* Where a connection that began at @start_ns is, or belongs: behind those that began before it. */
+static uint32_t place_of(const struct contact *contact, uint64_t start_ns)
 {
-	uint64_t gap_ms = (flow->first_ns - contact->last_ns) / NS_PER_MS;
+	uint32_t at = contact->kept;
 
-	if (contact->count) {
-		unsigned int at = (contact->count - 1) % KEPT;
+	while (at > 0 && contact->start_ns[at - 1] >= start_ns)
+		at--;
+	return at;
+}
 
-		contact->interval_ms[at] = gap_ms < UINT32_MAX ? (uint32_t)gap_ms : UINT32_MAX;
-		contact->size[at] =
-			contact->bytes < UINT32_MAX ? (uint32_t)contact->bytes : UINT32_MAX;
+static void insert(struct contact *contact, uint32_t at, uint64_t start_ns)
+{
+	if (contact->kept == KEPT) { /* the oldest goes */
+		at--;
+		memmove(contact->start_ns, contact->start_ns + 1,
+			at * sizeof(contact->start_ns[0]));
+		memmove(contact->size, contact->size + 1, at * sizeof(contact->size[0]));
 	} else {
-		contact->first_ns = flow->first_ns;
+		uint32_t behind = contact->kept++ - at;
+
+		memmove(contact->start_ns + at + 1, contact->start_ns + at,
+			behind * sizeof(contact->start_ns[0]));
+		memmove(contact->size + at + 1, contact->size + at,
+			behind * sizeof(contact->size[0]));
 	}
-	contact->last_ns = flow->first_ns;
-	contact->flow_id = flow->id;
-	contact->row.weight = ++contact->count;
+	contact->start_ns[at] = start_ns;
+}
+
+/* Returns whether it is a connection not known before. */
+static bool note_connection(struct contact *contact, const struct flow *flow)
+{
+	uint64_t bytes = flow->bytes_out + flow->bytes_in;
+	uint32_t at = place_of(contact, flow->first_ns);
+	bool is_known = at < contact->kept && contact->start_ns[at] == flow->first_ns;
+
+	if (!is_known && at == 0 && contact->kept == KEPT)
+		return false; /* older than all that is kept */
+	if (!is_known) {
+		insert(contact, at, flow->first_ns);
+		at -= contact->count >= KEPT;
+		if (!contact->count++ || flow->first_ns < contact->first_ns)
+			contact->first_ns = flow->first_ns;
+	}
+	contact->size[at] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+	return !is_known;
 }
 
 static void beacon_flow(void *state, const struct flow *flow)
@@ -175,14 +210,12 @@ static void beacon_flow(void *state, const struct flow *flow)
 		contact->is_outgoing = !flow->ingress || (try_is_private(&tuple->src) &&
 							  !try_is_private(&tuple->dst));
 	}
-	if (!contact->count || flow->first_ns > contact->last_ns) {
-		begin_connection(contact, flow);
+	if (note_connection(contact, flow)) {
+		rowset_weigh(&beacon->contacts, contact, contact->count);
 		(void)take_place(beacon, flow);
 		if (contact->count > CONNECTIONS_MIN)
 			rowset_mark(&beacon->contacts, contact);
 	}
-	if (flow->id == contact->flow_id)
-		contact->bytes = flow->bytes_out + flow->bytes_in;
 	if (contact->count >= EVIDENCE_AT)
 		evidence_keep(&beacon->evidence, contact->row.key, flow);
 }
@@ -207,13 +240,10 @@ static void sort(double *values, unsigned int count)
 	}
 }
 
-static struct quartiles quartiles_of(const uint32_t *ring, unsigned int count)
+static struct quartiles quartiles_of(double values[KEPT], unsigned int count)
 {
-	double values[KEPT];
 	struct quartiles q;
 
-	for (unsigned int i = 0; i < count; i++)
-		values[i] = ring[i];
 	sort(values, count);
 	q.low = values[count / 4];
 	q.middle = values[count / 2];
@@ -247,10 +277,16 @@ static double symmetry(const struct quartiles *q)
  * arrivals below 0.6. */
 static double score_of(const struct contact *contact, struct quartiles *intervals)
 {
-	unsigned int count = contact->count - 1 < KEPT ? contact->count - 1 : KEPT;
-	struct quartiles sizes = quartiles_of(contact->size, count);
+	unsigned int count = contact->kept - 1; /* the last one's size may still grow */
+	double values[KEPT];
+	struct quartiles sizes;
 
-	*intervals = quartiles_of(contact->interval_ms, count);
+	for (unsigned int i = 0; i < count; i++)
+		values[i] = contact->size[i];
+	sizes = quartiles_of(values, count);
+	for (unsigned int i = 0; i < count; i++)
+		values[i] = (double)(contact->start_ns[i + 1] - contact->start_ns[i]) / NS_PER_MS;
+	*intervals = quartiles_of(values, count);
 	if (intervals->middle < INTERVAL_MIN_MS)
 		return 0;
 	return (3 * evenness(intervals) + symmetry(intervals) + evenness(&sizes)) / 5;
@@ -301,7 +337,7 @@ static void say(const struct beacon *beacon, const struct contact *contact, doub
 		.dst_port = contact->port,
 		.proto = contact->proto,
 		.first_unix_ms = detect_unix_ms(moment, contact->first_ns),
-		.last_unix_ms = detect_unix_ms(moment, contact->last_ns),
+		.last_unix_ms = detect_unix_ms(moment, contact->start_ns[contact->kept - 1]),
 		.count = contact->count,
 	};
 

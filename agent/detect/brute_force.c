@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,8 +69,8 @@ struct guessing {
 	struct addr src, dst;
 	uint16_t port;
 	const struct service *service;
-	struct spread tries; /* by flow, value: bytes of both ways */
 	uint64_t reported_ns, said_ns;
+	struct spread tries; /* by flow, value: bytes of both ways; its lists need not be cleared */
 };
 
 struct banner {
@@ -81,6 +82,13 @@ struct brute_force {
 	struct learned learned; /* connections in 60 s, per source */
 	struct evidence evidence;
 };
+
+static const struct row_shape guessing_shape = { .size = sizeof(struct guessing),
+						 .clear_size =
+							 offsetof(struct guessing, tries.what),
+						 .keep_ns = MEMORY_NS };
+static const struct row_shape banner_shape = { .size = sizeof(struct banner),
+					       .keep_ns = SERVICE_NS };
 
 static void brute_force_close(void *state)
 {
@@ -103,9 +111,9 @@ static int brute_force_open(unsigned int hosts_max, void **state)
 
 	if (!force)
 		return -ENOMEM;
-	error = rowset_init(&force->guessings, rows, sizeof(struct guessing), MEMORY_NS);
+	error = rowset_init(&force->guessings, rows, &guessing_shape);
 	if (!error)
-		error = rowset_init(&force->banners, rows, sizeof(struct banner), SERVICE_NS);
+		error = rowset_init(&force->banners, rows, &banner_shape);
 	if (!error)
 		error = learned_init(&force->learned, rows);
 	if (!error)
@@ -198,7 +206,7 @@ static void brute_force_flow(void *state, const struct flow *flow)
 	}
 	guessing->service = service;
 	(void)spread_add(&guessing->tries, &item); /* known: only its size has changed */
-	guessing->row.weight = guessing->tries.total;
+	rowset_weigh(&force->guessings, guessing, guessing->tries.total);
 	if (guessing->tries.count >= EVIDENCE_AT)
 		evidence_keep(&force->evidence, guessing->row.key, flow);
 	rowset_mark(&force->guessings, guessing);

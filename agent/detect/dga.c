@@ -40,6 +40,8 @@ struct dga {
 	struct rowset askers;
 };
 
+static const struct row_shape asker_shape = { .size = sizeof(struct asker), .keep_ns = MEMORY_NS };
+
 static void dga_close(void *state)
 {
 	struct dga *dga = state;
@@ -57,8 +59,7 @@ static int dga_open(unsigned int hosts_max, void **state)
 
 	if (!dga)
 		return -ENOMEM;
-	error = rowset_init(&dga->askers, hosts_max / ROWS_PER_HOST + 1, sizeof(struct asker),
-			    MEMORY_NS);
+	error = rowset_init(&dga->askers, hosts_max / ROWS_PER_HOST + 1, &asker_shape);
 	if (error)
 		dga_close(dga);
 	else
@@ -98,7 +99,7 @@ static void dga_name(void *state, const struct name_event *event)
 	asker->dst = tuple->dst;
 	asker->proto = tuple->proto;
 	(void)spread_add(&asker->names, &item); /* the same name again: no news */
-	asker->row.weight = asker->names.total;
+	rowset_weigh(&dga->askers, asker, asker->names.total);
 	if (asker->names.count >= NAMES_MIN)
 		rowset_mark(&dga->askers, asker);
 }

@@ -3,6 +3,7 @@
  * records that carry much and that hardly anybody else asks for.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,13 +49,17 @@ struct tunnel {
 	struct addr src, dst;
 	char base[DOMAIN_BASE_MAX];
 	uint8_t proto;
-	struct spread names;
 	uint64_t reported_ns, said_ns;
+	struct spread names; /* last: its lists need not be cleared */
 };
 
 struct dns_tunnel {
 	struct rowset tunnels;
 };
+
+static const struct row_shape tunnel_shape = { .size = sizeof(struct tunnel),
+					       .clear_size = offsetof(struct tunnel, names.what),
+					       .keep_ns = MEMORY_NS };
 
 static void dns_tunnel_close(void *state)
 {
@@ -73,8 +78,7 @@ static int dns_tunnel_open(unsigned int hosts_max, void **state)
 
 	if (!dns)
 		return -ENOMEM;
-	error = rowset_init(&dns->tunnels, hosts_max / ROWS_PER_HOST + 1, sizeof(struct tunnel),
-			    MEMORY_NS);
+	error = rowset_init(&dns->tunnels, hosts_max / ROWS_PER_HOST + 1, &tunnel_shape);
 	if (error)
 		dns_tunnel_close(dns);
 	else
@@ -124,7 +128,7 @@ static void take_question(struct dns_tunnel *dns, const struct name_event *event
 	tunnel->dst = tuple->dst;
 	tunnel->proto = tuple->proto;
 	(void)spread_add(&tunnel->names, &item); /* asked again: no news */
-	tunnel->row.weight = tunnel->names.total;
+	rowset_weigh(&dns->tunnels, tunnel, tunnel->names.total);
 	if (tunnel->names.count >= NULL_NAMES)
 		rowset_mark(&dns->tunnels, tunnel);
 }

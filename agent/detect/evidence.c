@@ -3,6 +3,8 @@
  */
 #include "agent/detect/evidence.h"
 
+#include <stddef.h>
+
 #include "agent/util/clock.h"
 
 #define CASES	128
@@ -14,9 +16,14 @@ struct evidence_case {
 	struct flow flows[FINDING_EVIDENCE_MAX];
 };
 
+static const struct row_shape evidence_case_shape = { .size = sizeof(struct evidence_case),
+						      .clear_size =
+							      offsetof(struct evidence_case, flows),
+						      .keep_ns = KEEP_NS };
+
 int evidence_init(struct evidence *evidence)
 {
-	return rowset_init(&evidence->cases, CASES, sizeof(struct evidence_case), KEEP_NS);
+	return rowset_init(&evidence->cases, CASES, &evidence_case_shape);
 }
 
 void evidence_done(struct evidence *evidence)

@@ -57,6 +57,10 @@ struct exfiltration {
 	struct evidence evidence;
 };
 
+static const struct row_shape pair_shape = { .size = sizeof(struct pair), .keep_ns = MEMORY_NS };
+static const struct row_shape sender_shape = { .size = sizeof(struct sender),
+					       .keep_ns = MEMORY_NS };
+
 static void exfiltration_close(void *state)
 {
 	struct exfiltration *x = state;
@@ -76,10 +80,9 @@ static int exfiltration_open(unsigned int hosts_max, void **state)
 
 	if (!x)
 		return -ENOMEM;
-	error = rowset_init(&x->pairs, hosts_max / 2 + 1, sizeof(struct pair), MEMORY_NS);
+	error = rowset_init(&x->pairs, hosts_max / 2 + 1, &pair_shape);
 	if (!error)
-		error = rowset_init(&x->senders, hosts_max / 8 + 1, sizeof(struct sender),
-				    MEMORY_NS);
+		error = rowset_init(&x->senders, hosts_max / 8 + 1, &sender_shape);
 	if (!error)
 		error = evidence_init(&x->evidence);
 	if (error)
@@ -121,7 +124,7 @@ static void learn_hour(struct exfiltration *x, const struct pair *pair, int from
 		sender->mean += ALPHA * d;
 	if (!is_new)
 		sender->variance = (1 - ALPHA) * (sender->variance + ALPHA * d * d);
-	sender->row.weight = ++sender->hours;
+	rowset_weigh(&x->senders, sender, ++sender->hours);
 }
 
 static void turn_hour(struct exfiltration *x, struct pair *pair, uint64_t now_ns)
@@ -163,7 +166,7 @@ static void exfiltration_delta(void *state, const struct flow_delta *delta)
 	pair->bytes[from] += delta->bytes;
 	pair->hour_bytes[from] += delta->bytes;
 	pair->last_ns = delta->last_ns;
-	pair->row.weight = (uint32_t)((pair->bytes[0] + pair->bytes[1]) >> 20);
+	rowset_weigh(&x->pairs, pair, (pair->bytes[0] + pair->bytes[1]) >> 20);
 	if (pair->bytes[from] >= BYTES_MIN && pair->is_known_from && pair->from == from)
 		rowset_mark(&x->pairs, pair);
 }

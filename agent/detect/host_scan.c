@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,8 +46,8 @@ struct sweep {
 	struct addr src, last; /* last: of those tried, for the finding */
 	uint32_t port;	       /* or BY_PING, BY_ARP */
 	uint8_t proto;
-	struct spread hosts;
 	uint64_t reported_ns, said_ns;
+	struct spread hosts; /* last: its lists need not be cleared */
 };
 
 struct host_scan {
@@ -54,6 +55,10 @@ struct host_scan {
 	struct learned learned; /* hosts in 10 s, per source */
 	struct evidence evidence;
 };
+
+static const struct row_shape sweep_shape = { .size = sizeof(struct sweep),
+					      .clear_size = offsetof(struct sweep, hosts.what),
+					      .keep_ns = MEMORY_NS };
 
 static void host_scan_close(void *state)
 {
@@ -74,8 +79,7 @@ static int host_scan_open(unsigned int hosts_max, void **state)
 
 	if (!scan)
 		return -ENOMEM;
-	error = rowset_init(&scan->sweeps, hosts_max / ROWS_PER_HOST + 1, sizeof(struct sweep),
-			    MEMORY_NS);
+	error = rowset_init(&scan->sweeps, hosts_max / ROWS_PER_HOST + 1, &sweep_shape);
 	if (!error)
 		error = learned_init(&scan->learned, hosts_max / ROWS_PER_HOST + 1);
 	if (!error)
@@ -142,10 +146,15 @@ static uint32_t hash_of(const struct addr *addr)
 	return (uint32_t)addr_hash(addr, 0x5357454550ULL);
 }
 
+static uint64_t key_of(const struct host_scan *scan, const struct attempt *attempt)
+{
+	return rowset_key(&scan->sweeps, &attempt->src, NULL,
+			  (uint64_t)attempt->proto << 32 | attempt->port);
+}
+
 static struct sweep *take_attempt(struct host_scan *scan, const struct attempt *attempt)
 {
-	uint64_t key = rowset_key(&scan->sweeps, &attempt->src, NULL,
-				  (uint64_t)attempt->proto << 32 | attempt->port);
+	uint64_t key = key_of(scan, attempt);
 	const struct spread_item item = { .what = hash_of(&attempt->dst),
 					  .is_good = attempt->has_answered,
 					  .at_ns = attempt->at_ns };
@@ -159,7 +168,7 @@ static struct sweep *take_attempt(struct host_scan *scan, const struct attempt *
 	}
 	if (spread_add(&sweep->hosts, &item))
 		sweep->last = attempt->dst;
-	sweep->row.weight = sweep->hosts.total;
+	rowset_weigh(&scan->sweeps, sweep, sweep->hosts.total);
 	if (sweep->hosts.count >= login.hosts)
 		rowset_mark(&scan->sweeps, sweep);
 	return sweep;
@@ -193,6 +202,9 @@ static void host_scan_flow(void *state, const struct flow *flow)
 
 	if (flow->last_ns > flow->first_ns + SETTLED_NS || !try_is_try(flow) ||
 	    is_peer_port(flow) || try_is_group(&flow->tuple.dst))
+		return;
+	/* most hosts answer: only who met one that did not is followed */
+	if (attempt.has_answered && !rowset_find(&scan->sweeps, key_of(scan, &attempt)))
 		return;
 	sweep = take_attempt(scan, &attempt);
 	if (sweep->hosts.count >= EVIDENCE_AT)

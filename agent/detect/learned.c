@@ -21,9 +21,11 @@ struct host {
 	uint16_t count[BUCKETS];
 };
 
+static const struct row_shape host_shape = { .size = sizeof(struct host), .keep_ns = MEMORY_NS };
+
 int learned_init(struct learned *learned, unsigned int hosts_max)
 {
-	return rowset_init(&learned->hosts, hosts_max, sizeof(struct host), MEMORY_NS);
+	return rowset_init(&learned->hosts, hosts_max, &host_shape);
 }
 
 void learned_done(struct learned *learned)
@@ -68,7 +70,7 @@ void learned_note(struct learned *learned, const struct addr *addr, uint32_t val
 		return;
 	host->noted_ns = now_ns;
 	host->count[bucket_of(value)]++;
-	host->row.weight = ++host->windows;
+	rowset_weigh(&learned->hosts, host, ++host->windows);
 	if (host->windows >= COUNTS_MAX)
 		halve(host);
 }

@@ -30,6 +30,9 @@ struct listed_contact {
 	struct rowset contacts;
 };
 
+static const struct row_shape listed_shape = { .size = sizeof(struct listed),
+					       .keep_ns = MEMORY_NS };
+
 static void listed_contact_close(void *state)
 {
 	struct listed_contact *contact = state;
@@ -48,7 +51,7 @@ static int listed_contact_open(unsigned int hosts_max, void **state)
 	(void)hosts_max; /* what is listed is rare, else the list is wrong */
 	if (!contact)
 		return -ENOMEM;
-	error = rowset_init(&contact->contacts, CONTACTS, sizeof(struct listed), MEMORY_NS);
+	error = rowset_init(&contact->contacts, CONTACTS, &listed_shape);
 	if (error)
 		listed_contact_close(contact);
 	else
@@ -87,7 +90,7 @@ void listed_contact_take(void *state, const struct detect_contact *hit)
 			(void)snprintf(listed->domain, sizeof(listed->domain), "%s", hit->domain);
 	}
 	listed->last_ns = hit->at_ns;
-	listed->row.weight = ++listed->count;
+	rowset_weigh(&contact->contacts, listed, ++listed->count);
 	rowset_mark(&contact->contacts, listed);
 }
 

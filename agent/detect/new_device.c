@@ -35,6 +35,9 @@ struct new_device {
 	uint64_t not_said; /* since the last one said */
 };
 
+static const struct row_shape device_shape = { .size = sizeof(struct device),
+					       .keep_ns = MEMORY_NS };
+
 static void new_device_close(void *state)
 {
 	struct new_device *new_device = state;
@@ -53,7 +56,7 @@ static int new_device_open(unsigned int hosts_max, void **state)
 	(void)hosts_max; /* of one network, not of all */
 	if (!new_device)
 		return -ENOMEM;
-	error = rowset_init(&new_device->devices, DEVICES, sizeof(struct device), MEMORY_NS);
+	error = rowset_init(&new_device->devices, DEVICES, &device_shape);
 	if (error)
 		new_device_close(new_device);
 	else

@@ -34,6 +34,8 @@ struct new_port {
 	struct evidence evidence;
 };
 
+static const struct row_shape port_shape = { .size = sizeof(struct port), .keep_ns = MEMORY_NS };
+
 static void new_port_close(void *state)
 {
 	struct new_port *new_port = state;
@@ -53,7 +55,7 @@ static int new_port_open(unsigned int hosts_max, void **state)
 	(void)hosts_max; /* as many ports as hosts listen on, not as many as come */
 	if (!new_port)
 		return -ENOMEM;
-	error = rowset_init(&new_port->ports, PORTS, sizeof(struct port), MEMORY_NS);
+	error = rowset_init(&new_port->ports, PORTS, &port_shape);
 	if (!error)
 		error = evidence_init(&new_port->evidence);
 	if (error)
@@ -131,15 +133,16 @@ static void say(const struct new_port *new_port, const struct port *port,
 
 static bool judge(void *state, void *row, const struct detect_moment *moment)
 {
+	struct new_port *new_port = state;
 	struct port *port = row;
 
 	if (port->is_known || (port->port >= EPHEMERAL && port->connections < EPHEMERAL_MIN &&
 			       port->first_ns >= moment->learn_until_ns))
 		return false;
 	port->is_known = true;
-	port->row.weight = 1;
+	rowset_weigh(&new_port->ports, port, 1);
 	if (port->first_ns >= moment->learn_until_ns)
-		say(state, port, moment);
+		say(new_port, port, moment);
 	return false;
 }
 

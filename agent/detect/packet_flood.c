@@ -5,14 +5,18 @@
 #include <netinet/in.h>
 
 #include "agent/detect/detector.h"
+#include "agent/detect/try.h"
 #include "agent/detect/victims.h"
 
-/* Measured starting value: 20 kpps. Of QUIC, one acknowledgement per 10 packets is usual (RFC 9000
- * 13.2.2 asks for one per 2, clients that merge send fewer); so one per 50 is none. */
+/* Measured starting value: 20 kpps; made-up packets are small, and
+ * nobody sends so many small ones to a host that is silent. Of QUIC, one acknowledgement per 10
+ * packets is usual (RFC 9000 13.2.2 asks for one per 2, clients that merge send fewer); so one per
+ * 50 is none. */
 static const struct flood udp = {
 	.detector = DETECTOR_UDP_FLOOD,
 	.what = "UDP packets",
 	.floor_pps = 20000,
+	.small_pps = 5000,
 	.history_pps = 2000,
 	.per_answer = 50,
 };
@@ -22,6 +26,7 @@ static const struct flood icmp = {
 	.detector = DETECTOR_ICMP_FLOOD,
 	.what = "ICMP packets",
 	.floor_pps = 1000,
+	.small_pps = 1000,
 	.history_pps = 200,
 };
 
@@ -30,7 +35,7 @@ static void udp_flood_delta(void *state, const struct flow_delta *delta)
 	struct victims *victims = state;
 	struct victim *victim, *source;
 
-	if (delta->tuple.proto != IPPROTO_UDP)
+	if (delta->tuple.proto != IPPROTO_UDP || try_is_group(&delta->tuple.dst))
 		return;
 	victim = victims_take(victims, &delta->tuple, 0, delta->last_ns);
 	victims_count(victims, victim, delta);

@@ -38,6 +38,8 @@ struct plain_password {
 	struct rowset logins;
 };
 
+static const struct row_shape login_shape = { .size = sizeof(struct login), .keep_ns = MEMORY_NS };
+
 static void plain_password_close(void *state)
 {
 	struct plain_password *plain = state;
@@ -56,7 +58,7 @@ static int plain_password_open(unsigned int hosts_max, void **state)
 	(void)hosts_max; /* logins are few */
 	if (!plain)
 		return -ENOMEM;
-	error = rowset_init(&plain->logins, LOGINS, sizeof(struct login), MEMORY_NS);
+	error = rowset_init(&plain->logins, LOGINS, &login_shape);
 	if (error)
 		plain_password_close(plain);
 	else
@@ -126,7 +128,7 @@ static void note(struct plain_password *plain, struct login *login, const char *
 {
 	login->how = how;
 	login->at_ns = at_ns;
-	login->row.weight = ++login->count;
+	rowset_weigh(&plain->logins, login, ++login->count);
 	rowset_mark(&plain->logins, login);
 }
 

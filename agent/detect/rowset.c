@@ -9,26 +9,31 @@
 #include <string.h>
 
 #include "agent/util/addr.h"
+#include "agent/util/clock.h"
 #include "agent/util/crypto.h"
 #include "agent/util/sketch_hash.h"
 
 #define WAYS 8
+#define LINE 64 /* bytes: eight keys, eight claims */
 
-int rowset_init(struct rowset *table, unsigned int max, size_t row_size, uint64_t keep_ns)
+int rowset_init(struct rowset *table, unsigned int max, const struct row_shape *shape)
 {
 	uint32_t count;
 
 	*table = (struct rowset){ .set_count = (max + WAYS - 1) / WAYS,
-				  .row_size = row_size,
-				  .keep_ns = keep_ns };
+				  .row_size = shape->size,
+				  .clear_size = shape->clear_size ? shape->clear_size : shape->size,
+				  .keep_ns = shape->keep_ns };
 	count = table->set_count * WAYS;
 	crypto_random(&table->seed, sizeof(table->seed));
-	table->rows = calloc(count, row_size);
-	table->keys = aligned_alloc(64, count * sizeof(*table->keys));
+	table->rows = calloc(count, shape->size);
+	table->keys = aligned_alloc(LINE, count * sizeof(*table->keys));
+	table->claims = aligned_alloc(LINE, count * sizeof(*table->claims));
 	table->dirty = calloc(count, sizeof(*table->dirty));
-	if (!table->rows || !table->keys || !table->dirty)
+	if (!table->rows || !table->keys || !table->claims || !table->dirty)
 		return -ENOMEM;
 	memset(table->keys, 0, count * sizeof(*table->keys));
+	memset(table->claims, 0, count * sizeof(*table->claims));
 	return 0;
 }
 
@@ -36,6 +41,7 @@ void rowset_done(struct rowset *table)
 {
 	free(table->rows);
 	free(table->keys);
+	free(table->claims);
 	free(table->dirty);
 	*table = (struct rowset){ 0 };
 }
@@ -56,11 +62,6 @@ static struct row *row_at(const struct rowset *table, uint32_t number)
 	return (struct row *)(void *)(table->rows + number * table->row_size);
 }
 
-static uint32_t number_of(const struct rowset *table, const void *row)
-{
-	return (uint32_t)((size_t)((const uint8_t *)row - table->rows) / table->row_size);
-}
-
 static uint32_t set_of(const struct rowset *table, uint64_t key)
 {
 	return (uint32_t)(key >> 32) % table->set_count * WAYS;
@@ -76,9 +77,14 @@ void *rowset_find(const struct rowset *table, uint64_t key)
 	return NULL;
 }
 
-static bool is_lighter(const struct row *a, const struct row *b)
+static bool is_lighter(const struct row_claim *a, const struct row_claim *b)
 {
-	return a->weight != b->weight ? a->weight < b->weight : a->used_ns < b->used_ns;
+	return a->weight != b->weight ? a->weight < b->weight : a->used_s < b->used_s;
+}
+
+static bool is_over(const struct rowset *table, uint32_t number, uint64_t now_ns)
+{
+	return table->claims[number].used_s * NS_PER_S + table->keep_ns < now_ns;
 }
 
 static uint32_t make_room(struct rowset *table, uint32_t set, uint64_t now_ns)
@@ -89,9 +95,9 @@ static uint32_t make_room(struct rowset *table, uint32_t set, uint64_t now_ns)
 		if (!table->keys[i])
 			return i;
 	for (uint32_t i = set; i < set + WAYS; i++) {
-		if (row_at(table, i)->used_ns + table->keep_ns < now_ns)
+		if (is_over(table, i, now_ns))
 			return i; /* nothing is lost */
-		if (is_lighter(row_at(table, i), row_at(table, victim)))
+		if (is_lighter(&table->claims[i], &table->claims[victim]))
 			victim = i;
 	}
 	table->full++;
@@ -104,17 +110,26 @@ void *rowset_take(struct rowset *table, uint64_t key, uint64_t now_ns, bool *is_
 	bool is_dirty;
 	uint32_t number;
 
-	*is_new = !row || row->used_ns + table->keep_ns < now_ns;
+	*is_new = !row || is_over(table, row->number, now_ns);
 	if (*is_new) {
-		number = row ? number_of(table, row) : make_room(table, set_of(table, key), now_ns);
+		number = row ? row->number : make_room(table, set_of(table, key), now_ns);
 		row = row_at(table, number);
 		is_dirty = row->is_dirty; /* its number stays in the list */
-		memset(row, 0, table->row_size);
+		memset(row, 0, table->clear_size);
 		row->key = table->keys[number] = key;
+		row->number = number;
 		row->is_dirty = is_dirty;
+		table->claims[number].weight = 0;
 	}
-	row->used_ns = now_ns;
+	table->claims[row->number].used_s = (uint32_t)(now_ns / NS_PER_S);
 	return row;
+}
+
+void rowset_weigh(struct rowset *table, const void *row, uint64_t weight)
+{
+	const struct row *head = row;
+
+	table->claims[head->number].weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX;
 }
 
 void rowset_mark(struct rowset *table, void *row)
@@ -124,7 +139,7 @@ void rowset_mark(struct rowset *table, void *row)
 	if (head->is_dirty)
 		return;
 	head->is_dirty = true;
-	table->dirty[table->dirty_count++] = number_of(table, row);
+	table->dirty[table->dirty_count++] = head->number;
 }
 
 void rowset_judge(struct rowset *table, rowset_judge_fn judge, void *state,

@@ -22,6 +22,7 @@ static const struct flood flood = {
 	.detector = DETECTOR_SYN_FLOOD,
 	.what = "half-open connections",
 	.floor_pps = 500,
+	.small_pps = 500,
 	.history_pps = 500,
 	.per_answer = 10,
 	.sources_min = 150,

@@ -16,6 +16,7 @@
 #include "agent/util/clock.h"
 
 #define MEMORY_NS     (3600 * NS_PER_S)
+#define SMALL_BYTES   200 /* a packet of telephony takes 200, of a log or a measurement more */
 #define SOURCE_BITS   256
 #define HISTORY_ALPHA 0.05 /* measured starting values: weight of the newest second */
 #define HISTORY_S     300  /* before deviations mean anything */
@@ -23,6 +24,9 @@
 #define HISTORY_LEAST 0.01 /* added to the variance: a steady load has none */
 #define END_NS	      (30 * NS_PER_S)
 #define ROWS_PER_HOST 2
+
+static const struct row_shape victim_shape = { .size = sizeof(struct victim),
+					       .keep_ns = MEMORY_NS };
 
 void victims_close(void *state)
 {
@@ -43,8 +47,7 @@ int victims_open(unsigned int hosts_max, void **state)
 
 	if (!victims)
 		return -ENOMEM;
-	error = rowset_init(&victims->table, hosts_max / ROWS_PER_HOST + 1, sizeof(struct victim),
-			    MEMORY_NS);
+	error = rowset_init(&victims->table, hosts_max / ROWS_PER_HOST + 1, &victim_shape);
 	if (!error)
 		error = learned_init(&victims->learned, hosts_max / ROWS_PER_HOST / 4 + 1);
 	if (!error)
@@ -99,8 +102,9 @@ void victims_count(struct victims *victims, struct victim *victim, const struct 
 	if (!victim->packets || delta->last_ns > victim->last_ns)
 		victim->last_ns = delta->last_ns;
 	victim->packets += delta->packets;
+	victim->bytes += delta->bytes;
 	victim->sources[bit / 64] |= 1ULL << (bit % 64);
-	victim->row.weight = victim->packets < UINT32_MAX ? (uint32_t)victim->packets : UINT32_MAX;
+	rowset_weigh(&victims->table, victim, victim->packets);
 	vote(victim, &delta->tuple.src, delta->packets);
 	rowset_mark(&victims->table, victim);
 }
@@ -159,10 +163,15 @@ static void remember(struct victims *victims, struct victim *victim, uint64_t pp
 		     now_ns);
 }
 
+static uint32_t floor_of(const struct flood *flood, const struct victim *victim)
+{
+	return victim->bytes < SMALL_BYTES * victim->packets ? flood->small_pps : flood->floor_pps;
+}
+
 static bool is_flooded(const struct victims *victims, const struct flood *flood,
 		       const struct victim *victim, uint64_t pps)
 {
-	uint32_t limit = learned_limit(&victims->learned, &victim->dst, flood->floor_pps);
+	uint32_t limit = learned_limit(&victims->learned, &victim->dst, floor_of(flood, victim));
 
 	if (pps < limit && (pps < flood->history_pps || deviation(victim, pps) < HISTORY_Z))
 		return false;
@@ -186,9 +195,10 @@ static void write_reason(const struct flood *flood, const struct victim *victim,
 		(void)snprintf(port, sizeof(port), " port %u", victim->port);
 	if (victim->seconds >= HISTORY_S)
 		(void)snprintf(normal, sizeof(normal), "about %.0f a second, limit %u",
-			       expm1(victim->mean), flood->floor_pps);
+			       expm1(victim->mean), floor_of(flood, victim));
 	else
-		(void)snprintf(normal, sizeof(normal), "under %u a second", flood->floor_pps);
+		(void)snprintf(normal, sizeof(normal), "under %u a second",
+			       floor_of(flood, victim));
 	(void)snprintf(reason, FINDING_REASON_MAX,
 		       "%llu %s a second from %s to %s%s; %llu of %llu were answered. Normal is "
 		       "%s.",
@@ -205,7 +215,7 @@ static void say(struct victims *victims, const struct flood *flood, struct victi
 	struct finding finding = {
 		.detector = (uint8_t)flood->detector,
 		.severity = detect_severity(flood->detector),
-		.score = say_score(1, (double)pps, flood->floor_pps),
+		.score = say_score(1, (double)pps, floor_of(flood, victim)),
 		.src = has_lead(victim) ? victim->lead : say_addr_none(),
 		.dst = victim->dst,
 		.dst_port = victim->port,
@@ -257,6 +267,6 @@ void victims_judge(struct victims *victims, const struct flood *flood, struct vi
 		end_if_over(victims, victim, moment->now_ns);
 		remember(victims, victim, pps, moment->now_ns);
 	}
-	victim->packets = victim->answered = victim->lead_count = 0;
+	victim->packets = victim->bytes = victim->answered = victim->lead_count = 0;
 	memset(victim->sources, 0, sizeof(victim->sources));
 }

@@ -17,7 +17,7 @@ struct victim {
 	uint16_t port; /* 0: all of them */
 	bool is_on;    /* a flood goes on */
 	/* since the last tick */
-	uint64_t packets, answered;
+	uint64_t packets, bytes, answered;
 	struct addr lead; /* the one source that may have sent most of them */
 	uint64_t lead_count;
 	uint64_t sources[4]; /* a bit for each hashed one */
@@ -41,6 +41,7 @@ struct flood {
 	enum detector detector;
 	const char *what; /* "UDP packets" */
 	uint32_t floor_pps, history_pps;
+	uint32_t small_pps;   /* of packets below 200 bytes in the mean */
 	uint32_t per_answer;  /* so many for each that was answered; 0: answers do not count */
 	uint32_t sources_min; /* for a row of all ports: fewer are a scan */
 };

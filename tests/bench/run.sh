@@ -215,6 +215,7 @@ figures "user-space datapath" build/bench/bench_user
 figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"
 figures "flow table" flow
 figures store store
+figures detectors build/bench/bench_detect
 figures model build/bench/bench_model
 figures "model beside scikit-learn" /usr/bin/python3 tests/bench/model.py build/sluice
 echo "$missed missed, $failed failed, $skipped skipped, $SECONDS s"

@@ -77,6 +77,22 @@ static void a_fast_one_is_found_too(void **state)
 	end(seen);
 }
 
+static void flows_read_in_no_order_are_put_in_order(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (unsigned int i = 0; i < 32; i += 4) { /* four of each scan, the last one first */
+		for (unsigned int k = 4; k-- > 0;)
+			contact(seen, addr_of(HOST), 443, LATE + (i + k) * 300 * MS);
+		tick(seen, LATE + (i + 4) * 300 * MS);
+	}
+	assert_int_equal(seen->count[DETECTOR_BEACON], 1);
+	assert_non_null(
+		strstr(seen->last[DETECTOR_BEACON].reason, "every 0.3 s give or take 0.0 s"));
+	end(seen);
+}
+
 static void what_was_there_from_the_beginning_is_low(void **state)
 {
 	struct seen *seen = begin();
@@ -386,6 +402,7 @@ int main(void)
 		cmocka_unit_test(beacon_is_found_at_its_24th_interval),
 		cmocka_unit_test(jitter_of_a_fifth_does_not_hide_it),
 		cmocka_unit_test(a_fast_one_is_found_too),
+		cmocka_unit_test(flows_read_in_no_order_are_put_in_order),
 		cmocka_unit_test(what_was_there_from_the_beginning_is_low),
 		cmocka_unit_test(browsing_is_no_beacon),
 		cmocka_unit_test(clocks_and_resolvers_are_no_beacons),

@@ -21,7 +21,7 @@ static void send_many(struct seen *seen, const char *src, const char *dst, uint8
 	struct flow_delta delta = delta_of(addr_of(src), addr_of(dst), 9, proto, T0);
 
 	delta.packets = packets;
-	delta.bytes = packets * 60;
+	delta.bytes = packets * (proto == IPPROTO_UDP ? 1200 : 60);
 	delta.asks = proto == IPPROTO_ICMP;
 	detect_delta(seen->detect, &delta);
 }
@@ -136,6 +136,30 @@ static void unanswered_udp_is_a_flood_and_a_download_is_not(void **state)
 	end(seen);
 }
 
+static void small_packets_need_fewer(void **state)
+{
+	struct seen *seen = begin();
+	struct flow_delta delta = delta_of(addr_of(ATTACKER), addr_of(VICTIM), 9, IPPROTO_UDP, T0);
+
+	(void)state;
+	tick(seen, T0);
+	delta.packets = 4999;
+	delta.bytes = 4999 * 60;
+	detect_delta(seen->detect, &delta);
+	tick(seen, T0 + S);
+	assert_int_equal(seen->count[DETECTOR_UDP_FLOOD], 0);
+	delta.packets = 5000;
+	detect_delta(seen->detect, &delta);
+	tick(seen, T0 + 2 * S);
+	assert_int_equal(seen->count[DETECTOR_UDP_FLOOD], 1);
+	delta.tuple.dst = addr_of("239.1.2.3"); /* television for whoever wants it */
+	delta.packets = 100000;
+	detect_delta(seen->detect, &delta);
+	tick(seen, T0 + 20 * S);
+	assert_int_equal(seen->count[DETECTOR_UDP_FLOOD], 1);
+	end(seen);
+}
+
 static void host_with_a_history_is_judged_by_it(void **state)
 {
 	struct seen *seen = begin();
@@ -194,6 +218,7 @@ int main(void)
 		cmocka_unit_test(flood_of_all_ports_from_many_is_found_and_a_scan_from_one_is_not),
 		cmocka_unit_test(busy_server_is_not_flooded),
 		cmocka_unit_test(unanswered_udp_is_a_flood_and_a_download_is_not),
+		cmocka_unit_test(small_packets_need_fewer),
 		cmocka_unit_test(host_with_a_history_is_judged_by_it),
 		cmocka_unit_test(ping_flood_names_who_asks),
 		cmocka_unit_test(flood_repeats_every_ten_seconds_and_adds_up),

@@ -1,0 +1,206 @@
+/*
+ * The detection stage on one thread: ns of all named detectors together for each record drained of
+ * the datapath (one direction of a flow, and the change of the flow), over a mixture as a busy
+ * server has it, and their memory under a flood of a million made-up sources.
+ * Usage: bench_detect. One line per figure: name, value, bar.
+ */
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/detect/detect.h"
+#include "agent/util/addr.h"
+#include "agent/util/clock.h"
+
+#define FLOWS	  100000
+#define ROUNDS	  10
+#define SOURCES	  1000000
+#define PAIRS	  16384 /* as the pipeline asks for */
+#define BEGIN_NS  (1000 * NS_PER_S)
+#define BAR_NS	  1500 /* of the issue: for each flow record, all detectors */
+#define BAR_MIB	  128
+#define SEED_STEP 0x9e3779b97f4a7c15ULL
+
+struct bench {
+	struct detect *detect;
+	struct flow *flows;
+	uint64_t findings;
+};
+
+static void on_finding(void *arg, const struct finding *finding)
+{
+	struct bench *bench = arg;
+
+	(void)finding;
+	bench->findings++;
+}
+
+/* CPU time of this thread: other work on the machine does not count. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* exists since Linux 2.6.12 */
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static long resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[128];
+	long kib = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, "VmRSS:", 6) == 0)
+			kib = strtol(line + 6, NULL, 10);
+	if (file)
+		(void)fclose(file);
+	return kib;
+}
+
+static uint64_t mix(uint64_t n)
+{
+	n *= SEED_STEP;
+	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9ULL;
+	return n ^ n >> 27;
+}
+
+static struct addr addr_from(uint32_t host_order)
+{
+	const uint8_t bytes[4] = { (uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
+				   (uint8_t)(host_order >> 8), (uint8_t)host_order };
+
+	return addr_from_ipv4(bytes);
+}
+
+/* Web, DNS, logins, mail and others, to 64 servers and from some thousand clients. */
+static struct flow make_flow(uint32_t n)
+{
+	static const uint16_t ports[] = { 443, 443, 443, 80, 53, 53, 22, 993, 8443, 5432 };
+	uint64_t x = mix(n + 1);
+	uint16_t port = ports[x % (sizeof(ports) / sizeof(ports[0]))];
+	struct flow flow = {
+		.id = n + 1,
+		.tuple = { .src = addr_from(0xc6120000U + (uint32_t)(x >> 40) % 4096),
+			   .dst = addr_from(0xcb007100U + (uint32_t)(x >> 20) % 64),
+			   .src_port = (uint16_t)(32768 + n % 28000),
+			   .dst_port = port,
+			   .proto = port == 53 ? IPPROTO_UDP : IPPROTO_TCP },
+		.state = n % 3 ? FLOW_CLOSED : FLOW_ESTABLISHED,
+		.ingress = n % 2,
+		.packets_out = 12,
+		.packets_in = 14,
+		.bytes_out = 900 + x % 3000,
+		.bytes_in = 3000 + x % 90000,
+		.tcp_flags_out = TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_PSH,
+		.tcp_flags_in = TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_PSH,
+		.first_ns = BEGIN_NS + n * 10000ULL,
+		.last_ns = BEGIN_NS + n * 10000ULL + 300 * NS_PER_MS,
+	};
+
+	if (n % 20 == 0) { /* nobody answered */
+		flow.packets_in = flow.bytes_in = flow.tcp_flags_in = 0;
+		flow.packets_out = 1;
+		flow.tcp_flags_out = TCP_FLAG_SYN;
+		flow.state = FLOW_NEW;
+	}
+	return flow;
+}
+
+static void take_delta(struct bench *bench, const struct flow *flow, bool is_answer)
+{
+	struct flow_delta delta = {
+		.tuple = flow->tuple,
+		.tcp_flags = is_answer ? flow->tcp_flags_in : flow->tcp_flags_out,
+		.packets = is_answer ? flow->packets_in : flow->packets_out,
+		.bytes = is_answer ? flow->bytes_in : flow->bytes_out,
+		.first_ns = flow->first_ns,
+		.last_ns = flow->last_ns,
+	};
+
+	if (is_answer) {
+		delta.tuple.src = flow->tuple.dst;
+		delta.tuple.dst = flow->tuple.src;
+		delta.tuple.src_port = flow->tuple.dst_port;
+		delta.tuple.dst_port = flow->tuple.src_port;
+	}
+	detect_delta(bench->detect, &delta);
+	detect_flow(bench->detect, flow, !is_answer, flow->last_ns);
+}
+
+/* Both directions of each flow, and the share of the tick. */
+static uint64_t measure_records(struct bench *bench)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t began = cpu_ns(), took;
+
+		for (uint32_t i = 0; i < FLOWS; i++) {
+			struct flow *flow = &bench->flows[i];
+
+			flow->id += FLOWS;
+			flow->first_ns += NS_PER_S;
+			flow->last_ns += NS_PER_S;
+			take_delta(bench, flow, false);
+			take_delta(bench, flow, true);
+		}
+		detect_tick(bench->detect, BEGIN_NS + (uint64_t)(round + 2) * NS_PER_S, round);
+		took = (cpu_ns() - began) / (2 * FLOWS);
+		if (took < best)
+			best = took;
+	}
+	return best;
+}
+
+static uint64_t measure_flood(struct bench *bench)
+{
+	uint64_t began = cpu_ns();
+
+	for (uint32_t i = 0; i < SOURCES; i++) {
+		struct flow flow = make_flow(20); /* unanswered */
+
+		flow.id = 10 * FLOWS + i;
+		flow.tuple.src = addr_from(0x0a000000U + i * 13);
+		flow.tuple.dst = addr_from(0xcb007101U);
+		flow.first_ns = flow.last_ns = BEGIN_NS + 20 * NS_PER_S + i * 1000ULL;
+		take_delta(bench, &flow, false);
+	}
+	detect_tick(bench->detect, BEGIN_NS + 21 * NS_PER_S, 0);
+	return (cpu_ns() - began) / SOURCES;
+}
+
+static int row(const char *what, double value, const char *unit, double bar)
+{
+	printf("%s\t%.1f %s\t-\t-\t<= %.0f %s\t%s\n", what, value, unit, bar, unit,
+	       value <= bar ? "ok" : "MISS");
+	return value > bar;
+}
+
+int main(void)
+{
+	long before_kib = resident_kib();
+	struct bench bench = { 0 };
+	const struct detect_options options = {
+		.on_finding = on_finding, .arg = &bench, .hosts_max = PAIRS, .start_ns = BEGIN_NS
+	};
+	int missed;
+
+	bench.flows = calloc(FLOWS, sizeof(*bench.flows));
+	if (!bench.flows || detect_new(&options, &bench.detect))
+		return 1;
+	for (uint32_t i = 0; i < FLOWS; i++)
+		bench.flows[i] = make_flow(i);
+	before_kib += (long)(FLOWS * sizeof(*bench.flows) / 1024);
+	missed = row("detectors: one flow record", (double)measure_records(&bench), "ns", BAR_NS);
+	missed += row("detectors: one record of 1 M made-up sources", (double)measure_flood(&bench),
+		      "ns", BAR_NS);
+	missed += row("detectors: memory with 1 M made-up sources",
+		      (double)(resident_kib() - before_kib) / 1024, "MiB", BAR_MIB);
+	detect_free(bench.detect);
+	free(bench.flows);
+	return missed ? 1 : 0;
+}
