@@ -32,8 +32,7 @@
 #define IPV6_MORE   0x0001
 #define IPV6_OFFSET 0xfff8 /* RFC 8200 4.5: the same, in the upper bits */
 
-/* Extension headers walked: all that 1500 bytes hold, (1500 - 40) / 8. RFC 8200 4.1 names at most
- * seven in a packet, but lets them be repeated. */
+/* Extension headers walked: all that 1500 bytes hold, (1500 - 40) / 8. */
 #define IPV6_EXT_MAX	   182
 #define IPV6_EXT_BYTES_MAX 0x7000 /* and so far into the packet; L4_MASK has room for it */
 #define JUMBO_BYTES	   8	  /* RFC 2675 2 */
@@ -230,16 +229,14 @@ struct ipv6_ext { /* RFC 8200 4.3 to 4.6, RFC 4302 2: none is shorter */
 
 #define FRAGMENT_BYTES 8
 #define FRAGMENT_IDENT 4 /* where its identification is */
-
 HOT __u32 ext_bytes(const struct ipv6_ext *ext, __u32 proto)
 {
-	if (proto == IP_FRAGMENT)
-		return FRAGMENT_BYTES;
-	return proto == IP_AUTH ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+	__u32 own = proto == IP_AUTH ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+
+	return proto == IP_FRAGMENT ? FRAGMENT_BYTES : own;
 }
 
-/* A header that is cut: of all but a fragment's the first byte alone says what would follow. Its
- * length is read with it, as tshark does. @limit: bytes of the packet from there, maybe below 0. */
+/* Of a header that is cut: what it says would follow, if two bytes are there within @limit. */
 HOT __u32 ext_cut(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __s32 limit)
 {
 	__u8 next[2];
@@ -250,10 +247,8 @@ HOT __u32 ext_cut(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __s32
 	return next[0] | EXT_CUT;
 }
 
-/*
- * From @proto at @offset over all extension headers of a packet of @ip_bytes. @bytes is blurred for
- * the verifier as in packet_blur: else it follows every sum of lengths apart from the others.
- */
+/* From @proto at @offset over all extension headers of a packet of @ip_bytes. @bytes is blurred as
+ * in packet_blur: else the verifier follows every sum of lengths apart. */
 HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u32 ip_bytes)
 {
 	/* its length may be wrong: then nothing of it is there */
@@ -290,7 +285,6 @@ HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u3
 #ifdef SLUICE_USER
 #define EXT_WALK ext_walk
 #else
-/* By context, for a function that is proven apart must name its type. */
 APART __u64 ext_walk_xdp(struct xdp_md *ctx, __u32 offset, __u32 proto, __u32 ip_bytes)
 {
 	return ext_walk(ctx, HOOK_XDP, offset, proto, ip_bytes);
