@@ -264,12 +264,13 @@ class Service:
 
 
 def is_alive(pid):
-    """Neither gone nor a zombie (proc(5))."""
+    """Not gone, and no zombie without threads: until the last one ends, sockets stay open."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
+    return stat.rpartition(")")[2].split()[0] not in "ZX" or threads > 1
 
 
 def open_files(pid):
