@@ -162,7 +162,7 @@ fuzz:
 	@tests/fuzz/run.sh $(or $(SECONDS),600)
 soak: all
 	@tests/packages.sh test
-	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py
+	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py tests/net/test_state.py
 bench:
 	@tests/packages.sh bench
 	@tests/bench/run.sh
@@ -191,7 +191,7 @@ help:
 	@echo "make lint     house rules, clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck"
 	@echo "make bench    speed and memory against their bars"
 	@echo "make fuzz     every fuzz target, SECONDS=600 each"
-	@echo "make soak     the long forms of the reliability tests, as root: about 20 minutes"
+	@echo "make soak     the long forms of the reliability tests, as root: about 90 minutes"
 	@echo "make install  into DESTDIR, with the systemd unit; make uninstall takes it away"
 	@echo "make clean    remove build/"
 

@@ -6,16 +6,17 @@
 #include "agent/app/upkeep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/app/jobs.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
-#include "agent/util/file.h"
 #include "agent/util/json.h"
 #include "agent/util/log.h"
 
@@ -95,6 +96,14 @@ int upkeep_rotate(struct upkeep *upkeep)
 /* ---- backups ----------------------------------------------------------------------------------
  */
 
+/* Core reads below /etc only: configuration elsewhere is copied by `sluice backup`, not here. */
+static bool is_readable(const char *path)
+{
+	CLEANUP(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	return fd >= 0; /* access(2) does not ask Landlock */
+}
+
 static void backup_make(struct upkeep *upkeep)
 {
 	const struct config *config = upkeep->app->config;
@@ -114,9 +123,9 @@ static void backup_make(struct upkeep *upkeep)
 				      .key = is_locked ? &key : NULL,
 				      .version = SLUICE_VERSION };
 
-	while (order.config_count < STORE_BACKUP_CONFIGS_MAX &&
-	       (configs[order.config_count] = config_file(config, order.config_count)))
-		order.config_count++;
+	for (size_t i = 0; i < STORE_BACKUP_CONFIGS_MAX && config_file(config, i); i++)
+		if (is_readable(config_file(config, i)))
+			configs[order.config_count++] = config_file(config, i);
 	upkeep->backup_result = store_backup_make(&order, &upkeep->bytes, upkeep->backup_error);
 }
 
@@ -129,7 +138,8 @@ static void backup_work(void *arg)
 
 	store_backup_name(clock_unix_ms(), name);
 	(void)snprintf(upkeep->file, sizeof(upkeep->file), "%s/%s", dir, name);
-	upkeep->backup_result = file_make_dir(dir, 0700);
+	/* not file_make_dir: core may not change modes */
+	upkeep->backup_result = mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
 	if (upkeep->backup_result) {
 		(void)snprintf(upkeep->backup_error, sizeof(upkeep->backup_error),
 			       "cannot make %.150s: %s", dir, strerror(-upkeep->backup_result));
