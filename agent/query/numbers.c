@@ -100,6 +100,8 @@ int number_parse_time(const char *text, int64_t now_unix_ms, int64_t *unix_ms)
 	const int64_t day_ms = 86400000;
 	uint64_t back_ms;
 
+	if (!*text)
+		return -EINVAL;
 	if (!strcasecmp(text, "now"))
 		*unix_ms = now_unix_ms;
 	else if (!strcasecmp(text, "today"))

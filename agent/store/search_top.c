@@ -60,20 +60,27 @@ static int table_init(struct table *table, const struct history_grouping *groupi
 	return 0;
 }
 
-/* Multiply and fold, 8 bytes at a time (Knuth, TAOCP 6.4; the constant is 2^64 / golden ratio). */
+/* 8 bytes at a time; every bit of the key reaches every bit of the slot, since addresses of a
+ * network differ in few of them. Source: the finalizer of MurmurHash3, Appleby 2011 (public
+ * domain). */
+static uint64_t mix(uint64_t hash)
+{
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53ULL;
+	return hash ^ hash >> 33;
+}
+
 static uint64_t hash_key(const uint8_t *key, size_t len)
 {
 	uint64_t hash = len, word;
 
 	for (; len >= 8; key += 8, len -= 8) {
 		memcpy(&word, key, 8);
-		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 32;
+		hash = mix(hash ^ word);
 	}
 	word = 0;
 	memcpy(&word, key, len);
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ hash >> 32;
+	return mix(hash ^ word);
 }
 
 static const uint8_t *key_of(const struct table *table, const struct group *group)

@@ -304,6 +304,7 @@ static void wrong_words_are_named_with_their_place(void **state)
 		{ "flags:XY", "\"XY\" is no set of TCP flags", 7 },
 		{ "since:soon", "\"soon\" is no time", 7 },
 		{ "since:5", "\"5\" is no time", 7 },
+		{ "since:\"\"", "\"\" is no time", 7 },
 		{ "duration:fast", "\"fast\" is no duration", 10 },
 		{ "bytes>1X", "\"1X\" is no size", 7 },
 		{ "bytes > 1M", "without blanks", 7 },
