@@ -12,6 +12,9 @@
 
 #include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
+#include "include/addr.h"
+
+struct flow;
 
 #define MODEL_FEATURES_MAX 1024
 #define MODEL_ROWS_MAX	   100000000
@@ -74,5 +77,89 @@ void model_encode(const struct model *model, struct buffer *buffer);
  */
 int model_decode(const void *data, size_t len, struct model **out,
 		 char reason[static MODEL_REASON_MAX]);
+
+/* ---- hosts and their windows ------------------------------------------------------------------
+ * Owned by the thread that feeds it. Time is given: monotonic, never back.
+ */
+
+enum feature {
+#define FEATURE(id, name, unit, formula, source) FEATURE_##id,
+#include "include/features.def"
+#undef FEATURE
+	FEATURE_COUNT
+};
+
+enum model_place {
+	MODEL_PLACE_OWN,    /* an address of this machine */
+	MODEL_PLACE_LOCAL,  /* of its networks */
+	MODEL_PLACE_REMOTE, /* anywhere else */
+};
+
+#define MODEL_WINDOWS 3 /* 10 s, 10 min, 24 h */
+#define MODEL_CLASSES 6 /* by place: mostly asks, mostly is asked */
+#define MODEL_REASONS 3
+
+/* A window that was more unusual than the budget of alerts allows. */
+struct model_alarm {
+	struct addr src;
+	uint8_t window, class; /* class = place * 2 + (is asked more than it asks) */
+	uint32_t length_s;
+	uint32_t flows;
+	float score, threshold;
+	double rate; /* share of windows as unusual */
+	struct model_reason reasons[MODEL_REASONS];
+	unsigned int reason_count;
+};
+
+struct model_watch;
+struct model_job;
+
+struct model_watch_options {
+	uint32_t hosts_max;
+	double alerts_per_day;
+	uint64_t seed;
+	void (*on_alarm)(void *arg, const struct model_alarm *alarm); /* borrowed for the call */
+	void *arg;
+};
+
+struct model_learner_status {
+	uint64_t learned, gated; /* windows taken, and kept out: flagged, or alarms */
+	uint32_t wanted;	 /* windows before the first model: learning until then */
+	uint32_t models, promoted, refused;
+};
+
+struct model_status {
+	uint32_t hosts;
+	uint64_t full, alarms;
+	struct model_learner_status learners[MODEL_WINDOWS][MODEL_CLASSES];
+};
+
+int model_watch_new(const struct model_watch_options *options, struct model_watch **out);
+void model_watch_free(struct model_watch *watch);
+DEFINE_CLEANUP(model_watch_free, struct model_watch)
+/* model_watch_begin - a flow began. @src_place, @dst_place: enum model_place. */
+void model_watch_begin(struct model_watch *watch, const struct flow *flow, uint8_t src_place,
+		       uint8_t dst_place);
+/* model_watch_record - a flow ended, or was cut: its counters since the last cut. */
+void model_watch_record(struct model_watch *watch, const struct flow *flow);
+/* model_watch_gate - a detector flagged @src, or an incident of it is open: its windows are scored,
+ * but teach nothing, from the open one until 10 minutes later. */
+void model_watch_gate(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
+/* model_watch_tick - once a second: closes windows that are over, and tells alarms. */
+void model_watch_tick(struct model_watch *watch, uint64_t now_ns);
+void model_watch_status(const struct model_watch *watch, struct model_status *status);
+
+/* model_watch_job - a fit that is due, with a copy of its rows, or NULL. Caller runs it on any
+ * thread, and hands it back with model_watch_take, or frees it. */
+struct model_job *model_watch_job(struct model_watch *watch);
+/* model_job_run - fit, and the test on rows held back. Milliseconds to a few tens of them. */
+void model_job_run(struct model_job *job);
+/* model_watch_take - takes @job and what came out of it. */
+void model_watch_take(struct model_watch *watch, struct model_job *job);
+void model_job_free(struct model_job *job); /* accepts NULL */
+DEFINE_CLEANUP(model_job_free, struct model_job)
+
+/* model_feature_name - static; "" for a number that is none. */
+const char *model_feature_name(uint32_t feature);
 
 #endif
