@@ -8,6 +8,7 @@
 
 #include "bpf/domain.h"
 #include "bpf/names_head.h"
+#include "bpf/names_said.h"
 
 enum packet_verdict {
 	PACKET_PASS,
@@ -16,19 +17,16 @@ enum packet_verdict {
 };
 
 #define TCP_BYTES_MIN 20
-#define TCP_SYN	      0x02 /* RFC 9293 3.1 */
 
 /* A ClientHello takes 1 to 3 Initials; servers may ask to begin again (RFC 9000 17.2.5) and clients
  * repeat. */
-#define QUIC_PACKETS 16 /* of a direction, looked at */
-#define QUIC_EVENTS  10
+#define QUIC_EVENTS 10
 
 #define SEEK_PACKETS  64 /* of a direction whose beginning was not seen */
 #define NAME_EVENTS   64 /* for one window: a hello of 2 kB in segments of 32 bytes */
 #define HTTP_WINDOW   4096
-#define SSH_WINDOW    256	 /* RFC 4253 4.2: 255 with CR LF */
-#define STREAM_WINDOW 65535	 /* DNS over TCP */
-#define WINDOW_PAST   (64 << 10) /* beyond it by so much, nothing of it is coming any more */
+#define SSH_WINDOW    256   /* RFC 4253 4.2: 255 with CR LF */
+#define STREAM_WINDOW 65535 /* DNS over TCP */
 
 /* Fragments of UDP datagrams without known ports may be anybody's: they leave half of the budget to
  * what surely is a name. */
@@ -384,65 +382,6 @@ APART int spoken_hear_tc(struct __sk_buff *ctx, struct spoken *w)
 #define SPOKEN_HEAR(ctx, hook, w) \
 	((hook) == HOOK_XDP ? spoken_hear_xdp(ctx, w) : spoken_hear_tc(ctx, w))
 #endif
-
-/* ---- on every packet ---- */
-
-/* A connection begins: its first byte, and whether the SYN brings some itself (RFC 7413). */
-HOT bool tcp_opens(struct packet *p, struct flow_value *value)
-{
-	struct name_mark mark = { .state = NAME_OPEN };
-	__be32 seq;
-
-	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
-		return false;
-	mark.seq = NTOHL(seq) + 1;
-	if (value)
-		value_mark(value, &mark);
-	return l4_holds(p, transport_bytes(p) + 1);
-}
-
-HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
-{
-	__u32 past;
-	__be32 seq;
-
-	if (UNLIKELY(tcp_flags(p) & TCP_SYN))
-		return tcp_opens(p, value);
-	if (value && value->name_state == NAME_CLOSED)
-		return false;
-	if (!l4_holds(p, transport_bytes(p) + 1))
-		return false;
-	if (!value || (value->name_state != NAME_TLS && value->name_state != NAME_STREAM))
-		return true;
-	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
-		return false;
-	/* behind its window, and not yet so far that it closes: most of a young connection */
-	past = NTOHL(seq) - value->name_seq - value->name_bytes;
-	return past - 1460 > WINDOW_PAST - 1460;
-}
-
-HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
-{
-	__u8 first;
-	__be16 len;
-
-	if (UNLIKELY(p->frag))
-		return true;
-	if (UNLIKELY(src_port(p) == PORT_DNS || dst_port(p) == PORT_DNS))
-		return l4_holds(p, UDP_BYTES + 1) && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
-		       len != HTONS(UDP_BYTES);
-	if (value && value->packets >= QUIC_PACKETS)
-		return false;
-	return l4_holds(p, UDP_BYTES + QUIC_HEAD) &&
-	       header_read(p, p->l4 + UDP_BYTES, &first, sizeof(first)) && first & QUIC_LONG;
-}
-
-HOT bool name_is_said(struct packet *p, struct flow_value *value)
-{
-	if (p->proto == IP_TCP)
-		return !p->frag && tcp_is_said(p, value);
-	return p->proto == IP_UDP && udp_is_said(p, value);
-}
 
 /* Where the payload lies, and how long it says it is. */
 HOT bool spoken_measure(const struct packet *p, struct spoken *w)

@@ -33,8 +33,8 @@ struct response {
 	const char *content_type;
 	/* 200: Content-Disposition; 303: Location; 405: Allow; 429, 503: Retry-After; else empty */
 	const char *location;
-	/* More of this body follows: ask the same again with this as "after" in the query, once this
-	 * part is out. Letters, digits, '-' and '_'; empty = it is whole. */
+	/* More of this body follows: ask the same again with this as "after" in the query,
+	 * once this part is out. Letters, digits, '-' and '_'; empty = it is whole. */
 	const char *next;
 	const char *set_session; /* new session id for the cookie; "-" = clear it; empty = leave */
 	bool stream;		 /* the request may open the event stream */

@@ -242,7 +242,7 @@ const struct capture_file_losses *capture_file_losses(const struct capture_file 
 void capture_file_close(struct capture_file *file); /* accepts NULL */
 DEFINE_CLEANUP(capture_file_close, struct capture_file)
 
-/* ---- the view filter: [Sniffer] filter, what is shown and never what is blocked ---------------- */
+/* ---- the view filter: [Sniffer] filter, what is shown and never what is blocked --- */
 
 struct capture_view;
 #define CAPTURE_REASON_MAX 256

@@ -117,6 +117,18 @@ int kernel_map_fd(const struct kernel *kernel, const char *name)
 	return bpf_object__find_map_fd_by_name(kernel->object, name);
 }
 
+bool kernel_set_iface(const struct kernel *kernel, uint32_t slot, const struct iface_entry *entry)
+{
+	struct iface_entry table[IFACE_TABLE_SIZE];
+	const uint32_t first = 0;
+	int fd = kernel_map_fd(kernel, ".data.ifaces");
+
+	if (bpf_map_lookup_elem(fd, &first, table))
+		return false;
+	table[slot] = *entry;
+	return !bpf_map_update_elem(fd, &first, table, BPF_ANY);
+}
+
 /* The whole array, its entries counted in @entries. */
 static void *map_array(struct kernel *kernel, const char *name, uint32_t *entries)
 {

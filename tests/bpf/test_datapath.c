@@ -370,18 +370,6 @@ static void test_merged(struct tester *t)
 	kernel_close(&kernel);
 }
 
-static bool set_iface(const struct kernel *kernel, uint32_t slot, const struct iface_entry *entry)
-{
-	struct iface_entry table[IFACE_TABLE_SIZE];
-	const uint32_t first = 0;
-	int fd = kernel_map_fd(kernel, ".data.ifaces");
-
-	if (bpf_map_lookup_elem(fd, &first, table))
-		return false;
-	table[slot] = *entry;
-	return !bpf_map_update_elem(fd, &first, table, BPF_ANY);
-}
-
 static void test_forwarded(struct tester *t)
 {
 	const struct kernel_options options = { .program = PROGRAM_EGRESS, .flow_sets = 4 };
@@ -392,8 +380,7 @@ static void test_forwarded(struct tester *t)
 	uint32_t slot = 1;
 	struct kernel kernel;
 	bool is_ok = kernel_open(&kernel, t->path, &options) &&
-		     kernel_take_over(&kernel, BOOT_NS) &&
-		     set_iface(&kernel, slot, &lo);
+		     kernel_take_over(&kernel, BOOT_NS) && kernel_set_iface(&kernel, slot, &lo);
 
 	t->frame.len = 0;
 	udp4(&t->frame);
@@ -405,7 +392,7 @@ static void test_forwarded(struct tester *t)
 		!rules_block(kernel.rules, &rule) &&
 		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 1;
 	lo = (struct iface_entry){ .was_used = 1 };
-	is_ok = is_ok && set_iface(&kernel, slot, &lo) &&
+	is_ok = is_ok && kernel_set_iface(&kernel, slot, &lo) &&
 		kernel_run(&kernel, t->frame.data, t->frame.len, &skb) == 0;
 	report(t, is_ok, "a forwarded packet's source is checked once, where it is first seen");
 	kernel_close(&kernel);
