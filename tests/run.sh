@@ -72,17 +72,23 @@ counted_by() {
 	tail -n 1 "$2" | grep -oE "[0-9]+ $1" | grep -oE '[0-9]+' | head -n 1
 }
 
-# pytests NAME FOLDER SECONDS
-pytests() {
+# pytest_run NAME SECONDS PATH...: what it says and its status, in files.
+pytest_run() {
+	local name=$1 seconds=$2
+	shift 2
+	timeout "$seconds" /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -rs "$@" >"$log/$name" 2>&1
+	echo $? >"$log/$name.status"
+}
+
+# pytest_note NAME
+pytest_note() {
 	local p f s e
-	timeout "$3" /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -rs "$2" >"$log/$1" 2>&1
-	local status=$?
 	p=$(counted_by passed "$log/$1")
 	f=$(counted_by failed "$log/$1")
 	e=$(counted_by error "$log/$1")
 	s=$(counted_by skipped "$log/$1")
 	f=$((${f:-0} + ${e:-0}))
-	if [ $status != 0 ]; then
+	if [ "$(cat "$log/$1.status")" != 0 ]; then
 		tail -n 80 "$log/$1"
 		[ "$f" -gt 0 ] || f=1
 	fi
@@ -92,6 +98,12 @@ pytests() {
 		f=$((f + s)) s=0
 	fi
 	note "$1" "${p:-0}" "$f" "${s:-0}"
+}
+
+# pytests NAME FOLDER SECONDS
+pytests() {
+	pytest_run "$1" "$3" "$2"
+	pytest_note "$1"
 }
 
 stage_unit() { unit build unit; }
@@ -116,7 +128,24 @@ stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 600; }
 stage_replay() { pytests replay tests/replay 300; }
-stage_net() { pytests net tests/net 900; }
+# Two halves side by side, for most of their time is waiting; each about as long as the other.
+stage_net() {
+	local half other=() file
+	local first="attacks exact interfaces loop reliability roles state"
+	for file in tests/net/test_*.py; do
+		half=${file#tests/net/test_}
+		case " $first " in
+		*" ${half%.py} "*) ;;
+		*) other+=("$file") ;;
+		esac
+	done
+	# shellcheck disable=SC2046,SC2086 # a list of words
+	pytest_run net-1 900 $(printf 'tests/net/test_%s.py ' $first) &
+	pytest_run net-2 900 "${other[@]}"
+	wait $!
+	pytest_note net-1
+	pytest_note net-2
+}
 stage_web() { pytests web tests/web 400; }
 
 [ $# -gt 0 ] || set -- unit sanitized bpf replay lint fuzz kernel61 net web
