@@ -190,8 +190,7 @@ int flows_open(struct flows_writer *writer, struct db *db, int64_t hour)
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
-static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct flow_row *row,
-		      uint32_t name)
+static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct flow_row *row)
 {
 	CLEANUP(query_done) struct query query = { 0 };
 	size_t len;
@@ -215,22 +214,21 @@ static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct f
 	query_bind_int(&query, (int64_t)row->bytes_out);
 	query_bind_int(&query, (int64_t)row->packets_in);
 	query_bind_int(&query, (int64_t)row->bytes_in);
-	query_bind_int(&query, name);
+	query_bind_int(&query, row->name);
 	return query_run(&query);
 }
 
 int flows_insert(struct flows_writer *writer, struct db *db, struct flow_row *row)
 {
 	int64_t hour = flows_row_hour(row);
-	uint32_t name = 0;
 	int error = flows_open(writer, db, hour);
 
 	if (error)
 		return error;
 	struct flows_hour *slot = find_slot(writer, hour);
-	error = hour_names_put(slot->names, db, row, &name);
+	error = hour_names_put(slot->names, db, row, &row->name);
 	if (!error)
-		error = insert_row(db, slot->insert, row, name);
+		error = insert_row(db, slot->insert, row);
 	if (error)
 		return error;
 	row->row = db_last_id(db);

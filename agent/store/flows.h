@@ -29,7 +29,9 @@ struct flow_row {
 	struct flow_names *names; /* NULL = unknown; whose reference it is, the owner says */
 	uint32_t rule_id;
 	int64_t incident_id;
-	int64_t row; /* its number in the hour, once inserted */
+	/* once inserted: its number in the hour, and of its names there (0 = none) */
+	int64_t row;
+	uint32_t name;
 };
 
 #define FLOW_ROW_STATE	     0x3
@@ -78,7 +80,7 @@ struct flows_writer {
 
 /* flows_open - inside the caller's transaction; makes the hour's tables when they are missing. */
 int flows_open(struct flows_writer *writer, struct db *db, int64_t hour);
-/* flows_insert - inside the caller's transaction. Sets row->row. */
+/* flows_insert - inside the caller's transaction. Sets row->row and row->name. */
 int flows_insert(struct flows_writer *writer, struct db *db, struct flow_row *row);
 /* flows_forget - drop what is prepared and remembered: after a rollback, before closing. */
 void flows_forget(struct flows_writer *writer);

@@ -74,28 +74,35 @@ static int write_part(struct db *db, const struct hour_filter *filter, unsigned 
 	return query_run(&query);
 }
 
-static int seal_part(struct db *db, const struct hour_filter *filter, unsigned int part,
-		     uint32_t *words)
+/* Where each part's filter begins in the words of all, in blocks of a filter; [PARTS] is the end.
+ */
+static void lay_out(const struct hour_filter *filter, size_t begins[PARTS + 1])
 {
-	size_t blocks = bloom_blocks(filter->counts[part], BITS_PER_ADDR);
-
-	memset(words, 0, blocks * BLOOM_BLOCK_BYTES);
-	for (size_t i = 0; i < SLOTS; i++)
-		if (filter->slots[i] && part_of(filter->slots[i]) == part)
-			(void)bloom_add(words, blocks, inner_hash(filter->slots[i]));
-	return write_part(db, filter, part, words, blocks);
+	begins[0] = 0;
+	for (unsigned int part = 0; part < PARTS; part++)
+		begins[part + 1] = begins[part] + bloom_blocks(filter->counts[part], BITS_PER_ADDR);
 }
 
 static int seal(struct hour_filter *filter, struct db *db)
 {
-	/* all addresses of a block in one part, at the worst */
-	CLEANUP(free)
-	uint32_t *words =
-		malloc(bloom_blocks(2 * FILTER_BLOCK_ROWS, BITS_PER_ADDR) * BLOOM_BLOCK_BYTES);
-	int error = words ? 0 : -ENOMEM;
+	size_t begins[PARTS + 1];
+	int error = 0;
 
+	lay_out(filter, begins);
+	CLEANUP(free) uint32_t *words = calloc(begins[PARTS], BLOOM_BLOCK_BYTES);
+	if (!words)
+		return -ENOMEM;
+	for (size_t i = 0; i < SLOTS; i++) {
+		unsigned int part = part_of(filter->slots[i]);
+
+		if (filter->slots[i])
+			(void)bloom_add(words + begins[part] * BLOOM_WORDS,
+					begins[part + 1] - begins[part],
+					inner_hash(filter->slots[i]));
+	}
 	for (unsigned int part = 0; part < PARTS && !error; part++)
-		error = seal_part(db, filter, part, words);
+		error = write_part(db, filter, part, words + begins[part] * BLOOM_WORDS,
+				   begins[part + 1] - begins[part]);
 	memset(filter->slots, 0, sizeof(filter->slots));
 	memset(filter->counts, 0, sizeof(filter->counts));
 	return error;

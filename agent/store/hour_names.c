@@ -1,6 +1,6 @@
 /*
- * Names once per hour, found again by 128 bits of a hash with a secret seed: two of 65,536
- * combinations share them with a probability of 2^-97 (birthday bound).
+ * Names once per hour, found again by 64 bits of a hash with a secret seed: that two of 65,536
+ * combinations share them has a probability of 2^-33 (birthday bound).
  */
 #include "agent/store/hour_names.h"
 
@@ -15,7 +15,7 @@
 #define SLOTS_FIRST 1024
 
 struct name_slot {
-	uint64_t hash[2];
+	uint64_t hash;
 	uint32_t id; /* 0: empty */
 };
 
@@ -24,7 +24,7 @@ struct hour_names {
 	struct name_slot *slots;
 	uint32_t mask, count;
 	uint32_t last_id;
-	uint64_t seed[2];
+	uint64_t seed;
 };
 
 /* Everything that makes a combination. */
@@ -33,27 +33,21 @@ struct combination {
 	int64_t rule_id, incident_id;
 };
 
-static void hash_combination(const struct hour_names *names, const struct combination *of,
-			     uint64_t hash[2])
+static uint64_t hash_combination(const struct hour_names *names, const struct combination *of)
 {
-	const size_t lens[] = { strlen(of->sni), strlen(of->host), strlen(of->ja4) };
+	uint64_t hash = hash_bytes(of->sni, strlen(of->sni), names->seed);
 
-	for (int i = 0; i < 2; i++) {
-		uint64_t h = hash_bytes(of->sni, lens[0], names->seed[i]);
-
-		h = hash_bytes(of->host, lens[1], h);
-		h = hash_bytes(of->ja4, lens[2], h);
-		h = hash_pair(h, (uint64_t)of->rule_id);
-		hash[i] = hash_pair(h, (uint64_t)of->incident_id);
-	}
+	hash = hash_bytes(of->host, strlen(of->host), hash);
+	hash = hash_bytes(of->ja4, strlen(of->ja4), hash);
+	hash = hash_pair(hash, (uint64_t)of->rule_id);
+	return hash_pair(hash, (uint64_t)of->incident_id);
 }
 
-static struct name_slot *find_slot(const struct hour_names *names, const uint64_t hash[2])
+static struct name_slot *find_slot(const struct hour_names *names, uint64_t hash)
 {
-	uint32_t at = (uint32_t)hash[0] & names->mask;
+	uint32_t at = (uint32_t)hash & names->mask;
 
-	while (names->slots[at].id &&
-	       (names->slots[at].hash[0] != hash[0] || names->slots[at].hash[1] != hash[1]))
+	while (names->slots[at].id && names->slots[at].hash != hash)
 		at = (at + 1) & names->mask;
 	return &names->slots[at];
 }
@@ -75,7 +69,7 @@ static int set_room(struct hour_names *names, uint32_t slots)
 	return 0;
 }
 
-static int remember(struct hour_names *names, const uint64_t hash[2], uint32_t id)
+static int remember(struct hour_names *names, uint64_t hash, uint32_t id)
 {
 	if (names->count == HOUR_NAMES_MAX) {
 		memset(names->slots, 0, SLOTS * sizeof(*names->slots));
@@ -86,7 +80,7 @@ static int remember(struct hour_names *names, const uint64_t hash[2], uint32_t i
 		if (error)
 			return error;
 	}
-	*find_slot(names, hash) = (struct name_slot){ { hash[0], hash[1] }, id };
+	*find_slot(names, hash) = (struct name_slot){ hash, id };
 	names->count++;
 	return 0;
 }
@@ -117,11 +111,10 @@ static int load(struct hour_names *names, struct db *db, const char *hour_text)
 						text_of(&query, 3, ja4), query_int(&query, 4),
 						query_int(&query, 5) };
 		uint32_t id = (uint32_t)query_int(&query, 0);
-		uint64_t hash[2];
+		uint64_t hash = hash_combination(names, &of);
 
 		if (id > names->last_id)
 			names->last_id = id;
-		hash_combination(names, &of, hash);
 		if (!find_slot(names, hash)->id && remember(names, hash, id))
 			return -ENOMEM;
 	}
@@ -135,7 +128,7 @@ int hour_names_open(struct db *db, const char *hour_text, struct hour_names **ou
 
 	if (!names)
 		return -ENOMEM;
-	crypto_random(names->seed, sizeof(names->seed));
+	crypto_random(&names->seed, sizeof(names->seed));
 	(void)snprintf(sql, sizeof(sql), "INSERT INTO names_%s VALUES (?,?,?,?,?,?,?,?,?,?)",
 		       hour_text);
 	int error = set_room(names, SLOTS_FIRST);
@@ -200,7 +193,6 @@ int hour_names_put(struct hour_names *names, struct db *db, const struct flow_ro
 {
 	struct combination of = { "", "", "", row->rule_id, row->incident_id };
 	char sni[NAME_STORED_MAX], host[NAME_STORED_MAX], ja4[NAME_STORED_MAX];
-	uint64_t hash[2];
 
 	if (row->names) {
 		of.sni = cut(row->names->sni, sni);
@@ -210,7 +202,7 @@ int hour_names_put(struct hour_names *names, struct db *db, const struct flow_ro
 	*id = 0;
 	if (!*of.sni && !*of.host && !*of.ja4 && !of.rule_id && !of.incident_id)
 		return 0;
-	hash_combination(names, &of, hash);
+	uint64_t hash = hash_combination(names, &of);
 	uint32_t known = find_slot(names, hash)->id;
 	if (known) {
 		*id = known;

@@ -48,28 +48,38 @@ const uint8_t *top_entry_key(const struct top_entry *entry)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* The place of the key in the index, or the empty place where it belongs. */
-static uint32_t *find(const struct top_table *table, const void *key, size_t len, uint64_t hash)
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32);
+}
+
+/* The slot of the key, or the empty one where it belongs. */
+static struct top_slot *find(const struct top_table *table, const void *key, size_t len,
+			     uint64_t hash)
 {
 	uint32_t at = (uint32_t)hash & table->mask;
 
-	for (; table->index[at]; at = (at + 1) & table->mask) {
-		const struct top_entry *entry = &table->entries[table->index[at] - 1];
+	for (; table->index[at].entry; at = (at + 1) & table->mask) {
+		const struct top_entry *entry = &table->entries[table->index[at].entry - 1];
 
-		if (entry->hash == hash && entry->len == len &&
+		if (table->index[at].tag == tag_of(hash) && entry->len == len &&
 		    !memcmp(top_entry_key(entry), key, len))
 			break;
 	}
 	return &table->index[at];
 }
 
+/* All keys are different. */
 static void index_all(struct top_table *table)
 {
 	memset(table->index, 0, ((size_t)table->mask + 1) * sizeof(*table->index));
 	for (uint32_t i = 0; i < table->count; i++) {
-		const struct top_entry *entry = &table->entries[i];
+		uint64_t hash = table->entries[i].hash;
+		uint32_t at = (uint32_t)hash & table->mask;
 
-		*find(table, top_entry_key(entry), entry->len, entry->hash) = i + 1;
+		while (table->index[at].entry)
+			at = (at + 1) & table->mask;
+		table->index[at] = (struct top_slot){ i + 1, tag_of(hash) };
 	}
 }
 
@@ -86,7 +96,7 @@ static bool grow(struct top_table *table)
 	if (!entries)
 		return false;
 	table->entries = entries;
-	uint32_t *index = calloc(slots, sizeof(*index));
+	struct top_slot *index = calloc(slots, sizeof(*index));
 	if (!index)
 		return false;
 	free(table->index);
@@ -114,19 +124,83 @@ static int compare_entries(const void *a, const void *b)
 	return memcmp(top_entry_key(x), top_entry_key(y), x->len);
 }
 
+static void give_up(struct top_table *table, const struct top_entry *entry)
+{
+	top_sums_add(&table->others, &entry->sums);
+	free_key(entry);
+	table->is_dirty = table->has_lost = true;
+}
+
 void top_table_cut(struct top_table *table, uint32_t keep)
 {
 	if (table->count)
 		qsort(table->entries, table->count, sizeof(*table->entries), compare_entries);
-	while (table->count > keep) {
-		const struct top_entry *entry = &table->entries[--table->count];
-
-		top_sums_add(&table->others, &entry->sums);
-		free_key(entry);
-		table->is_dirty = table->has_lost = true;
-	}
+	while (table->count > keep)
+		give_up(table, &table->entries[--table->count]);
+	table->cuts++;
 	if (table->index)
 		index_all(table);
+}
+
+static uint64_t bytes_of(const struct top_entry *entry)
+{
+	return entry->sums.bytes_out + entry->sums.bytes_in;
+}
+
+/* The @rank-th smallest of @values, which are moved about. Source: Hoare, Algorithm 65: Find, 1961.
+ */
+static uint64_t select_nth(uint64_t *values, size_t count, size_t rank)
+{
+	size_t low = 0, high = count - 1;
+
+	while (low < high) {
+		uint64_t pivot = values[low + (high - low) / 2];
+		size_t i = low, j = high;
+
+		for (;;) {
+			while (values[i] < pivot)
+				i++;
+			while (values[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			uint64_t value = values[i];
+			values[i++] = values[j];
+			values[j--] = value;
+		}
+		if (rank <= j)
+			high = j;
+		else
+			low = j + 1;
+	}
+	return values[rank];
+}
+
+/* About half of the keys, without putting them in order: it happens all the time in a scan. */
+static void give_up_half(struct top_table *table)
+{
+	uint64_t *values = malloc(table->count * sizeof(*values));
+	uint32_t kept = 0;
+
+	if (!values) {
+		top_table_cut(table, table->max / 2);
+		return;
+	}
+	for (uint32_t i = 0; i < table->count; i++)
+		values[i] = bytes_of(&table->entries[i]);
+	uint64_t median = select_nth(values, table->count, table->count / 2);
+	free(values);
+	for (uint32_t i = 0; i < table->count; i++) {
+		/* of those at the median as many as there is room for */
+		if (bytes_of(&table->entries[i]) > median ||
+		    (bytes_of(&table->entries[i]) == median && kept < table->max / 2))
+			table->entries[kept++] = table->entries[i];
+		else
+			give_up(table, &table->entries[i]);
+	}
+	table->count = kept;
+	table->cuts++;
+	index_all(table);
 }
 
 /* ---- adding ---------------------------------------------------------------------------------- */
@@ -136,7 +210,7 @@ static struct top_entry *insert(struct top_table *table, const void *key, size_t
 	uint8_t *memory = NULL;
 
 	if (table->count == table->max)
-		top_table_cut(table, table->max / 2);
+		give_up_half(table);
 	if (table->count == table->room && !grow(table))
 		return NULL;
 	if (len > TOP_KEY_INLINE) {
@@ -145,7 +219,7 @@ static struct top_entry *insert(struct top_table *table, const void *key, size_t
 			return NULL;
 		memcpy(memory, key, len);
 	}
-	*find(table, key, len, hash) = table->count + 1;
+	*find(table, key, len, hash) = (struct top_slot){ table->count + 1, tag_of(hash) };
 	struct top_entry *entry = &table->entries[table->count++];
 	*entry = (struct top_entry){ .hash = hash, .len = (uint16_t)len };
 	if (memory)
@@ -155,18 +229,27 @@ static struct top_entry *insert(struct top_table *table, const void *key, size_t
 	return entry;
 }
 
-void top_table_add(struct top_table *table, const void *key, size_t len,
-		   const struct top_sums *sums)
+uint32_t top_table_add(struct top_table *table, const void *key, size_t len,
+		       const struct top_sums *sums)
 {
 	uint64_t hash = hash_bytes(key, len, table->seed);
-	uint32_t place = table->index ? *find(table, key, len, hash) : 0;
-	struct top_entry *entry;
+	uint32_t known = table->index ? find(table, key, len, hash)->entry : 0;
+	const struct top_entry *entry;
 
-	entry = place ? &table->entries[place - 1] : insert(table, key, len, hash);
+	entry = known ? &table->entries[known - 1] : insert(table, key, len, hash);
 	if (!entry) {
 		top_table_add_others(table, sums);
-		return;
+		return TOP_NOWHERE;
 	}
+	uint32_t place = (uint32_t)(entry - table->entries);
+	top_table_add_at(table, place, sums);
+	return place;
+}
+
+void top_table_add_at(struct top_table *table, uint32_t place, const struct top_sums *sums)
+{
+	struct top_entry *entry = &table->entries[place];
+
 	top_sums_add(&entry->sums, sums);
 	entry->is_dirty = table->is_dirty = true;
 }

@@ -24,11 +24,18 @@ struct top_entry {
 	struct top_sums sums;
 };
 
+/* A part of the hash beside the place spares most looks at entries of other keys. */
+struct top_slot {
+	uint32_t entry; /* and one; 0 = empty */
+	uint32_t tag;
+};
+
 struct top_table {
 	struct top_entry *entries;
 	uint32_t count, room, max;
-	uint32_t *index; /* entry + 1; 0 = empty */
+	struct top_slot *index;
 	uint32_t mask;
+	uint32_t cuts; /* entries keep their place while this does not change */
 	uint64_t seed;
 	struct top_sums others;
 	bool is_dirty; /* others, or any entry */
@@ -43,9 +50,13 @@ static inline void top_table_done_cleanup(struct top_table *table)
 	top_table_done(table);
 }
 
-/* top_table_add - never fails: without memory for the key its sums count as others. */
-void top_table_add(struct top_table *table, const void *key, size_t len,
-		   const struct top_sums *sums);
+#define TOP_NOWHERE UINT32_MAX
+/* top_table_add - never fails: without memory for the key its sums count as others. Returns the
+ * place of its entry, or TOP_NOWHERE. */
+uint32_t top_table_add(struct top_table *table, const void *key, size_t len,
+		       const struct top_sums *sums);
+/* top_table_add_at - to an entry known by its place. */
+void top_table_add_at(struct top_table *table, uint32_t place, const struct top_sums *sums);
 void top_table_add_others(struct top_table *table, const struct top_sums *sums);
 /* top_table_cut - the @keep keys with the most bytes, sorted; the rest into others. */
 void top_table_cut(struct top_table *table, uint32_t keep);

@@ -14,6 +14,13 @@
 #define IDLE_TICKS     120
 #define REPLAY_SQL_MAX 512
 
+/* Where the keys of a name of the hour were last: most records have one of few names. */
+#define MEMO_SLOTS 4096
+struct name_memo {
+	uint32_t name; /* and one; 0 = empty */
+	uint32_t places[2], cuts[2];
+};
+
 struct top_hour {
 	bool is_open;
 	int64_t hour;
@@ -21,6 +28,7 @@ struct top_hour {
 	uint64_t pending;   /* of them not written */
 	uint64_t touched;   /* tick */
 	struct top_table by[TOP_BY_COUNT];
+	struct name_memo *memo; /* MEMO_SLOTS; NULL without memory */
 };
 
 struct tops {
@@ -42,6 +50,7 @@ static void forget_hour(struct top_hour *open)
 {
 	for (int by = 0; by < TOP_BY_COUNT; by++)
 		top_table_done(&open->by[by]);
+	free(open->memo);
 	memset(open, 0, sizeof(*open));
 }
 
@@ -89,21 +98,44 @@ static size_t lower_key(const char *text, uint8_t key[TOP_KEY_MAX])
 	return len;
 }
 
-static void add_names(struct top_hour *open, const struct flow_names *names,
+static const enum top_by NAME_KINDS[2] = { TOP_DOMAIN, TOP_JA4 };
+
+static bool add_by_memo(struct top_hour *open, const struct name_memo *memo,
+			const struct top_sums *sums)
+{
+	for (int i = 0; i < 2; i++)
+		if (memo->cuts[i] != open->by[NAME_KINDS[i]].cuts)
+			return false;
+	for (int i = 0; i < 2; i++)
+		top_table_add_at(&open->by[NAME_KINDS[i]], memo->places[i], sums);
+	return true;
+}
+
+static void add_names(struct top_hour *open, const struct flow_row *row,
 		      const struct top_sums *sums)
 {
+	struct name_memo *memo = open->memo ? &open->memo[row->name % MEMO_SLOTS] : NULL;
+	const struct flow_names *names = row->names;
 	uint8_t key[TOP_KEY_MAX];
-	const char *domain = "", *ja4 = "";
-	size_t len;
+	const char *texts[2] = { "", "" };
+	struct name_memo fresh = { .name = row->name + 1 };
 
+	if (memo && memo->name == row->name + 1 && add_by_memo(open, memo, sums))
+		return;
 	if (names) {
-		domain = *names->sni ? names->sni : names->host;
-		ja4 = names->ja4;
+		texts[0] = *names->sni ? names->sni : names->host;
+		texts[1] = names->ja4;
 	}
-	len = lower_key(domain, key);
-	top_table_add(&open->by[TOP_DOMAIN], key, len, sums);
-	len = lower_key(ja4, key);
-	top_table_add(&open->by[TOP_JA4], key, len, sums);
+	for (int i = 0; i < 2; i++) {
+		struct top_table *table = &open->by[NAME_KINDS[i]];
+		size_t len = lower_key(texts[i], key);
+
+		fresh.places[i] = top_table_add(table, key, len, sums);
+		fresh.cuts[i] = table->cuts;
+	}
+	/* its own adding may have cut the other's places: cuts are compared when it is used */
+	if (memo && fresh.places[0] != TOP_NOWHERE && fresh.places[1] != TOP_NOWHERE)
+		*memo = fresh;
 }
 
 static void add_row(struct top_hour *open, const struct flow_row *row)
@@ -120,7 +152,7 @@ static void add_row(struct top_hour *open, const struct flow_row *row)
 	top_table_add(&open->by[TOP_DESTINATION], bytes, len, &sums);
 	top_table_add(&open->by[TOP_PORT], port, sizeof(port), &sums);
 	top_table_add(&open->by[TOP_PROTOCOL], port, 1, &sums);
-	add_names(open, row->names, &sums);
+	add_names(open, row, &sums);
 	open->summed_row++;
 	open->pending++;
 }
@@ -138,57 +170,6 @@ void tops_add(struct tops *tops, const struct flow_row *row)
 }
 
 /* ---- reading back ---------------------------------------------------------------------------- */
-
-static void sums_of(struct query *query, int column, struct top_sums *sums)
-{
-	sums->records = (uint64_t)query_int(query, column);
-	sums->packets_out = (uint64_t)query_int(query, column + 1);
-	sums->bytes_out = (uint64_t)query_int(query, column + 2);
-	sums->packets_in = (uint64_t)query_int(query, column + 3);
-	sums->bytes_in = (uint64_t)query_int(query, column + 4);
-}
-
-static const char READ_HOUR[] =
-	"SELECT is_others, key, records, packets_out, bytes_out, packets_in, bytes_in"
-	" FROM tops WHERE hour = ? AND by = ?";
-
-static int read_kind(struct db *db, int64_t hour, int by, struct top_table *table)
-{
-	CLEANUP(query_done) struct query query = { 0 };
-	struct top_sums sums;
-	int found;
-
-	query_init(&query, db, READ_HOUR);
-	query_bind_int(&query, hour);
-	query_bind_int(&query, by);
-	while ((found = query_next(&query)) > 0) {
-		size_t len;
-		const void *key = query_blob(&query, 1, &len);
-
-		sums_of(&query, 2, &sums);
-		if (query_int(&query, 0) || len > TOP_KEY_MAX)
-			top_table_add_others(table, &sums);
-		else
-			top_table_add(table, key ? key : "", len, &sums);
-	}
-	return found;
-}
-
-int tops_read(struct db *db, const struct tops_range *range, struct top_table *table)
-{
-	CLEANUP(query_done) struct query query = { 0 };
-	int found;
-
-	query_init(&query, db, "SELECT hour FROM hours WHERE hour >= ? AND hour < ?");
-	query_bind_int(&query, range->from);
-	query_bind_int(&query, range->to);
-	while ((found = query_next(&query)) > 0) {
-		int error = read_kind(db, query_int(&query, 0), (int)range->by, table);
-		if (error)
-			return error;
-	}
-	return found;
-}
 
 /* What was just read is what is written. */
 static void mark_clean(struct top_table *table)
@@ -215,7 +196,7 @@ static int load_hour(struct top_hour *open, struct db *db)
 	}
 	query_done(&query);
 	for (int by = 0; by < TOP_BY_COUNT && !error; by++) {
-		error = read_kind(db, open->hour, by, &open->by[by]);
+		error = tops_read_kind(db, open->hour, by, &open->by[by]);
 		mark_clean(&open->by[by]);
 	}
 	if (error || found)
@@ -263,6 +244,7 @@ static void replay_row(struct query *query, struct replayed *r)
 	query_text(query, 8, r->sni, sizeof(r->sni));
 	query_text(query, 9, r->host, sizeof(r->host));
 	query_text(query, 10, r->ja4, sizeof(r->ja4));
+	r->row.name = (uint32_t)query_int(query, 11);
 }
 
 static int replay(struct top_hour *open, struct db *db)
@@ -276,7 +258,7 @@ static int replay(struct top_hour *open, struct db *db)
 	flows_hour_text(open->hour, text);
 	(void)snprintf(sql, sizeof(sql),
 		       "SELECT src, dst, dst_port, proto, packets_out, bytes_out, packets_in,"
-		       " bytes_in, sni, host, ja4 FROM flows_%s AS flow"
+		       " bytes_in, sni, host, ja4, name FROM flows_%s AS flow"
 		       " LEFT JOIN names_%s AS names ON names.id = flow.name"
 		       " WHERE flow.rowid > ? ORDER BY flow.rowid",
 		       text, text);
@@ -425,6 +407,7 @@ int tops_open(struct tops *tops, struct db *db, int64_t hour)
 		return error;
 	open->hour = hour;
 	open->touched = tops->tick;
+	open->memo = calloc(MEMO_SLOTS, sizeof(*open->memo));
 	for (int by = 0; by < TOP_BY_COUNT; by++)
 		top_table_init(&open->by[by], tops->max);
 	error = load_hour(open, db);

@@ -55,5 +55,7 @@ struct tops_range {
 	enum top_by by;
 };
 int tops_read(struct db *db, const struct tops_range *range, struct top_table *table);
+/* tops_read_kind - of one hour, "others" included. */
+int tops_read_kind(struct db *db, int64_t hour, int by, struct top_table *table);
 
 #endif
