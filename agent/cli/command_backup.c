@@ -15,6 +15,7 @@
 #include "agent/util/cleanup.h"
 #include "agent/util/crypto.h"
 #include "agent/util/file.h"
+#include "agent/util/units.h"
 
 /* What locks or opens a backup, and its memory. */
 struct lock_words {
@@ -115,7 +116,7 @@ static int say_backup(const struct args *args, const struct store_backup *order,
 		json_set_bool(body, "encrypted", order->key != NULL);
 		return answer_print(body);
 	}
-	format_bytes(bytes, size, sizeof(size));
+	units_format_bytes(bytes, size, sizeof(size));
 	say("%s: %s, %s\n", order->file, size,
 	    order->key ? "encrypted"
 		       : "in clear: incident details are sealed, everything else is readable");

@@ -8,6 +8,7 @@
 
 #include "agent/cli/internal.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/units.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -51,7 +52,7 @@ int command_status(const struct args *args)
 	if (args->is_json)
 		return answer_print(body);
 	up = number_of(body, "uptime_s");
-	format_bytes((uint64_t)number_of(body, "db_bytes"), bytes, sizeof(bytes));
+	units_format_bytes((uint64_t)number_of(body, "db_bytes"), bytes, sizeof(bytes));
 	say("sluice %s is %s (%s), up %lld h %lld min %lld s\n", text_of(body, "version"),
 	    text_of(body, "status"), text_of(body, "mode"), (long long)(up / 3600),
 	    (long long)(up / 60 % 60), (long long)(up % 60));
@@ -201,8 +202,8 @@ static int show_groups(const struct args *args, const char *path, const char *by
 	if (args->is_json)
 		return answer_print(body);
 	table_print(body, columns, LENGTH(columns), "nothing matches");
-	format_bytes((uint64_t)number_of(json_get(body, "others"), "bytes"), others,
-		     sizeof(others));
+	units_format_bytes((uint64_t)number_of(json_get(body, "others"), "bytes"), others,
+			   sizeof(others));
 	if (number_of(json_get(body, "others"), "records"))
 		say("all others: %s in %lld records\n", others,
 		    (long long)number_of(json_get(body, "others"), "records"));

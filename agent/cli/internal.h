@@ -115,8 +115,6 @@ void table_print(const struct json *list, const struct column *columns, size_t c
 		 const char *empty);
 /* answer_print - JSON on one line. Returns CLI_OK. */
 int answer_print(const struct json *body);
-/* format_bytes - "1.2 GB", powers of 1000. */
-void format_bytes(uint64_t bytes, char *text, size_t size);
 const char *text_of(const struct json *object, const char *key);
 int64_t number_of(const struct json *object, const char *key);
 

@@ -7,6 +7,7 @@
 
 #include "agent/cli/internal.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/units.h"
 
 #define COLUMNS_MAX 16
 #define CELL_MAX    128
@@ -23,19 +24,6 @@ int64_t number_of(const struct json *object, const char *key)
 	int64_t number;
 
 	return json_get_int(object, key, &number) ? 0 : number;
-}
-
-void format_bytes(uint64_t bytes, char *text, size_t size)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		value /= 1000;
-		unit++;
-	}
-	(void)snprintf(text, size, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 static void format_cell(const struct json *item, const struct column *column,
@@ -57,7 +45,7 @@ static void format_cell(const struct json *item, const struct column *column,
 	} else if (!json_bool(value, &truth)) {
 		(void)snprintf(text, CELL_MAX, "%s", truth ? "yes" : "no");
 	} else if (column->kind == COLUMN_BYTES) {
-		format_bytes((uint64_t)number_of(item, column->key), text, CELL_MAX);
+		units_format_bytes((uint64_t)number_of(item, column->key), text, CELL_MAX);
 	} else {
 		(void)snprintf(text, CELL_MAX, "%lld", (long long)number_of(item, column->key));
 	}

@@ -15,6 +15,7 @@
 #include "agent/detect/try.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "agent/util/units.h"
 
 /* Measured starting values: 100 MB in 24 h, 80 % outwards, 6 deviations on logs. */
 #define BYTES_MIN      100000000ULL
@@ -24,7 +25,7 @@
 #define HOURS_MIN      30 /* pairs' hours of a host before deviations mean anything */
 #define ALPHA	       0.05
 #define LEAST	       0.25 /* added to the variance of logs */
-#define DAY_NS	       (24 * 3600 * NS_PER_S)
+#define DAY_NS	       (24ULL * 3600 * NS_PER_S)
 #define HOUR_NS	       (3600 * NS_PER_S)
 #define MEMORY_NS      (7 * DAY_NS)
 #define REPEAT_NS      (60 * NS_PER_S)
@@ -236,11 +237,11 @@ static void say(const struct exfiltration *x, const struct pair *pair, double z,
 		.count = out,
 	};
 
-	say_bytes(out, sent, sizeof(sent));
-	say_bytes(in, got, sizeof(got));
+	units_format_bytes(out, sent, sizeof(sent));
+	units_format_bytes(in, got, sizeof(got));
 	say_span(pair->last_ns - pair->day_ns, span, sizeof(span));
 	if (z >= 0) {
-		say_bytes((uint64_t)usual, normal, sizeof(normal));
+		units_format_bytes((uint64_t)usual, normal, sizeof(normal));
 		(void)snprintf(normal + strlen(normal), sizeof(normal) - strlen(normal),
 			       " an hour to one host");
 	} else {

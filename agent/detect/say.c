@@ -19,19 +19,6 @@ void say_span(uint64_t ns, char *text, size_t size)
 		(void)snprintf(text, size, "%llu h", (unsigned long long)(s + 3599) / 3600);
 }
 
-void say_bytes(uint64_t bytes, char *text, size_t size)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		value /= 1000;
-		unit++;
-	}
-	(void)snprintf(text, size, unit && value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
-
 double say_score(double share, double value, double floor)
 {
 	double exact = share * value / (value + floor);

@@ -15,8 +15,6 @@
 
 /* say_span - "12 s", "3 min", "2 h", rounded up. */
 void say_span(uint64_t ns, char *text, size_t size);
-/* say_bytes - "3.1 MB". */
-void say_bytes(uint64_t bytes, char *text, size_t size);
 /*
  * say_score - @share (0 to 1) times how far @value lies beyond @floor: half at the floor, towards 1
  * beyond it (saturation n / (n + k), Michaelis and Menten 1913, with k the floor). Three digits.
