@@ -34,7 +34,7 @@ static struct member *find(const struct addr_set *set, const void *bytes, size_t
 	size_t at = (size_t)hash & set->mask;
 
 	while (set->slots[at].len &&
-	       (set->slots[at].len != len || memcmp(set->slots[at].bytes, bytes, len)))
+	       (set->slots[at].len != len || memcmp(set->slots[at].bytes, bytes, len) != 0))
 		at = (at + 1) & set->mask;
 	return &set->slots[at];
 }

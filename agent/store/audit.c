@@ -241,7 +241,7 @@ int audit_prepare(struct db *main, const struct vault *vault, int64_t version_be
 		return audit_first_seal(main, vault, version_before == 0);
 	/* A log that does not fit is no reason to leave the host unguarded. */
 	if (audit_seal_read(main, vault, &head) || audit_read_last(main, &last) ||
-	    head.id != last.id || memcmp(head.hash, last.hash, sizeof(head.hash)))
+	    head.id != last.id || memcmp(head.hash, last.hash, sizeof(head.hash)) != 0)
 		log_error("the audit log was changed behind sluice's back: `sluice check --audit` "
 			  "says where");
 	return 0;

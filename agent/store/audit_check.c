@@ -144,7 +144,7 @@ static void check_row(struct query *query, struct audit_head *head, struct audit
 		note_gap(verdict, head->id + 1, row.id - 1, "");
 	if (!is_intact)
 		note(verdict, row.id, "row %" PRId64 " was changed", row.id);
-	else if (memcmp(row.prev_hash, head->hash, sizeof(head->hash)))
+	else if (memcmp(row.prev_hash, head->hash, sizeof(head->hash)) != 0)
 		note(verdict, row.id, "row %" PRId64 " does not follow the row before it", row.id);
 	if (is_intact && !strcmp(row.action, AUDIT_SEAL_ACTION)) {
 		if (strstr(row.detail, "\"" AUDIT_SEAL_UPGRADE "\""))
@@ -176,7 +176,7 @@ static void check_seal(struct db *db, const struct vault *vault, const struct au
 	else if (head.id < last->id)
 		note(verdict, head.id + 1, "rows from %" PRId64 " on were not written by sluice",
 		     head.id + 1);
-	else if (memcmp(head.hash, last->hash, sizeof(head.hash)))
+	else if (memcmp(head.hash, last->hash, sizeof(head.hash)) != 0)
 		note(verdict, last->id, "row %" PRId64 " is not the one that was sealed", last->id);
 }
 
@@ -184,7 +184,6 @@ int audit_check(struct db *db, const struct vault *vault, struct audit_verdict *
 {
 	CLEANUP(query_done) struct query query = { 0 };
 	struct audit_head head = { 0 };
-	int found;
 
 	*verdict = (struct audit_verdict){ .sealed_from = 1 };
 	/* One transaction: rows are written meanwhile. */
@@ -195,7 +194,7 @@ int audit_check(struct db *db, const struct vault *vault, struct audit_verdict *
 	if (query.error == -EINVAL) /* as sqlite3_prepare says of a table that is not there */
 		note(verdict, 1, "the table of the log is gone");
 	else
-		while ((found = query_next(&query)) > 0) {
+		while (query_next(&query) > 0) {
 			check_row(&query, &head, verdict);
 			verdict->rows++;
 		}

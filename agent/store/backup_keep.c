@@ -75,7 +75,8 @@ int store_backups_list(const char *dir, struct store_backup_entry *out, size_t m
 		    fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) ||
 		    !S_ISREG(info.st_mode))
 			continue;
-		(void)snprintf(out[count].name, sizeof(out[count].name), "%s", entry->d_name);
+		(void)snprintf(out[count].name, sizeof(out[count].name), "%.*s",
+			       STORE_BACKUP_NAME_MAX - 1, entry->d_name);
 		out[count].bytes = (uint64_t)info.st_size;
 		out[count++].unix_ms = info.st_mtime * 1000LL;
 	}

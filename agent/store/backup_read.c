@@ -37,11 +37,11 @@ static int check_header(FILE *file, struct backup_header *header)
 	static const uint8_t zero[5] = { 0 };
 
 	if (read_exactly(file, header, sizeof(*header)) ||
-	    memcmp(header->magic, BACKUP_MAGIC, sizeof(header->magic)))
+	    memcmp(header->magic, BACKUP_MAGIC, sizeof(header->magic)) != 0)
 		return -EINVAL;
 	if (header->version[0] != BACKUP_VERSION || header->version[1])
 		return -ESTALE;
-	if (header->lock > BACKUP_RECOVERY || memcmp(header->zero, zero, sizeof(zero)))
+	if (header->lock > BACKUP_RECOVERY || memcmp(header->zero, zero, sizeof(zero)) != 0)
 		return -EBADMSG;
 	return 0;
 }
@@ -54,7 +54,7 @@ static int check_sum(FILE *file, struct crypto_digester *digester)
 	int error = read_exactly(file, stored, sizeof(stored));
 	if (error)
 		return error;
-	if (memcmp(sum, stored, sizeof(sum)) || fgetc(file) != EOF)
+	if (memcmp(sum, stored, sizeof(sum)) != 0 || fgetc(file) != EOF)
 		return -EBADMSG;
 	return 0;
 }

@@ -11,13 +11,13 @@
 #include "agent/store/backup_format.h"
 
 struct backup_writer {
-	char path[PATH_MAX], part[PATH_MAX];
+	struct crypto_digester digester;
+	struct crypto_stream stream;
 	int fd;
 	bool is_finished, is_locked;
-	struct crypto_stream stream;
-	struct crypto_digester digester;
 	size_t len; /* in plain */
 	uint64_t left, bytes;
+	char path[PATH_MAX], part[PATH_MAX];
 	uint8_t plain[BACKUP_CHUNK_MAX];
 	uint8_t chunk[4 + BACKUP_CHUNK_MAX + CRYPTO_STREAM_EXTRA_BYTES];
 };
@@ -162,7 +162,8 @@ int backup_writer_begin(struct backup_writer *writer, const char *name, uint64_t
 	if (writer->left || len >= BACKUP_NAME_MAX)
 		return -EINVAL;
 	head[0] = (uint8_t)len;
-	memcpy(head + 1, name, len);
+	for (size_t i = 0; i < len; i++)
+		head[1 + i] = (uint8_t)name[i];
 	for (size_t i = 0; i < 8; i++)
 		head[1 + len + i] = (uint8_t)(size >> (8 * i));
 	writer->left = size;

@@ -128,9 +128,7 @@ int db_open(const char *path, enum db_mode mode, int busy_ms, struct db **out)
 	int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
 	if (!db->handle)
 		return -ENOMEM;
-	if (code)
-		return db_error(db, code);
-	error = db_configure(db, busy_ms);
+	error = code ? db_error(db, code) : db_configure(db, busy_ms);
 	if (error)
 		return error;
 	if (mode == DB_READ)
@@ -187,6 +185,20 @@ int db_read_int(struct db *db, const char *sql, int64_t *value)
 		return found ? found : -ENOENT;
 	*value = query_int(&query, 0);
 	return 0;
+}
+
+int db_check_whole(struct db *db, const char *pragma)
+{
+	CLEANUP(query_done) struct query query = { 0 };
+	char verdict[8] = "";
+
+	query_init(&query, db, pragma);
+	int found = query_next(&query);
+	if (found > 0)
+		query_text(&query, 0, verdict, sizeof(verdict));
+	if (found < 0)
+		return found;
+	return strcmp(verdict, "ok") == 0 ? 0 : -EBADMSG;
 }
 
 int db_begin(struct db *db)
@@ -355,11 +367,12 @@ void query_bind_addr(struct query *query, const struct addr *addr)
 
 void query_bind_addrs(struct query *query, const struct addr_set *set)
 {
-	/* the pointer is only read, by addr_match */
+	void *pointer; /* SQLite's is not const; only addr_match reads it */
+
+	memcpy(&pointer, &set, sizeof(pointer));
 	if (!query->error)
-		query_bound(query,
-			    sqlite3_bind_pointer(query->statement, ++query->bound,
-						 (void *)(uintptr_t)set, ADDR_SET_TYPE, NULL));
+		query_bound(query, sqlite3_bind_pointer(query->statement, ++query->bound, pointer,
+							ADDR_SET_TYPE, NULL));
 }
 
 int query_next(struct query *query)

@@ -43,6 +43,8 @@ const char *db_message(const struct db *db);
 int db_exec(struct db *db, const char *sql);
 /* db_read_int - the first column of the first row of a constant query. -ENOENT: no row. */
 int db_read_int(struct db *db, const char *sql, int64_t *value);
+/* db_check_whole - @pragma is quick_check(1) or integrity_check(1), whole. -EBADMSG: damaged. */
+int db_check_whole(struct db *db, const char *pragma);
 int db_begin(struct db *db);
 int db_commit(struct db *db);
 /* db_rollback - no error when SQLite has rolled back by itself. */

@@ -90,18 +90,28 @@ void flows_hour_text(int64_t hour, char text[static FLOWS_HOUR_TEXT_MAX])
 	(void)strftime(text, FLOWS_HOUR_TEXT_MAX, "%Y%m%d%H", &utc);
 }
 
+/* Whatever is no digit comes out wrong: the hour is written again and compared. */
+static int digits(const char *text, int count)
+{
+	int number = 0;
+
+	for (int i = 0; i < count; i++)
+		number = number * 10 + (text[i] - '0');
+	return number;
+}
+
 int64_t flows_hour_parse(const char *table)
 {
 	struct tm utc = { 0 };
 	char text[FLOWS_HOUR_TEXT_MAX];
 
 	/* a file may hold any name: only what flows_hour_text would write is an hour */
-	if (strncmp(table, "flows_", 6) || strlen(table) != 16 ||
-	    sscanf(table + 6, "%4d%2d%2d%2d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday,
-		   &utc.tm_hour) != 4)
+	if (strncmp(table, "flows_", 6) != 0 || strlen(table) != 16)
 		return -EINVAL;
-	utc.tm_year -= 1900;
-	utc.tm_mon -= 1;
+	utc.tm_year = digits(table + 6, 4) - 1900;
+	utc.tm_mon = digits(table + 10, 2) - 1;
+	utc.tm_mday = digits(table + 12, 2);
+	utc.tm_hour = digits(table + 14, 2);
 	int64_t hour = (int64_t)timegm(&utc) / 3600;
 	flows_hour_text(hour, text);
 	return strcmp(text, table + 6) ? -EINVAL : hour;
@@ -177,15 +187,28 @@ static struct flows_hour *find_slot(struct flows_writer *writer, int64_t hour)
 	return NULL;
 }
 
+static int take_slot(struct flows_writer *writer, struct db *db, int64_t hour,
+		     struct flows_hour **out)
+{
+	struct flows_hour *slot = find_slot(writer, hour);
+	int error = 0;
+
+	if (!slot) {
+		slot = &writer->hours[writer->next];
+		close_slot(slot);
+		writer->next = (writer->next + 1) % FLOWS_HOURS_OPEN;
+		error = open_slot(slot, db, hour);
+	}
+	if (!error)
+		*out = slot;
+	return error;
+}
+
 int flows_open(struct flows_writer *writer, struct db *db, int64_t hour)
 {
-	struct flows_hour *slot = &writer->hours[writer->next];
+	struct flows_hour *slot;
 
-	if (find_slot(writer, hour))
-		return 0;
-	close_slot(slot);
-	writer->next = (writer->next + 1) % FLOWS_HOURS_OPEN;
-	return open_slot(slot, db, hour);
+	return take_slot(writer, db, hour, &slot);
 }
 
 /* ---- one record ---------------------------------------------------------------------------- */
@@ -220,12 +243,11 @@ static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct f
 
 int flows_insert(struct flows_writer *writer, struct db *db, struct flow_row *row)
 {
-	int64_t hour = flows_row_hour(row);
-	int error = flows_open(writer, db, hour);
+	struct flows_hour *slot;
+	int error = take_slot(writer, db, flows_row_hour(row), &slot);
 
 	if (error)
 		return error;
-	struct flows_hour *slot = find_slot(writer, hour);
 	error = hour_names_put(slot->names, db, row, &row->name);
 	if (!error)
 		error = insert_row(db, slot->insert, row);

@@ -18,7 +18,7 @@
  * for nothing, 1 ms each. */
 #define BITS_PER_ADDR 10
 /* Two addresses a record at most, half full at most. */
-#define SLOTS (4 * FILTER_BLOCK_ROWS)
+#define SLOTS (4UL * FILTER_BLOCK_ROWS)
 
 struct hour_filter {
 	int64_t hour, rows; /* inserted so far */

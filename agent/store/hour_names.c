@@ -11,7 +11,7 @@
 #include "agent/util/crypto.h"
 #include "agent/util/sketch_hash.h"
 
-#define SLOTS	    (2 * HOUR_NAMES_MAX)
+#define SLOTS	    (2UL * HOUR_NAMES_MAX)
 #define SLOTS_FIRST 1024
 
 struct name_slot {

@@ -44,20 +44,6 @@ static int store_set_paths(struct store *store, const struct store_options *opti
 	return error ? error : pool_new(store->flows_path, &store->flows_readers);
 }
 
-static int main_check(struct db *main)
-{
-	CLEANUP(query_done) struct query query = { 0 };
-	char verdict[8] = "";
-
-	query_init(&query, main, "PRAGMA quick_check(1)");
-	int found = query_next(&query);
-	if (found > 0)
-		query_text(&query, 0, verdict, sizeof(verdict));
-	if (found < 0)
-		return found;
-	return strcmp(verdict, "ok") ? -EBADMSG : 0;
-}
-
 struct main_opening {
 	struct db *db;
 	int64_t version; /* as found */
@@ -75,7 +61,7 @@ static int main_open(const struct store *store, bool is_demo, struct main_openin
 	if (error)
 		return error;
 	db_leave_wal(main);
-	error = main_check(main);
+	error = db_check_whole(main, "PRAGMA quick_check(1)");
 	if (!error)
 		error = db_exec(main, "PRAGMA journal_mode = WAL;"
 				      "PRAGMA journal_size_limit = 8388608;"

@@ -43,7 +43,7 @@ static void empty_dir(const char *path)
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			(void)unlinkat(dirfd(dir), entry->d_name, 0);
 	if (dir)
 		(void)closedir(dir); /* read only */
@@ -74,7 +74,7 @@ static int read_manifest(struct restore *restore, struct backup_reader *reader)
 
 	if (got < 0)
 		return got;
-	if (!got || strcmp(name, "manifest.json") || size > MANIFEST_MAX)
+	if (!got || strcmp(name, "manifest.json") != 0 || size > MANIFEST_MAX)
 		return -EINVAL;
 	CLEANUP(free) char *text = malloc((size_t)size + 1);
 	if (!text)

@@ -11,20 +11,6 @@
 #include "agent/store/restore.h"
 #include "agent/store/schema.h"
 
-static int whole(struct db *db, const char *sql)
-{
-	CLEANUP(query_done) struct query query = { 0 };
-	char verdict[8] = "";
-
-	query_init(&query, db, sql);
-	int found = query_next(&query);
-	if (found > 0)
-		query_text(&query, 0, verdict, sizeof(verdict));
-	if (found < 0)
-		return found;
-	return strcmp(verdict, "ok") ? -EBADMSG : 0;
-}
-
 /* ---- keys -------------------------------------------------------------------------------------
  */
 
@@ -123,7 +109,7 @@ static int check_main(struct restore *restore)
 	(void)snprintf(path, sizeof(path), "%s/main.db", restore->part);
 	int error = db_open(path, DB_WRITE, 0, &db);
 	if (!error)
-		error = whole(db, "PRAGMA integrity_check(1)");
+		error = db_check_whole(db, "PRAGMA integrity_check(1)");
 	if (!error)
 		error = db_read_int(db, "PRAGMA user_version", &version);
 	if (error)
@@ -161,7 +147,7 @@ static int check_flows(struct restore *restore)
 	(void)snprintf(path, sizeof(path), "%s/flows.db", restore->part);
 	int error = db_open(path, DB_WRITE, 0, &db);
 	if (!error)
-		error = whole(db, "PRAGMA quick_check(1)");
+		error = db_check_whole(db, "PRAGMA quick_check(1)");
 	if (!error)
 		error = db_exec(db, "PRAGMA journal_mode = DELETE");
 	return error ? restore_fail(restore, error,

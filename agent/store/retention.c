@@ -20,7 +20,7 @@
  * 18 kinds and hours of 16,384 keys of 64 bytes. */
 #define TRANSACTION_MAX (20ULL << 20)
 #define TOP_BYTES	64
-#define TOP_KINDS	(TOP_BY_COUNT * FLOWS_HOURS_OPEN)
+#define TOP_KINDS	((uint64_t)TOP_BY_COUNT * FLOWS_HOURS_OPEN)
 /* Grown between two looks: history.c looks every 8192 records, 0.6 MB. */
 #define ROOM_MAX (4ULL << 20)
 

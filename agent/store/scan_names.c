@@ -52,13 +52,14 @@ void name_cache_free(struct name_cache *cache)
 	free(cache);
 }
 
-static struct cached *find(const struct name_cache *cache, uint32_t name)
+/* The slot of @name, or the empty one where it belongs. */
+static uint32_t find(const struct name_cache *cache, uint32_t name)
 {
 	uint32_t at = name * 0x9e3779b1U & (CACHE_SLOTS - 1);
 
 	while (cache->slots[at].name && cache->slots[at].name != name)
 		at = (at + 1) & (CACHE_SLOTS - 1);
-	return (struct cached *)(uintptr_t)&cache->slots[at];
+	return at;
 }
 
 /* The texts of a row, one behind the other. */
@@ -86,7 +87,7 @@ static char *copy_texts(struct query *query, struct record_names *names)
 
 static int read_one(struct name_cache *cache, struct query *query, uint32_t name)
 {
-	struct cached *slot = find(cache, name);
+	struct cached *slot = &cache->slots[find(cache, name)];
 	static const char none[] = "";
 
 	query_bind_int(query, name);
@@ -115,7 +116,7 @@ static int load_missing(struct name_cache *cache, struct db *db, struct sqlite3_
 		CLEANUP(query_done) struct query query = { 0 };
 		uint32_t name = records[i].name;
 
-		if (!name || find(cache, name)->name)
+		if (!name || cache->slots[find(cache, name)].name)
 			continue;
 		query_init_own(&query, db, select);
 		int error = read_one(cache, &query, name);
@@ -149,7 +150,7 @@ int name_cache_load(struct name_cache *cache, struct db *db, struct flow_record 
 	if (error == -EINVAL) /* the hour was dropped in between: its records go without names */
 		error = 0;
 	for (size_t i = 0; i < count && !error; i++) {
-		const struct cached *known = find(cache, records[i].name);
+		const struct cached *known = &cache->slots[find(cache, records[i].name)];
 
 		records[i].rule_id = known->rule_id;
 		records[i].incident_id = known->incident_id;
@@ -162,7 +163,7 @@ int name_cache_load(struct name_cache *cache, struct db *db, struct flow_record 
 const struct record_names *name_cache_get(const struct name_cache *cache, uint32_t name)
 {
 	static const struct record_names unknown = { "", "", "", "", "" };
-	const struct cached *known = name ? find(cache, name) : NULL;
+	const struct cached *known = name ? &cache->slots[find(cache, name)] : NULL;
 
 	return known && known->name ? &known->names : &unknown;
 }

@@ -72,21 +72,21 @@ static void read_name(struct query *query, int column, struct flow_record *recor
 }
 
 static const struct part {
-	enum scan_column bit;
 	const char *columns;
-	int count;
 	read_fn read;
+	enum scan_column bit;
+	int count;
 } PARTS[] = {
-	{ SCAN_ADDRS, ", src, dst", 2, read_addrs },
-	{ SCAN_PORTS, ", src_port, dst_port", 2, read_ports },
-	{ SCAN_PROTO, ", proto", 1, read_proto },
-	{ SCAN_BYTES, ", bytes_out, bytes_in", 2, read_bytes },
-	{ SCAN_PACKETS, ", packets_out, packets_in", 2, read_packets },
-	{ SCAN_START, ", duration_ms", 1, read_start },
-	{ SCAN_TCP, ", tcp_flags", 1, read_tcp },
-	{ SCAN_VLAN, ", vlan", 1, read_vlan },
-	{ SCAN_ID, ", id", 1, read_id },
-	{ SCAN_NAMES, ", name", 1, read_name },
+	{ ", src, dst", read_addrs, SCAN_ADDRS, 2 },
+	{ ", src_port, dst_port", read_ports, SCAN_PORTS, 2 },
+	{ ", proto", read_proto, SCAN_PROTO, 1 },
+	{ ", bytes_out, bytes_in", read_bytes, SCAN_BYTES, 2 },
+	{ ", packets_out, packets_in", read_packets, SCAN_PACKETS, 2 },
+	{ ", duration_ms", read_start, SCAN_START, 1 },
+	{ ", tcp_flags", read_tcp, SCAN_TCP, 1 },
+	{ ", vlan", read_vlan, SCAN_VLAN, 1 },
+	{ ", id", read_id, SCAN_ID, 1 },
+	{ ", name", read_name, SCAN_NAMES, 1 },
 };
 #define PART_COUNT (sizeof(PARTS) / sizeof(PARTS[0]))
 

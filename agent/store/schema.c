@@ -26,8 +26,8 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	/* 1: totals; the hourly tables are made as hours come (SCHEMA_HOUR_CREATE) */
 	"CREATE TABLE totals_second (" TOTALS_COLUMNS ") STRICT;"
 	"CREATE TABLE totals_minute (" TOTALS_COLUMNS ") STRICT;",
-	/* 2: sums per hour, filters of addresses, what was seen first and last. Hours are counted
-	 * from 1970; "by" is enum top_by, "kind" enum seen_kind. */
+	/* 2: sums per hour, filters of addresses. Hours are counted from 1970; "by" is enum top_by.
+	 */
 	"CREATE TABLE totals_hour (" TOTALS_COLUMNS ") STRICT;"
 	"CREATE TABLE hours ("
 	"  hour INTEGER PRIMARY KEY,"
@@ -54,13 +54,6 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	"  block INTEGER NOT NULL,"
 	"  bits BLOB NOT NULL,"
 	"  PRIMARY KEY (hour, part, block)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE seen ("
-	"  kind INTEGER NOT NULL,"
-	"  key BLOB NOT NULL,"
-	"  first_unix_s INTEGER NOT NULL,"
-	"  last_unix_s INTEGER NOT NULL,"
-	"  PRIMARY KEY (kind, key)"
 	") STRICT, WITHOUT ROWID;",
 };
 

@@ -10,7 +10,7 @@
 #include "include/history.h"
 
 /* 112 bytes each, so 14 MiB, and as much again while the table is swept. */
-#define GROUPS_MAX (1U << 17)
+#define GROUPS_MAX (1UL << 17)
 #define SLOTS	   (2 * GROUPS_MAX)
 #define KEY_INLINE 16
 #define NOTHING	   UINT32_MAX

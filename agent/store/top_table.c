@@ -3,6 +3,7 @@
  */
 #include "agent/store/top_table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static struct top_slot *find(const struct top_table *table, const void *key, siz
 {
 	uint32_t at = (uint32_t)hash & table->mask;
 
+	assert(table->index);
 	for (; table->index[at].entry; at = (at + 1) & table->mask) {
 		const struct top_entry *entry = &table->entries[table->index[at].entry - 1];
 
@@ -72,6 +74,7 @@ static struct top_slot *find(const struct top_table *table, const void *key, siz
 /* All keys are different. */
 static void index_all(struct top_table *table)
 {
+	assert(table->index);
 	memset(table->index, 0, ((size_t)table->mask + 1) * sizeof(*table->index));
 	for (uint32_t i = 0; i < table->count; i++) {
 		uint64_t hash = table->entries[i].hash;

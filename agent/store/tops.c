@@ -28,7 +28,7 @@ struct top_hour {
 	uint64_t pending;   /* of them not written */
 	uint64_t touched;   /* tick */
 	struct top_table by[TOP_BY_COUNT];
-	struct name_memo *memo; /* MEMO_SLOTS; NULL without memory */
+	struct name_memo memo[MEMO_SLOTS];
 };
 
 struct tops {
@@ -50,7 +50,6 @@ static void forget_hour(struct top_hour *open)
 {
 	for (int by = 0; by < TOP_BY_COUNT; by++)
 		top_table_done(&open->by[by]);
-	free(open->memo);
 	memset(open, 0, sizeof(*open));
 }
 
@@ -92,7 +91,7 @@ static size_t lower_key(const char *text, uint8_t key[TOP_KEY_MAX])
 {
 	size_t len = 0;
 
-	for (; text[len] && len < TOP_KEY_MAX - 1; len++)
+	for (; len < TOP_KEY_MAX - 1 && text[len]; len++)
 		key[len] = (uint8_t)(text[len] >= 'A' && text[len] <= 'Z' ? text[len] | 0x20
 									  : text[len]);
 	return len;
@@ -114,13 +113,13 @@ static bool add_by_memo(struct top_hour *open, const struct name_memo *memo,
 static void add_names(struct top_hour *open, const struct flow_row *row,
 		      const struct top_sums *sums)
 {
-	struct name_memo *memo = open->memo ? &open->memo[row->name % MEMO_SLOTS] : NULL;
+	struct name_memo *memo = &open->memo[row->name % MEMO_SLOTS];
 	const struct flow_names *names = row->names;
 	uint8_t key[TOP_KEY_MAX];
 	const char *texts[2] = { "", "" };
 	struct name_memo fresh = { .name = row->name + 1 };
 
-	if (memo && memo->name == row->name + 1 && add_by_memo(open, memo, sums))
+	if (memo->name == row->name + 1 && add_by_memo(open, memo, sums))
 		return;
 	if (names) {
 		texts[0] = *names->sni ? names->sni : names->host;
@@ -134,7 +133,7 @@ static void add_names(struct top_hour *open, const struct flow_row *row,
 		fresh.cuts[i] = table->cuts;
 	}
 	/* its own adding may have cut the other's places: cuts are compared when it is used */
-	if (memo && fresh.places[0] != TOP_NOWHERE && fresh.places[1] != TOP_NOWHERE)
+	if (fresh.places[0] != TOP_NOWHERE && fresh.places[1] != TOP_NOWHERE)
 		*memo = fresh;
 }
 
@@ -212,8 +211,8 @@ static int load_hour(struct top_hour *open, struct db *db)
 /* Texts of a record's names, as long as it is looked at. */
 struct replayed {
 	struct flow_row row;
-	struct flow_names names;
 	char sni[TOP_KEY_MAX], host[TOP_KEY_MAX], ja4[TOP_KEY_MAX];
+	struct flow_names names;
 };
 
 static void replay_addr(struct query *query, int column, uint8_t bytes[16])
@@ -407,7 +406,6 @@ int tops_open(struct tops *tops, struct db *db, int64_t hour)
 		return error;
 	open->hour = hour;
 	open->touched = tops->tick;
-	open->memo = calloc(MEMO_SLOTS, sizeof(*open->memo));
 	for (int by = 0; by < TOP_BY_COUNT; by++)
 		top_table_init(&open->by[by], tops->max);
 	error = load_hour(open, db);
@@ -464,13 +462,4 @@ int tops_drop_hour(struct tops *tops, struct db *db, int64_t hour)
 	query_init(&query, db, "DELETE FROM hours WHERE hour = ?");
 	query_bind_int(&query, hour);
 	return query_run(&query);
-}
-
-int tops_rebuild(struct tops *tops, struct db *db, int64_t hour)
-{
-	int error = tops_drop_hour(tops, db, hour);
-
-	if (!error)
-		error = tops_open(tops, db, hour);
-	return error ? error : close_hour(find(tops, hour), db);
 }

@@ -45,8 +45,6 @@ uint64_t tops_pending(const struct tops *tops);
 
 /* tops_recover - sums of hours that a crash left unfinished; in a transaction. */
 int tops_recover(struct tops *tops, struct db *db);
-/* tops_rebuild - of one hour from its records alone; in a transaction. */
-int tops_rebuild(struct tops *tops, struct db *db, int64_t hour);
 int tops_drop_hour(struct tops *tops, struct db *db, int64_t hour);
 
 /* tops_read - sums of one kind over the hours [from, to) into @table. Any connection. */
