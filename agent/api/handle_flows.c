@@ -148,10 +148,8 @@ static int list_history(struct search_job *job)
 	cursor_format(reach.hour, reach.row, cursor);
 	buffer_append_text(&job->body, "],\"next\":");
 	append_json_text(&job->body, reach.is_complete ? NULL : cursor);
-	buffer_append_format(&job->body,
-			     ",\"live\":false,\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",
-			     is_cut ? "false" : "true", (unsigned long long)reach.looked_at);
-	append_time(&job->body, is_cut ? reach.unix_ms : 0, "\"");
+	buffer_append_text(&job->body, ",\"live\":false");
+	append_reach(&job->body, &reach, !is_cut);
 	buffer_append_text(&job->body, "}");
 	return 0;
 }

@@ -59,10 +59,7 @@ static int hunt(struct search_job *job)
 	cursor_format(reach.hour, reach.row, cursor);
 	buffer_append_text(&job->body, "],\"next\":");
 	append_json_text(&job->body, reach.is_complete ? NULL : cursor);
-	buffer_append_format(&job->body, ",\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",
-			     reach.is_complete ? "true" : "false",
-			     (unsigned long long)reach.looked_at);
-	append_time(&job->body, reach.is_complete ? 0 : reach.unix_ms, "\"");
+	append_reach(&job->body, &reach, reach.is_complete);
 	buffer_append_text(&job->body, "}");
 	return 0;
 }

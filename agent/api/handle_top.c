@@ -15,7 +15,7 @@
 
 #define TOP_LIMIT_DEFAULT 20
 #define TOP_LIMIT_MAX	  1000
-#define DEFAULT_RANGE_MS  (24 * 3600 * 1000LL)
+#define DEFAULT_RANGE_MS  (24LL * 3600 * 1000)
 
 static void append_sums(struct buffer *out, const struct history_sums *sums)
 {
@@ -65,10 +65,7 @@ static int sum_groups(struct search_job *job)
 	free(top.groups);
 	buffer_append_text(&job->body, ",\"from\":");
 	append_time(&job->body, job->search.from_unix_ms, "\"");
-	buffer_append_format(&job->body, ",\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",
-			     reach.is_complete ? "true" : "false",
-			     (unsigned long long)reach.looked_at);
-	append_time(&job->body, reach.is_complete ? 0 : reach.unix_ms, "\"");
+	append_reach(&job->body, &reach, reach.is_complete);
 	buffer_append_text(&job->body, "}");
 	return 0;
 }
@@ -115,7 +112,7 @@ static void answer_groups(struct call *call, enum flow_group by)
 /* ---- by the hourly sums: what dashboards ask for -----------------------------------------------
  */
 
-#define HOURS_MAX   (2 * 366 * 24) /* as long as hourly sums are kept */
+#define HOURS_MAX   (2LL * 366 * 24) /* as long as hourly sums are kept */
 #define MS_PER_HOUR 3600000LL
 
 static int find_sums(enum flow_group group, enum top_by *by)
@@ -157,8 +154,8 @@ static void append_top_sums(struct buffer *out, const struct top_sums *sums)
 			     "\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,\"bytes_out\":%llu,"
 			     "\"bytes_in\":%llu",
 			     (unsigned long long)sums->records,
-			     (unsigned long long)(sums->packets_out + sums->packets_in),
-			     (unsigned long long)(sums->bytes_out + sums->bytes_in),
+			     (unsigned long long)sums->packets_out + sums->packets_in,
+			     (unsigned long long)sums->bytes_out + sums->bytes_in,
 			     (unsigned long long)sums->bytes_out,
 			     (unsigned long long)sums->bytes_in);
 }

@@ -30,6 +30,13 @@ static int parse_digits(const char **at, char end, int64_t *value)
 	return 0;
 }
 
+void append_reach(struct buffer *out, const struct history_reach *reach, bool is_complete)
+{
+	buffer_append_format(out, ",\"complete\":%s,\"looked_at\":%llu,\"scanned_to\":",
+			     is_complete ? "true" : "false", (unsigned long long)reach->looked_at);
+	append_time(out, is_complete ? 0 : reach->unix_ms, "\"");
+}
+
 int cursor_parse(const char *text, int64_t *hour, int64_t *row)
 {
 	const char *at = text + 1;

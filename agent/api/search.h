@@ -75,6 +75,8 @@ int search_read_query(struct call *call, struct flow_query **out);
 void cursor_format(int64_t hour, int64_t row, char text[static CURSOR_TEXT_MAX]);
 /* cursor_parse - -EINVAL. */
 int cursor_parse(const char *text, int64_t *hour, int64_t *row);
+/* append_reach - how far a search came: ',"complete":...'. */
+void append_reach(struct buffer *out, const struct history_reach *reach, bool is_complete);
 
 /* ---- record.c -------------------------------------------------------------------------------- */
 
