@@ -3,6 +3,7 @@
  */
 #include "agent/cli/model_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <float.h>
 #include <math.h>
@@ -16,7 +17,7 @@
 #include "agent/util/gzip.h"
 
 #define COLUMNS_MAX (2 * MODEL_FEATURES_MAX)
-#define VALUES_MAX  (256 * 1024 * 1024) /* 1 GiB */
+#define VALUES_MAX  (256ULL * 1024 * 1024) /* 1 GiB */
 #define ROWS_FIRST  4096
 
 enum column_role {
@@ -139,8 +140,9 @@ static int grow(struct csv *csv)
 
 	if (t->rows < csv->capacity)
 		return CLI_OK;
-	if (t->rows >= MODEL_ROWS_MAX || capacity * t->features > 2ULL * VALUES_MAX)
-		return fail(csv, "too large: at most %d values", VALUES_MAX);
+	if (t->rows >= MODEL_ROWS_MAX || capacity * t->features > 2 * VALUES_MAX)
+		return fail(csv, "too large: at most %llu values", VALUES_MAX);
+	assert(t->features > 0); /* read_header */
 	values = realloc(t->values, capacity * t->features * sizeof(*values));
 	if (values)
 		t->values = values;
@@ -218,20 +220,16 @@ static int read_rows(struct csv *csv)
 	return got ? CLI_FAILED : CLI_OK;
 }
 
-static int take_names(struct csv *csv)
+static void take_names(struct csv *csv)
 {
 	struct model_table *t = csv->table;
 	uint32_t at = 0;
 
-	t->names = calloc(t->features, sizeof(*t->names));
-	if (!t->names)
-		return fail(csv, "no memory");
 	for (unsigned int i = 0; i < csv->columns; i++)
 		if (csv->roles[i] == ROLE_FEATURE) {
 			t->names[at++] = csv->names[i];
 			csv->names[i] = NULL;
 		}
-	return CLI_OK;
 }
 
 static int read_all(struct csv *csv, const char *label)
@@ -243,10 +241,9 @@ static int read_all(struct csv *csv, const char *label)
 	error = read_header(csv, label);
 	if (!error)
 		error = read_rows(csv);
-	if (!error)
-		error = take_names(csv);
 	if (error)
 		return error;
+	take_names(csv);
 	csv->line = 0;
 	if (csv->table->rows < 2)
 		return fail(csv, "%zu rows behind the header; a forest needs at least 2",
@@ -281,9 +278,8 @@ void model_table_free(struct model_table *table)
 {
 	if (!table)
 		return;
-	for (uint32_t i = 0; table->names && i < table->features; i++)
+	for (uint32_t i = 0; i < MODEL_FEATURES_MAX; i++)
 		free(table->names[i]);
-	free(table->names);
 	free(table->values);
 	free(table->labels);
 	free(table);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/model/model.h"
 #include "agent/util/cleanup.h"
 
 struct model_table {
@@ -16,7 +17,7 @@ struct model_table {
 	uint32_t features;
 	float *values;	 /* rows * features */
 	uint8_t *labels; /* 1 = anomaly */
-	char **names;	 /* of the features */
+	char *names[MODEL_FEATURES_MAX];
 };
 
 /*

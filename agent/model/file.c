@@ -155,7 +155,8 @@ static int read_forest(struct reader *reader, const struct file_header *h, struc
 
 static int check_grid(const struct grid *grid, uint32_t features, char *reason)
 {
-	if (grid->features != features || !are_finite(grid->cells[0], GRID_COUNT * GRID_CELLS))
+	if (grid->features != features ||
+	    !are_finite(grid->cells[0], (size_t)GRID_COUNT * GRID_CELLS))
 		return refuse(reason, "a grid's cell is not a number");
 	for (unsigned int n = 0; n < GRID_COUNT; n++) {
 		uint32_t bits = 0;

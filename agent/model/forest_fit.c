@@ -251,7 +251,7 @@ int forest_fit(const float *rows, size_t count, uint32_t features,
 		sizes.depth++;
 	forest = forest_alloc(&sizes, options->has_density);
 	copy = malloc((size_t)sample * features * sizeof(*copy));
-	numbers = calloc(2 * (size_t)sample + features + 4 * FOREST_SAMPLE_MAX, sizeof(*numbers));
+	numbers = calloc(2 * (size_t)sample + features + 4UL * FOREST_SAMPLE_MAX, sizeof(*numbers));
 	if (!forest || !copy || !numbers)
 		return -ENOMEM;
 	grower.forest = forest;

@@ -58,7 +58,7 @@ static struct grid_cut make_cut(struct random *random, const struct ranges *rang
 static void make_cuts(struct grid *grid, unsigned int number, struct random *random,
 		      const struct ranges *ranges)
 {
-	uint32_t features[GRID_BITS], bits[GRID_BITS] = { 0 }, used = 0;
+	uint32_t features[GRID_BITS] = { 0 }, bits[GRID_BITS] = { 0 }, used = 0;
 
 	for (int i = 0; i < GRID_BITS; i++) {
 		uint32_t feature = ranges->varying[random_below(random, ranges->count)], at = 0;
@@ -105,11 +105,12 @@ int grid_fit(const float *rows, size_t count, uint32_t features, uint64_t seed, 
 	CLEANUP(grid_free) struct grid *grid = calloc(1, sizeof(*grid));
 	CLEANUP(free) float *limits = calloc(2 * (size_t)features, sizeof(*limits));
 	CLEANUP(free) uint32_t *varying = calloc(features, sizeof(*varying));
-	struct ranges ranges = { .low = limits, .high = limits + features, .varying = varying };
 	struct random random = { .state = hash_pair(seed, GRID_COUNT) };
+	struct ranges ranges = { .low = limits, .varying = varying };
 
 	if (!grid || !limits || !varying)
 		return -ENOMEM;
+	ranges.high = limits + features;
 	if (measure(rows, count, features, &ranges))
 		return -EINVAL;
 	grid->features = features;

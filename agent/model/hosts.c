@@ -1,5 +1,5 @@
 /*
- * Chained buckets over chunks of hosts. Room is made by a hand that goes round, as in the clock
+ * Chained buckets over one array of hosts. Room is made by a hand that goes round, as in the clock
  * page replacement: a few places a call, never a whole walk.
  */
 #include "agent/model/hosts.h"
@@ -13,7 +13,6 @@
 #include "agent/util/crypto.h"
 #include "agent/util/sketch_bloom.h"
 
-#define CHUNK_HOSTS   256
 #define HAND_STEPS    16
 #define SILENT_NS     (600 * NS_PER_S) /* may lose its place to another */
 #define PAIRS_MAX     (1U << 20)       /* keys of the bloom filter before it begins anew */
@@ -27,24 +26,20 @@ struct seen {
 };
 
 struct hosts {
-	struct host **chunks;
-	uint32_t *buckets; /* number + 1 */
+	struct host *places; /* max; the system gives memory only to those once used */
+	uint32_t *buckets;   /* number + 1 */
 	uint32_t mask, max, len, used, hand;
 	uint64_t full, seed;
 	/* the newer and the older half of what is remembered; when full, they change places */
 	struct seen pairs[2], once[2];
 };
 
-static int seen_new(struct seen seen[static 2], uint32_t max)
+static int seen_new(struct seen *seen, uint32_t max)
 {
-	for (int i = 0; i < 2; i++) {
-		seen[i].max = max;
-		seen[i].blocks = bloom_blocks(max, BITS_PER_PAIR);
-		seen[i].words = calloc(seen[i].blocks, BLOOM_BLOCK_BYTES);
-		if (!seen[i].words)
-			return -ENOMEM;
-	}
-	return 0;
+	seen->max = max;
+	seen->blocks = bloom_blocks(max, BITS_PER_PAIR);
+	seen->words = calloc(seen->blocks, BLOOM_BLOCK_BYTES);
+	return seen->words ? 0 : -ENOMEM;
 }
 
 /* True when @hash was there already. */
@@ -80,10 +75,11 @@ int hosts_new(uint32_t max, struct hosts **out)
 	hosts->max = max;
 	crypto_random(&hosts->seed, sizeof(hosts->seed));
 	hosts->buckets = calloc(buckets, sizeof(*hosts->buckets));
-	hosts->chunks = calloc(max / CHUNK_HOSTS + 1, sizeof(*hosts->chunks));
-	if (!hosts->buckets || !hosts->chunks)
+	hosts->places = calloc(max, sizeof(*hosts->places));
+	if (!hosts->buckets || !hosts->places)
 		return -ENOMEM;
-	if (seen_new(hosts->pairs, PAIRS_MAX) || seen_new(hosts->once, SECOND_MAX))
+	if (seen_new(&hosts->pairs[0], PAIRS_MAX) || seen_new(&hosts->pairs[1], PAIRS_MAX) ||
+	    seen_new(&hosts->once[0], SECOND_MAX) || seen_new(&hosts->once[1], SECOND_MAX))
 		return -ENOMEM;
 	*out = TAKE(hosts);
 	return 0;
@@ -93,20 +89,18 @@ void hosts_free(struct hosts *hosts)
 {
 	if (!hosts)
 		return;
-	for (uint32_t i = 0; hosts->chunks && i <= hosts->max / CHUNK_HOSTS; i++)
-		free(hosts->chunks[i]);
 	for (int i = 0; i < 2; i++) {
 		free(hosts->pairs[i].words);
 		free(hosts->once[i].words);
 	}
-	free(hosts->chunks);
+	free(hosts->places);
 	free(hosts->buckets);
 	free(hosts);
 }
 
 static struct host *place_of(const struct hosts *hosts, uint32_t number)
 {
-	return &hosts->chunks[number / CHUNK_HOSTS][number % CHUNK_HOSTS];
+	return &hosts->places[number];
 }
 
 struct host *hosts_at(struct hosts *hosts, uint32_t number)
@@ -147,13 +141,8 @@ static void unlink_host(struct hosts *hosts, struct host *host, uint32_t number)
 /* A number that is free, or UINT32_MAX. */
 static uint32_t make_room(struct hosts *hosts, uint64_t now_ns)
 {
-	if (hosts->len < hosts->max) {
-		struct host **chunk = &hosts->chunks[hosts->len / CHUNK_HOSTS];
-
-		if (!*chunk)
-			*chunk = calloc(CHUNK_HOSTS, sizeof(**chunk));
-		return *chunk ? hosts->len++ : UINT32_MAX;
-	}
+	if (hosts->len < hosts->max)
+		return hosts->len++;
 	for (int i = 0; i < HAND_STEPS; i++) {
 		uint32_t number = hosts->hand;
 		struct host *host = place_of(hosts, number);

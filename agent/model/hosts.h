@@ -1,7 +1,8 @@
 /*
- * The hosts that are watched and what each did in its open windows. Bounded: memory is taken in
- * chunks up to a maximum, hosts long silent make room, the rest is counted "full". A remote address
- * gets a place with its second flow, so that a flood of spoofed sources takes none. One owner.
+ * The hosts that are watched and what each did in its open windows. Bounded: memory is
+ * taken as it is used up to a maximum, hosts long silent make room, the rest is counted "full". A
+ * remote address gets a place with its second flow, so that a flood of spoofed sources takes none.
+ * One owner.
  */
 #ifndef SLUICE_MODEL_HOSTS_H
 #define SLUICE_MODEL_HOSTS_H

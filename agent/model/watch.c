@@ -392,7 +392,7 @@ void model_watch_status(const struct model_watch *watch, struct model_status *st
 const char *model_feature_name(uint32_t feature)
 {
 	static const char *const names[FEATURE_COUNT] = {
-#define FEATURE(id, name, unit, formula, source) [FEATURE_##id] = name,
+#define FEATURE(id, name, unit, formula, source) [FEATURE_##id] = (name),
 #include "include/features.def"
 #undef FEATURE
 	};
