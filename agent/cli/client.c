@@ -244,7 +244,7 @@ int client_print_parts(const struct args *args, const char *path)
 	struct sockaddr_un address;
 	CLEANUP(close) int fd = connect_service(args, &address);
 	char whole[PATH_QUERY_MAX + 64], next[64] = "";
-	int status;
+	int status = CLI_OK;
 
 	if (fd < 0)
 		return say_unreachable(fd, address.sun_path);

@@ -15,7 +15,6 @@
 #define INDICATORS_MAX 100000
 #define BATCH	       5000 /* indicators of one request */
 #define HOSTS_MAX      64
-#define HOST_TEXT_MAX  46
 #define TIME_TEXT_MAX  25
 
 /* One indicator and what was found of it; times as RFC 3339, which sorts as text. */
@@ -23,8 +22,7 @@ struct found {
 	struct indicator indicator;
 	int64_t count;
 	char first[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
-	char (*hosts)[HOST_TEXT_MAX];
-	size_t host_count;
+	struct json *hosts; /* array of texts, at most HOSTS_MAX; NULL: none yet */
 	bool more_hosts;
 };
 
@@ -37,7 +35,7 @@ struct hunt {
 static void hunt_done(struct hunt *hunt)
 {
 	for (size_t i = 0; i < hunt->count; i++)
-		free(hunt->found[i].hosts);
+		json_free(hunt->found[i].hosts);
 	free(hunt->found);
 }
 
@@ -116,10 +114,22 @@ static int read_indicators(struct hunt *hunt)
 
 /* ---- what is found --------------------------------------------------------------------------- */
 
+static size_t host_count(const struct found *found)
+{
+	return found->hosts ? json_array_len(found->hosts) : 0;
+}
+
+static const char *host_of(const struct found *found, size_t index)
+{
+	const char *host;
+
+	return json_string(json_array_get(found->hosts, index), &host) ? "" : host;
+}
+
 static bool has_host(const struct found *found, const char *host)
 {
-	for (size_t i = 0; i < found->host_count; i++)
-		if (!strcmp(found->hosts[i], host))
+	for (size_t i = 0; i < host_count(found); i++)
+		if (!strcmp(host_of(found, i), host))
 			return true;
 	return false;
 }
@@ -128,13 +138,13 @@ static void add_host(struct found *found, const char *host)
 {
 	if (has_host(found, host))
 		return;
-	if (!found->hosts)
-		found->hosts = calloc(HOSTS_MAX, sizeof(*found->hosts));
-	if (!found->hosts || found->host_count == HOSTS_MAX) {
+	if (host_count(found) == HOSTS_MAX) {
 		found->more_hosts = true;
 		return;
 	}
-	(void)snprintf(found->hosts[found->host_count++], HOST_TEXT_MAX, "%s", host);
+	if (!found->hosts)
+		found->hosts = json_new_array();
+	json_add_string(found->hosts, host);
 }
 
 static void add_sighting(struct found *found, const struct json *item)
@@ -205,23 +215,22 @@ static int ask_all(struct hunt *hunt)
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
-static struct json *encode_found(const struct found *found)
+/* Takes its hosts. */
+static struct json *encode_found(struct found *found)
 {
-	struct json *item = json_new_object(), *hosts = json_new_array();
+	struct json *item = json_new_object();
 
 	json_set_string(item, "indicator", found->indicator.text);
 	json_set_string(item, "kind", indicator_kind_name(found->indicator.kind));
 	json_set_int(item, "count", found->count);
 	json_set_string(item, "first_seen", *found->first ? found->first : NULL);
 	json_set_string(item, "last_seen", *found->last ? found->last : NULL);
-	for (size_t i = 0; i < found->host_count; i++)
-		json_add_string(hosts, found->hosts[i]);
-	json_set(item, "hosts", hosts);
+	json_set(item, "hosts", found->hosts ? TAKE(found->hosts) : json_new_array());
 	json_set_bool(item, "hosts_complete", !found->more_hosts);
 	return item;
 }
 
-static void print_json(const struct hunt *hunt)
+static void print_json(struct hunt *hunt)
 {
 	CLEANUP(json_free) struct json *body = json_new_object();
 	struct json *items = json_new_array();
@@ -240,15 +249,17 @@ static void print_found(const struct found *found)
 	say("%-40s %-8s %10lld  %.19s  %.19s  ", found->indicator.text,
 	    indicator_kind_name(found->indicator.kind), (long long)found->count, found->first,
 	    found->last);
-	for (size_t i = 0; i < found->host_count && i < HOSTS_SHOWN; i++)
-		say("%s%s", i ? ", " : "", found->hosts[i]);
-	if (found->host_count > HOSTS_SHOWN || found->more_hosts)
+	for (size_t i = 0; i < host_count(found) && i < HOSTS_SHOWN; i++)
+		say("%s%s", i ? ", " : "", host_of(found, i));
+	if (host_count(found) > HOSTS_SHOWN)
 		say(" and %s%zu more", found->more_hosts ? "at least " : "",
-		    found->host_count - HOSTS_SHOWN);
+		    host_count(found) - HOSTS_SHOWN);
+	else if (found->more_hosts)
+		say(" and more");
 	say("\n");
 }
 
-static size_t print_all(const struct hunt *hunt)
+static size_t print_all(struct hunt *hunt)
 {
 	size_t seen = 0;
 
