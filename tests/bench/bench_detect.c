@@ -4,23 +4,24 @@
  * server has it, and their memory under a flood of a million made-up sources.
  * Usage: bench_detect. One line per figure: name, value, bar.
  */
+#include <math.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/detect/detect.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "tests/bench/measure.h"
 
 #define FLOWS	  100000
-#define ROUNDS	  10
+#define REPEATS	  10
 #define SOURCES	  1000000
 #define PAIRS	  16384 /* as the pipeline asks for */
 #define BEGIN_NS  (1000 * NS_PER_S)
-#define BAR_NS	  1500 /* of the issue: for each flow record, all detectors */
+#define BAR_NS	  1500 /* for each flow record, all detectors */
 #define BAR_MIB	  128
 #define SEED_STEP 0x9e3779b97f4a7c15ULL
 
@@ -36,29 +37,6 @@ static void on_finding(void *arg, const struct finding *finding)
 
 	(void)finding;
 	bench->findings++;
-}
-
-/* CPU time of this thread: other work on the machine does not count. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* exists since Linux 2.6.12 */
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static long resident_kib(void)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	char line[128];
-	long kib = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kib = strtol(line + 6, NULL, 10);
-	if (file)
-		(void)fclose(file);
-	return kib;
 }
 
 static uint64_t mix(uint64_t n)
@@ -132,12 +110,12 @@ static void take_delta(struct bench *bench, const struct flow *flow, bool is_ans
 }
 
 /* Both directions of each flow, and the share of the tick. */
-static uint64_t measure_records(struct bench *bench)
+static double measure_records(struct bench *bench)
 {
-	uint64_t best = UINT64_MAX;
+	double best = INFINITY;
 
-	for (int round = 0; round < ROUNDS; round++) {
-		uint64_t began = cpu_ns(), took;
+	for (int round = 0; round < REPEATS; round++) {
+		double began = cpu_ns(), took;
 
 		for (uint32_t i = 0; i < FLOWS; i++) {
 			struct flow *flow = &bench->flows[i];
@@ -156,9 +134,9 @@ static uint64_t measure_records(struct bench *bench)
 	return best;
 }
 
-static uint64_t measure_flood(struct bench *bench)
+static double measure_flood(struct bench *bench)
 {
-	uint64_t began = cpu_ns();
+	double began = cpu_ns();
 
 	for (uint32_t i = 0; i < SOURCES; i++) {
 		struct flow flow = make_flow(20); /* unanswered */
@@ -195,9 +173,9 @@ int main(void)
 	for (uint32_t i = 0; i < FLOWS; i++)
 		bench.flows[i] = make_flow(i);
 	before_kib += (long)(FLOWS * sizeof(*bench.flows) / 1024);
-	missed = row("detectors: one flow record", (double)measure_records(&bench), "ns", BAR_NS);
-	missed += row("detectors: one record of 1 M made-up sources", (double)measure_flood(&bench),
-		      "ns", BAR_NS);
+	missed = row("detectors: one flow record", measure_records(&bench), "ns", BAR_NS);
+	missed += row("detectors: one record of 1 M made-up sources", measure_flood(&bench), "ns",
+		      BAR_NS);
 	missed += row("detectors: memory with 1 M made-up sources",
 		      (double)(resident_kib() - before_kib) / 1024, "MiB", BAR_MIB);
 	detect_free(bench.detect);

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
 #include "agent/util/clock.h"
 #include "agent/util/snapshot.h"
+#include "tests/bench/measure.h"
 
-#define ROUNDS	 10
+#define REPEATS	 10
 #define BEGIN_NS (1000 * NS_PER_S)
 
 struct bench {
@@ -49,29 +49,6 @@ static void on_finding(void *arg, const struct finding *finding)
 	bench->findings++;
 }
 
-static long resident_kib(void)
-{
-	FILE *file = fopen("/proc/self/status", "r");
-	char line[128];
-	long kib = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kib = strtol(line + 6, NULL, 10);
-	if (file)
-		(void)fclose(file);
-	return kib;
-}
-
-/* CPU time of this thread: other work on the machine does not count. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* exists since Linux 2.6.12 */
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Both directions of flow @number: @ports flows of each client, to one of 64 servers. */
 static struct flow_delta make_delta(uint32_t number, bool is_answer, uint32_t ports)
 {
@@ -97,9 +74,9 @@ static struct flow_delta make_delta(uint32_t number, bool is_answer, uint32_t po
 	return d;
 }
 
-static void print_ns(const char *name, uint64_t begin_ns, uint64_t count)
+static void print_ns(const char *name, double begin_ns, uint64_t count)
 {
-	printf("%s %.1f ns\n", name, (double)(cpu_ns() - begin_ns) / (double)count);
+	printf("%s %.1f ns\n", name, (cpu_ns() - begin_ns) / (double)count);
 }
 
 /* Deltas in the order of a scan: like hash slots, so in no order of the flows. */
@@ -146,7 +123,8 @@ static void run(struct bench *bench, const char *label)
 		.sink = { .arg = bench, .on_change = on_change, .on_record = on_record },
 	};
 	struct flow_delta *deltas = make_deltas(bench->flows, bench->ports);
-	uint64_t deltas_count = 2ULL * bench->flows, begin, now = 1001 * NS_PER_S;
+	double begin;
+	uint64_t deltas_count = 2ULL * bench->flows, now = 1001 * NS_PER_S;
 	long before = resident_kib();
 	struct snapshot *snapshot;
 
@@ -158,14 +136,14 @@ static void run(struct bench *bench, const char *label)
 	add_all(bench, deltas, 0);
 	print_ns("add_new_flow_delta", begin, deltas_count);
 	begin = cpu_ns();
-	for (uint64_t round = 1; round <= ROUNDS; round++)
+	for (uint64_t round = 1; round <= REPEATS; round++)
 		add_all(bench, deltas, round * NS_PER_S);
-	print_ns("add_known_flow_delta", begin, deltas_count * ROUNDS);
+	print_ns("add_known_flow_delta", begin, deltas_count * REPEATS);
 	printf("resident %ld KiB\n", resident_kib() - before);
 	begin = cpu_ns();
-	for (unsigned int i = 0; i < ROUNDS; i++)
+	for (unsigned int i = 0; i < REPEATS; i++)
 		flow_table_expire(bench->table, now += NS_PER_S);
-	print_ns("expire_nothing_due", begin, ROUNDS);
+	print_ns("expire_nothing_due", begin, REPEATS);
 	begin = cpu_ns();
 	snapshot = flow_table_snapshot(bench->table, 0);
 	print_ns("snapshot", begin, 1);
@@ -185,7 +163,7 @@ int main(int argc, char **argv)
 	const struct detect_options options = { .on_finding = on_finding,
 						.arg = &bench,
 						.hosts_max = 16384 };
-	uint64_t begin;
+	double begin;
 
 	if (argc > 1)
 		bench.flows = (unsigned int)strtoul(argv[1], NULL, 10);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/pkt_cls.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,6 +109,16 @@ static bool load(struct kernel *kernel)
 		program = bpf_object__next_program(kernel->object, program);
 	kernel->program_fd = program ? bpf_program__fd(program) : -1;
 	return kernel->program_fd > 0;
+}
+
+void kernel_stay_on_first_cpu(void)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first))
+		(void)fprintf(stderr, "cannot stay on CPU 0: %s\n", strerror(errno));
 }
 
 /* ---- maps ---- */

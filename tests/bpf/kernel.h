@@ -56,6 +56,8 @@ struct kernel {
 bool kernel_open(struct kernel *kernel, const char *path, const struct kernel_options *options);
 void kernel_close(struct kernel *kernel);
 int kernel_map_fd(const struct kernel *kernel, const char *name);
+/* kernel_stay_on_first_cpu - its range of the cache lies where the user build's only one does. */
+void kernel_stay_on_first_cpu(void);
 /* kernel_set_iface - one entry of the table of interfaces. */
 bool kernel_set_iface(const struct kernel *kernel, uint32_t slot, const struct iface_entry *entry);
 /* kernel_take_over - rules and control word, as core does at start. */

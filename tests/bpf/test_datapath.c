@@ -469,7 +469,6 @@ static void test_clock(struct tester *t)
 int main(int argc, char **argv)
 {
 	struct tester *t = calloc(1, sizeof(*t));
-	cpu_set_t first;
 	int failed;
 
 	if (argc != 2 || !t) {
@@ -477,11 +476,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	t->path = argv[1];
-	/* CPU 0's range of the cache lies where the user build's only one does */
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_setaffinity(0, sizeof(first), &first))
-		(void)fprintf(stderr, "cannot stay on CPU 0: %s\n", strerror(errno));
+	kernel_stay_on_first_cpu();
 	for (enum program program = PROGRAM_INGRESS; program <= PROGRAM_EGRESS; program++)
 		test_table(t, program);
 	for (enum program program = PROGRAM_INGRESS; program <= PROGRAM_EGRESS; program++)

@@ -149,11 +149,11 @@ static inline struct flow_delta delta_of(struct addr src, struct addr dst, uint1
 				    .last_ns = at_ns };
 }
 
-/* A question of @src, or the answer to it. */
-static inline void ask(struct seen *seen, const char *src, const char *name, uint16_t type,
-		       uint64_t at_ns)
+/* Of @src and its resolver; the message lies in @seen. */
+static inline void tell_dns(struct seen *seen, enum name_kind kind, const char *src,
+			    const char *name, uint64_t at_ns)
 {
-	struct name_event event = { .kind = NAME_DNS_QUERY,
+	struct name_event event = { .kind = kind,
 				    .tuple = { .src = addr_of(src),
 					       .dst = addr_of("198.18.0.53"),
 					       .src_port = 40000,
@@ -162,32 +162,27 @@ static inline void ask(struct seen *seen, const char *src, const char *name, uin
 				    .at_ns = at_ns,
 				    .dns = &seen->dns };
 
-	memset(&seen->dns, 0, sizeof(seen->dns));
 	seen->dns.question_count = 1;
-	seen->dns.questions[0].type = type;
 	(void)snprintf(seen->dns.questions[0].name, NAME_TEXT_MAX, "%s", name);
 	detect_name(seen->detect, &event);
+}
+
+static inline void ask(struct seen *seen, const char *src, const char *name, uint16_t type,
+		       uint64_t at_ns)
+{
+	memset(&seen->dns, 0, sizeof(seen->dns));
+	seen->dns.questions[0].type = type;
+	tell_dns(seen, NAME_DNS_QUERY, src, name, at_ns);
 }
 
 static inline void answer(struct seen *seen, const char *src, const char *name, uint8_t rcode,
 			  uint64_t at_ns)
 {
-	struct name_event event = { .kind = NAME_DNS_ANSWER,
-				    .tuple = { .src = addr_of(src),
-					       .dst = addr_of("198.18.0.53"),
-					       .src_port = 40000,
-					       .dst_port = 53,
-					       .proto = IPPROTO_UDP },
-				    .at_ns = at_ns,
-				    .dns = &seen->dns };
-
 	memset(&seen->dns, 0, sizeof(seen->dns));
 	seen->dns.is_answer = true;
 	seen->dns.rcode = rcode;
-	seen->dns.question_count = 1;
 	seen->dns.questions[0].type = 1;
-	(void)snprintf(seen->dns.questions[0].name, NAME_TEXT_MAX, "%s", name);
-	detect_name(seen->detect, &event);
+	tell_dns(seen, NAME_DNS_ANSWER, src, name, at_ns);
 }
 
 #endif
