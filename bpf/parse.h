@@ -74,8 +74,7 @@ struct packet {
 
 	/* by parse_link, parse_ipv4, parse_ipv6, parse_transport */
 	__u32 proto;	/* behind the IPv6 extension headers */
-	__u32 tcp_head; /* TCP: bytes 12 and 13 of its header, in that order; 0: cut. See tcp_flags
-			 */
+	__u32 tcp_head; /* bytes 12 and 13 of a TCP header; 0: cut. See tcp_flags */
 	__u32 no_ports; /* IPv6: a later fragment, or headers that could not be walked */
 	__u32 vlan;	/* outermost non-zero tag */
 	__u32 ports;	/* source, then destination, as a key has them; see src_port, dst_port */
@@ -260,7 +259,7 @@ HOT __u64 ext_walk(CONTEXT *ctx, enum hook hook, __u32 offset, __u32 proto, __u3
 	for (int i = 0; i < IPV6_EXT_MAX; i++) {
 		struct ipv6_ext ext;
 
-		bytes |= zero;
+		bytes ^= zero;
 		FORGET(bytes);
 		bytes &= L4_MASK;
 		if (bytes > IPV6_EXT_BYTES_MAX)

@@ -198,7 +198,9 @@ static int read_prefix(struct reader *reader)
 /* Signs of ad blockers' filters, whose meaning is more, or less, than a name's. */
 static bool is_filter(const struct reader *reader, const char *name)
 {
-	return reader->has_tail || strpbrk(name + 2 * !strncmp(name, "*.", 2), "|^$@*!,=~()[]{}<>");
+	bool is_wild = strncmp(name, "*.", 2) == 0;
+
+	return reader->has_tail || strpbrk(name + (is_wild ? 2 : 0), "|^$@*!,=~()[]{}<>");
 }
 
 /* Returns 0, or -errno; what is wrong is noted. @is_soft: left out with a warning only. */

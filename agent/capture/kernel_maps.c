@@ -25,7 +25,7 @@
 #define RING_BYTES_MIN	   (64U << 10)
 #define EVICT_BYTES	   (256U << 10) /* for CPUs without a ring of their own: normally none */
 #define POSSIBLE_CPUS_FILE "/sys/devices/system/cpu/possible"
-#define RODATA_BYTES_MAX   1024 /* two words today (bpf/maps.h) */
+#define RODATA_BYTES_MAX   1024 /* three words today (bpf/maps.h) */
 #define PIN_NAME_MAX	   32
 
 static const char *const map_names[KERNEL_MAP_COUNT] = {

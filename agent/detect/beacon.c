@@ -3,6 +3,7 @@
  * any other host goes there. Regularity alone would name clocks and resolvers first (measured: NTP
  * and DNS score 0.97 to 1.00, a real botnet's master 0.63), so their ports are left out.
  */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -25,8 +26,8 @@
 #define PREVALENCE	50 /* one host in so many */
 #define KEPT		48
 #define INTERVAL_MIN_MS 200 /* faster is a program at work, not one that waits */
-#define MEMORY_NS	(7 * 24 * 3600 * NS_PER_S)
-#define REPEAT_NS	(24 * 3600 * NS_PER_S)
+#define MEMORY_NS	(7ULL * 24 * 3600 * NS_PER_S)
+#define REPEAT_NS	(24ULL * 3600 * NS_PER_S)
 #define EVIDENCE_AT	20
 #define HOST_WORDS	64 /* bits of hosts seen: 4096 of them */
 #define PLACE_BITS	64
@@ -129,7 +130,7 @@ static struct place *take_place(struct beacon *beacon, const struct flow *flow)
 	uint64_t key = rowset_key(&beacon->places, &flow->tuple.dst, NULL,
 				  (uint64_t)flow->tuple.proto << 16 | flow->tuple.dst_port);
 	uint64_t hash = addr_hash(&flow->tuple.src, 0x424541434fULL);
-	unsigned int bit = (unsigned int)(hash % (HOST_WORDS * 64));
+	unsigned int bit = (unsigned int)(hash % (HOST_WORDS * 64ULL));
 	bool is_new;
 	struct place *place = rowset_take(&beacon->places, key, flow->last_ns, &is_new);
 
@@ -244,6 +245,7 @@ static struct quartiles quartiles_of(double values[KEPT], unsigned int count)
 {
 	struct quartiles q;
 
+	assert(count > 0);
 	sort(values, count);
 	q.low = values[count / 4];
 	q.middle = values[count / 2];

@@ -21,7 +21,7 @@
 
 /* Measured starting values: 10 in 60 s. */
 #define WINDOW_MS     60000
-#define SERVICE_NS    (24 * 3600 * NS_PER_S) /* what a banner said is believed so long */
+#define SERVICE_NS    (24ULL * 3600 * NS_PER_S) /* what a banner said is believed so long */
 #define MEMORY_NS     (SPREAD_MEMORY_S * NS_PER_S)
 #define EVIDENCE_AT   4
 #define MUCH	      100 /* attempts: severity one up */

@@ -11,7 +11,7 @@
 #define BEYOND	    1000 /* one window in so many may lie beyond the quantile */
 #define COUNTS_MAX  60000
 #define NOTE_GAP_NS (10 * NS_PER_S)
-#define MEMORY_NS   (7 * 24 * 3600 * NS_PER_S)
+#define MEMORY_NS   (7ULL * 24 * 3600 * NS_PER_S)
 #define FACTOR	    2
 
 struct host {

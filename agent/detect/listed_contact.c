@@ -14,7 +14,7 @@
 #include "agent/util/sketch_hash.h"
 
 #define CONTACTS  4096
-#define MEMORY_NS (24 * 3600 * NS_PER_S)
+#define MEMORY_NS (24ULL * 3600 * NS_PER_S)
 #define REPEAT_NS (600 * NS_PER_S)
 
 struct listed {

@@ -52,6 +52,7 @@ static void weigh(struct flow_query *query)
 }
 
 /* Where the walk of @index begins, when it is to go on at @on_true or @on_false. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static int place(struct flow_query *query, int index, int on_true, int on_false)
 {
 	const struct node *node = &query->nodes[index];

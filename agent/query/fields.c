@@ -68,12 +68,15 @@ static bool is_name(const char *name, const char *text, size_t len)
 
 const struct field *field_find(const char *name, size_t len)
 {
+	for (size_t i = 0; i < ALIAS_COUNT; i++)
+		if (is_name(aliases[i].alias, name, len)) {
+			name = aliases[i].name;
+			len = strlen(name);
+			break;
+		}
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (is_name(fields[i].name, name, len))
 			return &fields[i];
-	for (size_t i = 0; i < ALIAS_COUNT; i++)
-		if (is_name(aliases[i].alias, name, len))
-			return field_find(aliases[i].name, strlen(aliases[i].name));
 	return NULL;
 }
 

@@ -29,11 +29,8 @@ static uint64_t hash_text(const char *text, size_t len)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;
 
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
-
-		hash = (hash ^ (uint8_t)c) * 0x100000001b3ULL;
-	}
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text_lower(text[i])) * 0x100000001b3ULL;
 	return hash ^ hash >> 29;
 }
 

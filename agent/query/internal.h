@@ -252,6 +252,7 @@ void plan_query(struct flow_query *query);
 /* text.c */
 bool text_matches(const struct pattern *pattern, const char *text);
 /* text_part - case-blind; @part is in lower case. */
+char text_lower(char c);
 bool text_has_part(const char *text, const char *part);
 
 #endif

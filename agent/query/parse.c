@@ -282,6 +282,7 @@ static int parse_group(struct parser *parser, int *node)
 
 static int parse_not(struct parser *parser, int *node);
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static int parse_one(struct parser *parser, int *node)
 {
 	int error;
@@ -308,6 +309,7 @@ static int parse_one(struct parser *parser, int *node)
 	}
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static int parse_not(struct parser *parser, int *node)
 {
 	const char *at = parser->lexer.token.at;

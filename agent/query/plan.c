@@ -48,6 +48,7 @@ static struct known known_of_term(const struct flow_query *query, const struct t
 }
 
 /* All of them hold: the narrowest time, the fewest addresses. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static struct known known_of_all(const struct flow_query *query, const struct node *node)
 {
 	struct known known = everything;
@@ -66,6 +67,7 @@ static struct known known_of_all(const struct flow_query *query, const struct no
 }
 
 /* One of them holds: the widest time, and every address, if each of them needs one. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static struct known known_of_any(const struct flow_query *query, const struct node *node)
 {
 	struct known known = { .from = INT64_MAX, .to = 0, .either = node };
@@ -88,7 +90,7 @@ static struct known known_of_any(const struct flow_query *query, const struct no
 	return known;
 }
 
-/* Depth of the tree is bounded by the grammar. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static struct known known_of(const struct flow_query *query, int index)
 {
 	const struct node *node = &query->nodes[index];
@@ -107,6 +109,7 @@ static struct known known_of(const struct flow_query *query, int index)
 	return everything;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the parentheses of a query, FLOW_QUERY_DEPTH_MAX */
 static void collect(struct flow_query *query, const struct known *known)
 {
 	if (known->either) {

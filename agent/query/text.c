@@ -6,9 +6,9 @@
 
 #include "agent/query/internal.h"
 
-static char lower(char c)
+char text_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 bool text_has_part(const char *text, const char *part)
@@ -18,7 +18,7 @@ bool text_has_part(const char *text, const char *part)
 	if (!len)
 		return true;
 	for (; *text; text++)
-		if (lower(*text) == *part && !strncasecmp(text, part, len))
+		if (text_lower(*text) == *part && !strncasecmp(text, part, len))
 			return true;
 	return false;
 }
@@ -32,7 +32,7 @@ static bool is_wild_match(const char *pattern, const char *text)
 		if (*pattern == '*') {
 			star = pattern++;
 			from = text;
-		} else if (*pattern == '?' || *pattern == lower(*text)) {
+		} else if (*pattern == '?' || *pattern == text_lower(*text)) {
 			pattern++;
 			text++;
 		} else if (star) {

@@ -232,7 +232,7 @@ static const char *keep_text(struct flow_query *query, const char *text)
 	if (query->pool_used + len + 1 > sizeof(query->pool))
 		return NULL;
 	for (size_t i = 0; i < len; i++)
-		kept[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
+		kept[i] = text_lower(text[i]);
 	if (len > 1 && kept[len - 1] == '.')
 		len--;
 	kept[len] = '\0';

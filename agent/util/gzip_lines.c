@@ -6,7 +6,7 @@
 
 #include "agent/util/gzip.h"
 
-#define LINE_MAX_BYTES (1024 * 1024)
+#define LINE_MAX_BYTES (1024UL * 1024)
 #define READ_BYTES     (128 * 1024)
 
 struct gzip_lines {
@@ -28,7 +28,7 @@ int gzip_lines_open(const char *path, struct gzip_lines **out)
 	lines->file = gzdopen(fd, "rb");
 	if (!lines->file)
 		return -ENOMEM;
-	fd = -1;				 /* the reader's now */
+	(void)TAKE_FD(fd);			 /* the reader's now */
 	(void)gzbuffer(lines->file, READ_BYTES); /* else it reads in smaller pieces */
 	*out = TAKE(lines);
 	return 0;

@@ -12,8 +12,8 @@
 #define ROOM_BYTES 4096
 
 /* Name and version, count; then the names, each with its end. */
-#define CODE_MAGIC "SNM1"
-#define CODE_HEAD  8
+static const uint8_t code_magic[4] = { 'S', 'N', 'M', '1' };
+#define CODE_HEAD 8
 
 struct name_set {
 	atomic_size_t refs;
@@ -281,7 +281,8 @@ uint8_t *name_set_encode(const struct name_set *set, size_t *size)
 
 	if (!code)
 		return NULL;
-	memcpy(code, CODE_MAGIC, 4);
+	for (int i = 0; i < 4; i++)
+		code[i] = code_magic[i];
 	for (int i = 0; i < 4; i++)
 		code[4 + i] = (uint8_t)(count >> (24 - 8 * i));
 	if (bytes)
@@ -298,7 +299,8 @@ int name_set_decode(const uint8_t *data, size_t size, struct name_set **out)
 	size_t count = 0;
 	struct name_set *set;
 
-	if (size < CODE_HEAD || memcmp(data, CODE_MAGIC, 4) != 0 || (at < end && end[-1]))
+	if (size < CODE_HEAD || memcmp(data, code_magic, sizeof(code_magic)) != 0 ||
+	    (at < end && end[-1]))
 		return -EINVAL;
 	for (int i = 0; i < 4; i++)
 		count = count << 8 | data[4 + i];
