@@ -61,7 +61,7 @@ static void fit_scales(struct model *model, const float *rows, size_t count)
 {
 	size_t stride = count / SCALE_ROWS_MAX + 1;
 	struct welford sums[MODEL_PARTS] = { 0 };
-	struct parts parts;
+	struct parts parts = { 0 };
 
 	for (size_t i = 0; i<count; i += stride> 1 ? stride : BLOCK_ROWS) {
 		size_t block = count - i < BLOCK_ROWS ? count - i : BLOCK_ROWS;
