@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/config/config.h"
 #include "agent/util/cleanup.h"
 #include "include/request.h"
 #include "include/snapshot.h"
@@ -18,7 +19,6 @@ struct api;
 struct auth;
 struct block;
 struct block_service;
-struct config;
 struct flow_record;
 struct incident;
 struct incident_service;
@@ -42,6 +42,10 @@ struct api_options {
 	int (*rotate)(void *arg);  /* begin a rotation of the vault's key; -EBUSY */
 	int (*back_up)(void *arg); /* begin a backup into the configured folder; -EBUSY */
 	void (*upkeep)(void *arg, struct upkeep_status *out);
+	int (*reload)(void *arg);	      /* begin to read the configuration again */
+	bool (*is_live)(enum config_key key); /* a change is in force without a restart */
+	config_check_fn check_filter;	      /* of [Sniffer] filter */
+	const char *settings_path;	      /* what the settings page keeps */
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

@@ -36,6 +36,8 @@ struct app {
 	char state_dir[PATH_MAX];
 	char work_dir[PATH_MAX]; /* the same folder by a path that the roles' user can walk */
 	char key_file[PATH_MAX];
+	char settings_path[PATH_MAX]; /* values of the settings page; empty until the place is known
+				       */
 	char control_path[PATH_MAX];
 	char pin_dir[PATH_MAX]; /* empty: unpinned */
 	uid_t uid;		/* to become; the caller's own when not root */
@@ -57,6 +59,9 @@ struct app {
 /* app_read_config - files, environment and command line into a new @out; says what is wrong.
  * Returns 0 or an exit status of cli.h. */
 int app_read_config(const struct app *app, struct config **out);
+/* app_take_settings - values of the settings page, once the state directory is known: over those of
+ * files, below environment and command line. Returns 0 or an exit status of cli.h. */
+int app_take_settings(struct app *app);
 
 /* prepare - the privileged part. Prints its own error. Returns 0 or an exit status of cli.h. */
 int app_prepare(struct app *app);
@@ -78,6 +83,7 @@ enum supervise_kind {
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
+	SUPERVISE_RELOAD = 8,	/* from core: settings were changed, read the configuration again */
 };
 
 struct supervise_message {

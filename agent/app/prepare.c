@@ -373,6 +373,8 @@ int app_prepare(struct app *app)
 	if (!status)
 		status = open_state_dir(app);
 	if (!status)
+		status = app_take_settings(app);
+	if (!status)
 		status = place_key_file(app);
 	if (!status)
 		status = place_backup_dir(app);

@@ -1,7 +1,7 @@
 /*
  * From the files to the roles: the loader reads and checks, core gets the values that it may change
- * through a descriptor, front keeps what it began with. Values go as key numbers and texts: both
- * ends are one program.
+ * through a descriptor, front keeps what it began with. Values go as key numbers, sources and
+ * texts: both ends are one program.
  */
 #include "agent/app/reload.h"
 
@@ -27,16 +27,17 @@ static const enum config_key LIVE_IN_CORE[] = {
 	CONFIG_GENERAL_LOG_LEVEL,     CONFIG_BLOCK_SAFE,
 	CONFIG_BLOCK_DEFAULT_TTL,     CONFIG_BLOCK_CONFIRM,
 	CONFIG_BLOCK_CONFIRM_ENTRIES, CONFIG_CONTROL_GROUP_ROLE,
+	CONFIG_CAPTURE_INTERFACES, /* the loader's to follow; core shows it */
 };
 
 #define LIVE_COUNT (sizeof(LIVE_IN_CORE) / sizeof(LIVE_IN_CORE[0]))
 
-static bool is_live(enum config_key key)
+bool reload_is_live(enum config_key key)
 {
 	for (size_t i = 0; i < LIVE_COUNT; i++)
 		if (LIVE_IN_CORE[i] == key)
 			return true;
-	return key == CONFIG_CAPTURE_INTERFACES;
+	return false;
 }
 
 static bool has_changed(const struct config *before, const struct config *after,
@@ -55,9 +56,10 @@ static int write_values(const struct config *config, int fd)
 	buffer_init(&out, VALUES_MAX);
 	for (size_t i = 0; i < LIVE_COUNT; i++) {
 		const char *text = config_text(config, LIVE_IN_CORE[i]);
-		uint8_t key = (uint8_t)LIVE_IN_CORE[i];
+		uint8_t head[2] = { (uint8_t)LIVE_IN_CORE[i],
+				    (uint8_t)config_source(config, LIVE_IN_CORE[i]) };
 
-		buffer_append(&out, &key, 1);
+		buffer_append(&out, head, sizeof(head));
 		buffer_append(&out, text, strlen(text) + 1);
 	}
 	if (out.error)
@@ -111,7 +113,7 @@ static void say_waiting(const struct config *before, const struct config *after)
 		enum config_key key = (enum config_key)i;
 		const struct config_option *option = config_option(key);
 
-		if (!is_live(key) && has_changed(before, after, key))
+		if (!reload_is_live(key) && has_changed(before, after, key))
 			log_warn("the change takes effect with the next start key=%s.%s",
 				 option->section, option->key);
 	}
@@ -152,15 +154,18 @@ int reload_begin(struct app *app, int core_control)
 /* ---- core --------------------------------------------------------------------------------------
  */
 
-static int take_value(struct config *config, uint8_t key, const char *text)
+static int take_value(struct config *config, const uint8_t head[static 2], const char *text)
 {
+	enum config_key key = (enum config_key)head[0];
 	char reason[256];
+	bool is_new;
 
-	if (key >= CONFIG_KEY_COUNT || !is_live((enum config_key)key))
+	if (head[0] >= CONFIG_KEY_COUNT || !reload_is_live(key) ||
+	    head[1] > CONFIG_FROM_COMMAND_LINE)
 		return -EPROTO;
-	if (!strcmp(config_text(config, (enum config_key)key), text))
-		return 0;
-	return config_set(config, (enum config_key)key, text, reason) ? -EPROTO : 1;
+	is_new = strcmp(config_text(config, key), text) != 0;
+	config_begin_source(config, (enum config_source)head[1]);
+	return config_set(config, key, text, reason) ? -EPROTO : is_new;
 }
 
 int reload_take(struct config *config, int fd)
@@ -176,9 +181,12 @@ int reload_take(struct config *config, int fd)
 	if (got < 0)
 		return -errno;
 	data[len] = '\0';
-	for (char *at = data; at < data + len; at += strlen(at) + 1) {
-		uint8_t key = (uint8_t)*at++;
-		int error = take_value(config, key, at);
+	for (char *at = data; at + 2 < data + len; at += strlen(at) + 1) {
+		const uint8_t head[2] = { (uint8_t)at[0], (uint8_t)at[1] };
+		int error;
+
+		at += sizeof(head);
+		error = take_value(config, head, at);
 
 		if (error < 0)
 			return error;

@@ -15,9 +15,9 @@
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
 
-static void print_problems(const struct config *config)
+static void print_problems(const struct config *config, size_t first)
 {
-	for (size_t i = 0; i < config_problem_count(config); i++) {
+	for (size_t i = first; i < config_problem_count(config); i++) {
 		const struct config_problem *p = config_problem(config, i);
 
 		if (p->line)
@@ -54,7 +54,9 @@ int app_read_config(const struct app *app, struct config **out)
 	if (!app->config)
 		config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);
 	error = config_load(config, options->config_file);
-	print_problems(config);
+	if (!error && *app->settings_path)
+		(void)config_load_settings(config, app->settings_path); /* a problem says so */
+	print_problems(config, 0);
 	if (error == -EINVAL)
 		return CLI_BAD_CONFIG;
 	if (error) {
@@ -71,9 +73,38 @@ int app_read_config(const struct app *app, struct config **out)
 	return status;
 }
 
-static int load_config(struct app *app)
+static void take_log_level(const struct app *app)
 {
 	enum log_level level;
+
+	if (!log_level_parse(config_text(app->config, CONFIG_GENERAL_LOG_LEVEL), &level))
+		log_set_level(level);
+}
+
+int app_take_settings(struct app *app)
+{
+	size_t known = config_problem_count(app->config);
+	int length = snprintf(app->settings_path, sizeof(app->settings_path), "%s/settings.conf",
+			      app->work_dir);
+
+	if (length >= (int)sizeof(app->settings_path)) {
+		app->settings_path[0] = '\0';
+		return CLI_FAILED;
+	}
+	(void)config_load_settings(app->config, app->settings_path); /* a problem says so */
+	print_problems(app->config, known);
+	take_log_level(app);
+	if (config_source(app->config, CONFIG_SNIFFER_FILTER) != CONFIG_FROM_SETTINGS)
+		return 0;
+	capture_view_free(app->view);
+	app->view = NULL;
+	return capture_view_new(config_text(app->config, CONFIG_SNIFFER_FILTER), &app->view)
+		       ? CLI_FAILED
+		       : 0;
+}
+
+static int load_config(struct app *app)
+{
 	int status = app_read_config(app, &app->config);
 
 	if (status)
@@ -81,8 +112,7 @@ static int load_config(struct app *app)
 	/* here, where names of hosts and services in it can still be asked for */
 	if (capture_view_new(config_text(app->config, CONFIG_SNIFFER_FILTER), &app->view))
 		return CLI_FAILED;
-	if (!log_level_parse(config_text(app->config, CONFIG_GENERAL_LOG_LEVEL), &level))
-		log_set_level(level);
+	take_log_level(app);
 	app->is_demo = app->options->is_demo || config_bool(app->config, CONFIG_GENERAL_DEMO_MODE);
 	app->is_dry_run = app->options->is_dry_run != 0;
 	return 0;

@@ -97,6 +97,14 @@ static int order_backup(void *arg)
 	return upkeep_back_up(service->upkeep);
 }
 
+/* The loader reads all files again; what may change at once comes back as SUPERVISE_CONFIG. */
+static int order_reload(void *arg)
+{
+	const struct service *service = arg;
+
+	return supervise_send(service->options.control, SUPERVISE_RELOAD, NULL, -1);
+}
+
 static void read_upkeep(void *arg, struct upkeep_status *out)
 {
 	const struct service *service = arg;
@@ -198,6 +206,10 @@ static int start_api(struct service *service)
 					     .rotate = order_rotate,
 					     .back_up = order_backup,
 					     .upkeep = read_upkeep,
+					     .reload = order_reload,
+					     .is_live = reload_is_live,
+					     .check_filter = capture_view_check,
+					     .settings_path = app->settings_path,
 					     .arg = service,
 					     .version = SLUICE_VERSION,
 					     .mode = app->is_demo ? "demo" : "live",

@@ -253,6 +253,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 	case SUPERVISE_SUMMARY:
 		greet_print_summary(message.text);
 		break;
+	case SUPERVISE_RELOAD:
+		(void)reload_begin(s->app, s->children[CHILD_CORE].control); /* said there */
+		break;
 	default:
 		break;
 	}

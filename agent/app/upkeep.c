@@ -123,7 +123,10 @@ static void backup_make(struct upkeep *upkeep)
 				      .key = is_locked ? &key : NULL,
 				      .version = SLUICE_VERSION };
 
-	for (size_t i = 0; i < STORE_BACKUP_CONFIGS_MAX && config_file(config, i); i++)
+	if (is_readable(upkeep->app->settings_path))
+		configs[order.config_count++] = upkeep->app->settings_path;
+	for (size_t i = 0; order.config_count < STORE_BACKUP_CONFIGS_MAX && config_file(config, i);
+	     i++)
 		if (is_readable(config_file(config, i)))
 			configs[order.config_count++] = config_file(config, i);
 	upkeep->backup_result = store_backup_make(&order, &upkeep->bytes, upkeep->backup_error);

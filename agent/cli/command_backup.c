@@ -146,6 +146,8 @@ int command_backup(const struct args *args)
 	while (order.config_count < STORE_BACKUP_CONFIGS_MAX &&
 	       (configs[order.config_count] = config_file(config, order.config_count)))
 		order.config_count++;
+	if (*place.settings && order.config_count < STORE_BACKUP_CONFIGS_MAX)
+		configs[order.config_count++] = place.settings;
 	order.dir = place.dir;
 	order.is_demo = place.is_demo;
 	order.key = words.key.passphrase || words.key.public_key ? &words.key : NULL;

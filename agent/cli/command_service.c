@@ -126,6 +126,7 @@ int command_check(const struct args *args)
 {
 	CLEANUP(config_free) struct config *config = config_new();
 	const char *file = either(args, "-c", "--config");
+	struct state_place place;
 	int error;
 
 	if (args_option(args, "--audit"))
@@ -134,6 +135,9 @@ int command_check(const struct args *args)
 		return CLI_FAILED;
 	config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);
 	error = config_load(config, file);
+	state_find(args, &place);
+	if (!error && *place.settings)
+		(void)config_load_settings(config, place.settings); /* a problem says so */
 	if (error && error != -EINVAL) {
 		fprintf(stderr, "sluice: %s: %s\n", file ? file : "configuration",
 			strerror(-error));

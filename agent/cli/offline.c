@@ -37,6 +37,9 @@ void state_find(const struct args *args, struct state_place *place)
 	place->is_demo = access(path, F_OK) != 0;
 	(void)snprintf(path, sizeof(path), "%.*s/demo-main.db", PATH_MAX - 16, place->dir);
 	place->is_demo = place->is_demo && access(path, F_OK) == 0;
+	(void)snprintf(place->settings, PATH_MAX, "%.*s/settings.conf", PATH_MAX - 16, place->dir);
+	if (access(place->settings, R_OK))
+		place->settings[0] = '\0';
 }
 
 int offline_lock(const char *dir, struct offline *offline)

@@ -19,6 +19,7 @@ struct state_place {
 	const char *dir;
 	bool is_demo; /* it holds a demo's files */
 	char key_file[PATH_MAX];
+	char settings[PATH_MAX]; /* what the settings page keeps; "" when not readable */
 };
 
 /* state_find - as the service finds it: configured, below --state DIR, or the packaged place. */

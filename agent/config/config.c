@@ -42,6 +42,17 @@ enum config_key config_find(const char *section, const char *key)
 	return CONFIG_KEY_COUNT;
 }
 
+enum config_key config_find_name(const char *name)
+{
+	const char *dot = strchr(name, '.');
+	char section[ENV_NAME_MAX];
+
+	if (!dot || (size_t)(dot - name) >= sizeof(section))
+		return CONFIG_KEY_COUNT;
+	(void)snprintf(section, sizeof(section), "%.*s", (int)(dot - name), name);
+	return config_find(section, dot + 1);
+}
+
 static void free_text(enum config_key key, char *text)
 {
 	if (text && options[key].type == CONFIG_SECRET)
@@ -79,7 +90,29 @@ int config_set(struct config *config, enum config_key key, const char *value, ch
 	config->values[key].text = TAKE(text);
 	config->values[key].number = number;
 	config->values[key].is_set = true;
+	config->values[key].source = (uint8_t)config->source;
 	return 0;
+}
+
+void config_begin_source(struct config *config, enum config_source source)
+{
+	config->source = source;
+}
+
+enum config_source config_source(const struct config *config, enum config_key key)
+{
+	return (enum config_source)config->values[key].source;
+}
+
+void config_unset(struct config *config, enum config_key key)
+{
+	char reason[CONFIG_REASON_MAX];
+
+	/* a default passes its own check, so only memory can be short: then the value stays */
+	if (config_set(config, key, options[key].dflt, reason))
+		return;
+	config->values[key].is_set = false;
+	config->values[key].source = CONFIG_FROM_DEFAULT;
 }
 
 void config_add_check(struct config *config, enum config_key key, config_check_fn check)
@@ -102,6 +135,7 @@ struct config *config_new(void)
 		}
 		config->values[i].is_set = false;
 	}
+	config->source = CONFIG_FROM_COMMAND_LINE;
 	return config;
 }
 
@@ -238,8 +272,11 @@ int config_load(struct config *config, const char *file)
 	const char *path = file ? file : DEFAULT_FILE;
 	struct config_place place = { .file = path };
 	char dir[PATH_MAX];
-	int err = config_read_file(config, path);
 	int len = snprintf(dir, sizeof(dir), "%s.d", path);
+	int err;
+
+	config->source = CONFIG_FROM_FILE;
+	err = config_read_file(config, path);
 
 	if (err && (file || err != -ENOENT)) {
 		config_note(config, &place, true, "cannot be read: %s", strerror(-err));
@@ -247,8 +284,10 @@ int config_load(struct config *config, const char *file)
 	}
 	if (len > 0 && (size_t)len < sizeof(dir))
 		read_dir(config, dir);
+	config->source = CONFIG_FROM_ENVIRONMENT;
 	for (unsigned int i = 0; i < CONFIG_KEY_COUNT; i++)
 		apply_environment(config, (enum config_key)i);
+	config->source = CONFIG_FROM_COMMAND_LINE;
 	return config->has_error ? -EINVAL : 0;
 }
 

@@ -78,8 +78,52 @@ int config_load(struct config *config, const char *file);
 size_t config_problem_count(const struct config *config);
 const struct config_problem *config_problem(const struct config *config, size_t index);
 
-/* config_set - one value as text, checked as in a file. -EINVAL with @reason (256 bytes). */
+/* Where a value comes from; a later one wins over an earlier one. */
+enum config_source {
+	CONFIG_FROM_DEFAULT,
+	CONFIG_FROM_FILE,
+	CONFIG_FROM_SETTINGS, /* set on the settings page */
+	CONFIG_FROM_ENVIRONMENT,
+	CONFIG_FROM_COMMAND_LINE,
+};
+
+/* config_set - one value as text, checked as in a file. -EINVAL with @reason (256 bytes). After
+ * config_load its source is the command line. */
 int config_set(struct config *config, enum config_key key, const char *value, char *reason);
+/* config_begin_source - where values set from now on come from. */
+void config_begin_source(struct config *config, enum config_source source);
+enum config_source config_source(const struct config *config, enum config_key key);
+/* config_unset - the default again. */
+void config_unset(struct config *config, enum config_key key);
+/* config_find_name - the option called "Section.key", in any case; CONFIG_KEY_COUNT: none. */
+enum config_key config_find_name(const char *name);
+
+/* ---- settings: values set on the settings page (settings.c) -----------------------------------
+ */
+
+/*
+ * config_is_settable - may the settings page change it? Numbers, words, lists and secrets; of texts
+ * only those that are listed, for a text may be a path, and files at paths are made with root's
+ * rights before the roles part.
+ */
+bool config_is_settable(enum config_key key);
+/* config_risk - what may go wrong when it is changed, one sentence; NULL: nothing to confirm. */
+const char *config_risk(enum config_key key);
+/*
+ * config_load_settings - values of the settings page over those of files; what environment and
+ * command line say stays. A wrong one is a warning, and the value below it stays in force: an
+ * upgrade with other bounds must not keep the service from its start. Returns 0 (also when there is
+ * no such file), or -errno when it cannot be read (a warning says so too).
+ */
+int config_load_settings(struct config *config, const char *path);
+/*
+ * config_read_settings - the same file alone, into @settings, which has nothing but defaults. What
+ * is wrong in it is left out.
+ */
+int config_read_settings(struct config *settings, const char *path);
+/* config_save_settings - every value that is set, 0600, in one step. Returns 0 or -errno;
+ * -EINVAL: a value cannot stand in a file (control characters, a comment inside). */
+int config_save_settings(const struct config *settings, const char *path);
 
 /* config_file - path of the @index-th file that was read, or NULL; borrowed. */
 const char *config_file(const struct config *config, size_t index);

@@ -13,6 +13,7 @@ struct config_value {
 	char *text; /* never NULL after config_new */
 	int64_t number;
 	bool is_set;
+	uint8_t source; /* enum config_source */
 };
 
 #define CONFIG_FILES_MAX 64
@@ -23,7 +24,8 @@ struct config {
 	size_t problem_count;
 	char *files[CONFIG_FILES_MAX]; /* that were read; more are read, but not listed */
 	size_t file_count;
-	bool has_error; /* also of one that found no room */
+	bool has_error;		   /* also of one that found no room */
+	enum config_source source; /* of values set from now on */
 	enum config_key checked_key;
 	config_check_fn check; /* of checked_key, may be NULL */
 };

@@ -109,3 +109,11 @@ class Program:
                                       cookie, csrf)
         assert status == 200, answer
         self.is_claimed = True
+
+
+def until(happened, seconds=10):
+    """Wait for what another process does; asks 20 times a second."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
