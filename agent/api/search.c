@@ -146,6 +146,7 @@ void search_job_free(struct search_job *job)
 		return;
 	flow_query_free(job->query);
 	free(job->indicators);
+	free(job->more);
 	buffer_done(&job->body);
 	free(job);
 }

@@ -47,6 +47,7 @@ struct search_job {
 	enum record_form form;
 	struct indicator *indicators;
 	size_t indicator_count;
+	void *more; /* what one kind gathers; freed with it */
 	/* the answer */
 	struct buffer body;
 	const char *content_type, *disposition; /* literals */
