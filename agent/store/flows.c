@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/store/hour_filter.h"
+#include "agent/store/hour_ifaces.h"
 #include "agent/store/hour_names.h"
 #include "agent/store/schema.h"
 
@@ -144,6 +145,7 @@ static void close_slot(struct flows_hour *slot)
 	db_finalize(slot->insert);
 	hour_names_free(slot->names);
 	hour_filter_free(slot->filter);
+	free(slot->ifaces);
 	memset(slot, 0, sizeof(*slot));
 }
 
@@ -157,6 +159,12 @@ static int prepare_insert(struct db *db, const char *hour_text, struct sqlite3_s
 		return error;
 	error = exec_for_hour(db, SCHEMA_HOUR_ADD_NAME, hour_text);
 	return error ? error : db_prepare(db, sql, out);
+}
+
+static int open_ifaces(struct flows_hour *slot, struct db *db, int64_t hour)
+{
+	slot->ifaces = malloc(sizeof(*slot->ifaces));
+	return slot->ifaces ? hour_ifaces_open(slot->ifaces, db, hour) : -ENOMEM;
 }
 
 static int open_slot(struct flows_hour *slot, struct db *db, int64_t hour)
@@ -173,6 +181,8 @@ static int open_slot(struct flows_hour *slot, struct db *db, int64_t hour)
 		error = hour_names_open(db, text, &slot->names);
 	if (!error)
 		error = hour_filter_open(db, hour, &slot->filter);
+	if (!error)
+		error = open_ifaces(slot, db, hour);
 	slot->hour = hour;
 	if (error)
 		close_slot(slot);
@@ -213,7 +223,8 @@ int flows_open(struct flows_writer *writer, struct db *db, int64_t hour)
 
 /* ---- one record ---------------------------------------------------------------------------- */
 
-static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct flow_row *row)
+static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct flow_row *row,
+		      uint16_t flags)
 {
 	CLEANUP(query_done) struct query query = { 0 };
 	size_t len;
@@ -231,7 +242,7 @@ static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct f
 	query_bind_int(&query, row->dst_port);
 	query_bind_int(&query, row->proto);
 	query_bind_int(&query, row->vlan);
-	query_bind_int(&query, row->flags);
+	query_bind_int(&query, flags);
 	query_bind_int(&query, row->tcp_flags);
 	query_bind_int(&query, (int64_t)row->packets_out);
 	query_bind_int(&query, (int64_t)row->bytes_out);
@@ -241,16 +252,33 @@ static int insert_row(struct db *db, struct sqlite3_stmt *insert, const struct f
 	return query_run(&query);
 }
 
+/* The flags with the hour's number of the interface, where its name is known. */
+static int place_iface(const struct flows_writer *writer, struct flows_hour *slot, struct db *db,
+		       const struct flow_row *row, uint16_t *flags)
+{
+	uint8_t number = (uint8_t)(row->flags >> FLOW_ROW_IFACE_SHIFT);
+	int error = 0;
+
+	if (writer->iface_names)
+		error = hour_ifaces_put(slot->ifaces, db,
+					writer->iface_names->text[row->iface_name], &number);
+	*flags = (uint16_t)((row->flags & ~FLOW_ROW_IFACE) | number << FLOW_ROW_IFACE_SHIFT);
+	return error;
+}
+
 int flows_insert(struct flows_writer *writer, struct db *db, struct flow_row *row)
 {
 	struct flows_hour *slot;
+	uint16_t flags = row->flags;
 	int error = take_slot(writer, db, flows_row_hour(row), &slot);
 
 	if (error)
 		return error;
 	error = hour_names_put(slot->names, db, row, &row->name);
 	if (!error)
-		error = insert_row(db, slot->insert, row);
+		error = place_iface(writer, slot, db, row, &flags);
+	if (!error)
+		error = insert_row(db, slot->insert, row, flags);
 	if (error)
 		return error;
 	row->row = db_last_id(db);
@@ -275,5 +303,7 @@ int flows_drop_hour(struct flows_writer *writer, struct db *db, int64_t hour)
 	int error = exec_for_hour(db, "DROP TABLE IF EXISTS flows_%s", text);
 	if (!error)
 		error = exec_for_hour(db, "DROP TABLE IF EXISTS names_%s", text);
+	if (!error)
+		error = hour_ifaces_drop(db, hour);
 	return error ? error : hour_filter_drop(db, hour);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/store/db.h"
+#include "include/coverage.h"
 #include "include/flow.h"
 #include "include/history.h"
 
@@ -24,6 +25,7 @@ struct flow_row {
 	uint16_t tcp_flags; /* out << 8 | in */
 	uint16_t flags;	    /* SCHEMA_HOUR_CREATE */
 	uint8_t family, proto;
+	uint8_t iface_name; /* in the names of struct rows; 0 = unknown */
 	uint64_t packets_out, bytes_out;
 	uint64_t packets_in, bytes_in;
 	struct flow_names *names; /* NULL = unknown; whose reference it is, the owner says */
@@ -38,6 +40,7 @@ struct flow_row {
 #define FLOW_ROW_INGRESS     0x4
 #define FLOW_ROW_FINAL	     0x8
 #define FLOW_ROW_IFACE_SHIFT 4
+#define FLOW_ROW_IFACE	     0xff0
 #define FLOW_ROW_DROPPED     0x1000
 
 /* flow_row_from - the counters since the last cut. @extra: may be NULL; names are borrowed. */
@@ -65,6 +68,13 @@ void flows_table_name(int64_t unix_ms, char name[static FLOWS_TABLE_MAX]);
 
 struct hour_names;
 struct hour_filter;
+struct hour_ifaces;
+
+/* Names of interfaces by flow_row.iface_name; the first is "". */
+#define FLOW_IFACE_NAMES 256
+struct flow_iface_names {
+	char text[FLOW_IFACE_NAMES][IFACE_NAME_MAX];
+};
 
 /* The hours written lately; {0} at first. */
 #define FLOWS_HOURS_OPEN 3
@@ -74,8 +84,10 @@ struct flows_writer {
 		struct sqlite3_stmt *insert;
 		struct hour_names *names;
 		struct hour_filter *filter;
+		struct hour_ifaces *ifaces;
 	} hours[FLOWS_HOURS_OPEN];
 	unsigned int next;
+	const struct flow_iface_names *iface_names; /* borrowed; NULL = none is known */
 };
 
 /* flows_open - inside the caller's transaction; makes the hour's tables when they are missing. */

@@ -300,6 +300,8 @@ static int history_insert(struct history *history, struct flow_row *row)
 static int history_write_batch(struct history *history, void *arg)
 {
 	const struct history_batch *batch = arg;
+
+	history->flows.iface_names = batch->iface_names;
 	bool is_due = tops_pending(history->tops) >= SUMS_EVERY_ROWS ||
 		      clock_monotonic_ns() - history->flushed_ns >= SUMS_EVERY_NS;
 	int error = is_due ? tops_flush(history->tops, history->db) : 0;

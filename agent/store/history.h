@@ -43,6 +43,7 @@ struct history_batch {
 	size_t row_arrays;		/* and how many of them */
 	const struct totals *totals;	/* seconds */
 	size_t totals_count;
+	const struct flow_iface_names *iface_names; /* of the rows; NULL = none */
 };
 
 /*

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/util/queue.h"
 #include "agent/util/snapshot.h"
+#include "include/coverage.h"
 
 struct rows {
 	pthread_mutex_t lock; /* of open, totals and the queue's order */
@@ -17,6 +19,11 @@ struct rows {
 	struct queue *full;
 	struct totals totals[ROWS_TOTALS_MAX]; /* a ring */
 	size_t totals_first, totals_count;
+	/* Every name that was ever set; only more come. A row keeps the number of its name, as the
+	 * datapath may give its index to another interface while the row waits. */
+	struct flow_iface_names iface_names;
+	unsigned int iface_count;
+	uint8_t iface_of[COVERAGE_IFACES_MAX]; /* by index of the datapath */
 	atomic_uint_fast64_t lost, names_lost;
 	atomic_uint_fast64_t name_bytes;
 };
@@ -104,6 +111,8 @@ static int rows_add_flow_locked(struct rows *rows, const struct flow *flow,
 	}
 	row = &rows->open->rows[rows->open->count++];
 	flow_row_from(flow, extra, row);
+	if (flow->iface < COVERAGE_IFACES_MAX)
+		row->iface_name = rows->iface_of[flow->iface];
 	keep_names(rows, rows->open, row);
 	(void)rows_hand_over_locked(rows); /* refused: the next row tries again */
 	return 0;
@@ -117,6 +126,36 @@ int rows_add_flow(struct rows *rows, const struct flow *flow, const struct flow_
 	if (error)
 		rows_count_lost(rows, 1);
 	return error;
+}
+
+static uint8_t iface_number_locked(struct rows *rows, const char *name)
+{
+	unsigned int i = 1;
+
+	while (i <= rows->iface_count &&
+	       strncmp(rows->iface_names.text[i], name, IFACE_NAME_MAX) != 0)
+		i++;
+	if (i == FLOW_IFACE_NAMES || !*name)
+		return 0; /* more names than a host has: rows go without */
+	if (i > rows->iface_count) {
+		(void)snprintf(rows->iface_names.text[i], IFACE_NAME_MAX, "%s", name);
+		rows->iface_count = i;
+	}
+	return (uint8_t)i;
+}
+
+void rows_set_iface(struct rows *rows, uint8_t index, const char *name)
+{
+	if (index >= COVERAGE_IFACES_MAX)
+		return;
+	(void)pthread_mutex_lock(&rows->lock);
+	rows->iface_of[index] = iface_number_locked(rows, name);
+	(void)pthread_mutex_unlock(&rows->lock);
+}
+
+const struct flow_iface_names *rows_iface_names(const struct rows *rows)
+{
+	return &rows->iface_names;
 }
 
 int rows_add_totals(struct rows *rows, const struct totals *totals)

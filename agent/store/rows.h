@@ -39,6 +39,10 @@ DEFINE_CLEANUP(rows_free, struct rows)
 /* Any thread. Returns 0, -EAGAIN (full, counted), -ENOMEM (counted). */
 int rows_add_flow(struct rows *rows, const struct flow *flow, const struct flow_extra *extra);
 int rows_add_totals(struct rows *rows, const struct totals *totals);
+/* rows_set_iface - what rows added from now on call the interface @index of the datapath. */
+void rows_set_iface(struct rows *rows, uint8_t index, const char *name);
+/* rows_iface_names - of rows that were taken; they never change. */
+const struct flow_iface_names *rows_iface_names(const struct rows *rows);
 uint64_t rows_lost(const struct rows *rows);
 /* rows_names_lost - rows that went without their names. */
 uint64_t rows_names_lost(const struct rows *rows);

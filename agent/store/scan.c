@@ -30,6 +30,7 @@ struct scan {
 	bool has_name;	     /* its table has the column */
 	int64_t first, last; /* rows left to look at; none when first > last */
 	uint8_t *wanted;     /* one bit a block */
+	char ifaces[HOUR_IFACES_END][IFACE_NAME_MAX];
 
 	struct flow_record *records; /* FILTER_BLOCK_ROWS */
 	size_t count, at;	     /* read, handed out */
@@ -175,6 +176,11 @@ static int read_filters(struct scan *scan, struct db *db, int64_t hour)
 	return hour_filter_find(db, hour, scan->set, scan->wanted, blocks);
 }
 
+static int read_ifaces(struct scan *scan, struct db *db, int64_t hour)
+{
+	return scan->options.columns & SCAN_STATE ? hour_ifaces_read(db, hour, scan->ifaces) : 0;
+}
+
 static int enter_hour(struct scan *scan, struct db *db)
 {
 	int64_t hour = scan->hours[scan->hour_at];
@@ -183,6 +189,8 @@ static int enter_hour(struct scan *scan, struct db *db)
 	if (found > 0) {
 		cut_to_place(scan, hour);
 		found = read_filters(scan, db, hour);
+		if (!found)
+			found = read_ifaces(scan, db, hour);
 		scan->is_in_hour = !found;
 		scan->has_name = true; /* until the table says otherwise */
 	} else if (!found) {
@@ -391,6 +399,11 @@ int scan_block(struct scan *scan, const struct flow_record **out)
 const struct record_names *scan_names(const struct scan *scan, const struct flow_record *record)
 {
 	return name_cache_get(scan->names, record->name);
+}
+
+const char *scan_iface(const struct scan *scan, const struct flow_record *record)
+{
+	return scan->ifaces[record->iface];
 }
 
 struct scan_place scan_place(const struct scan *scan)

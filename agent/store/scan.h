@@ -66,6 +66,8 @@ int scan_next(struct scan *scan, const struct flow_record **out);
 int scan_block(struct scan *scan, const struct flow_record **out);
 /* scan_names - needs SCAN_NAMES; borrowed until the next scan_next or scan_block. */
 const struct record_names *scan_names(const struct scan *scan, const struct flow_record *record);
+/* scan_iface - needs SCAN_STATE; the name of its interface, "" = not stored. Borrowed as above. */
+const char *scan_iface(const struct scan *scan, const struct flow_record *record);
 /* scan_place - behind what was handed out, or passed over: where to go on. */
 struct scan_place scan_place(const struct scan *scan);
 /* scan_reached_unix_ms - the time down (oldest first: up) to which all has been looked at. */

@@ -11,6 +11,7 @@
 #include "agent/store/db.h"
 #include "agent/store/flows.h"
 #include "agent/store/hour_filter.h"
+#include "agent/store/hour_ifaces.h"
 #include "agent/store/scan.h"
 
 /* ---- scan_row.c ---- */

@@ -55,14 +55,21 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	"  bits BLOB NOT NULL,"
 	"  PRIMARY KEY (hour, part, block)"
 	") STRICT, WITHOUT ROWID;",
+	/* 3: names of interfaces: what the number in an hour's flags means (hour_ifaces.h) */
+	"CREATE TABLE ifaces ("
+	"  hour INTEGER NOT NULL,"
+	"  iface INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  PRIMARY KEY (hour, iface)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 /*
  * Small integers first in mind: SQLite stores 0 and 1 in no byte and others in as few as they
  * need, so an IPv4 row takes about 55 bytes (bench_store). "flags" holds enum flow_state, then
  * bit 2: the initiator's packets come in, bit 3: last record of the flow, from bit 4: interface
- * index, bit 12: dropped. "tcp_flags" is out << 8 | in. end_ms counts from the hour's begin, so it
- * needs 3 bytes. "name" is an id of the hour's names, 0 for none.
+ * (of the hour's ifaces), bit 12: dropped. "tcp_flags" is out << 8 | in. end_ms counts from the
+ * hour's begin, so it needs 3 bytes. "name" is an id of the hour's names, 0 for none.
  */
 const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS flows_%s ("
 				  "  id INTEGER NOT NULL,"

@@ -32,7 +32,8 @@ const struct flow_texts *search_texts(struct search *search, const struct flow_r
 						     .ja4 = names->ja4,
 						     .process = names->process,
 						     .unit = names->unit };
-	if (search->options->ifaces)
+	search->texts.iface = scan_iface(search->scan, record);
+	if (!*search->texts.iface && search->options->ifaces)
 		search->texts.iface = search->options->ifaces[record->iface];
 	return &search->texts;
 }

@@ -57,6 +57,9 @@ uint64_t store_db_bytes(struct store *store);
  * @extra: names, verdict, rule and incident; may be NULL
  */
 int store_flow_add(struct store *store, const struct flow *flow, const struct flow_extra *extra);
+/* store_iface_set - what the interface @index of the datapath is called from now on; records keep
+ * the name. Cheap: call it as often as you like. @index: < COVERAGE_IFACES_MAX */
+void store_iface_set(struct store *store, uint8_t index, const char *name);
 /* store_totals_add - one second; up to an hour of them waits while the disk is full. -EAGAIN. */
 int store_totals_add(struct store *store, const struct totals *totals);
 /*
@@ -95,9 +98,10 @@ struct indicator_set;
 struct history_search {
 	const struct flow_query *query;	  /* NULL = everything; read only */
 	int64_t from_unix_ms, to_unix_ms; /* from <= end < to, beside the query's own times */
-	const char (*ifaces)[16];	  /* names of HISTORY_IFACES interfaces, or NULL */
-	int64_t after_hour, after_row;	  /* go on behind this record; 0, 0 = from the newest */
-	uint64_t deadline_ns;		  /* monotonic; 0 = none */
+	/* of HISTORY_IFACES interfaces, for records that have no name of their own; or NULL */
+	const char (*ifaces)[16];
+	int64_t after_hour, after_row; /* go on behind this record; 0, 0 = from the newest */
+	uint64_t deadline_ns;	       /* monotonic; 0 = none */
 	/* NULL = all; asked of what the query takes */
 	bool (*is_in_view)(void *arg, const struct flow_record *record);
 	void *view_arg;

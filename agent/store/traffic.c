@@ -16,6 +16,11 @@ int store_flow_add(struct store *store, const struct flow *flow, const struct fl
 	return writer_add_flow(store->writer, flow, extra);
 }
 
+void store_iface_set(struct store *store, uint8_t index, const char *name)
+{
+	writer_set_iface(store->writer, index, name);
+}
+
 int store_totals_add(struct store *store, const struct totals *totals)
 {
 	return writer_add_totals(store->writer, totals);

@@ -155,8 +155,9 @@ static int writer_write(struct writer *writer, size_t row_arrays, size_t totals_
 {
 	struct flow_row *rows[PENDING_MAX];
 	unsigned int counts[PENDING_MAX];
-	const struct history_batch batch = { rows, counts, row_arrays, writer->totals,
-					     totals_count };
+	const struct history_batch batch = { rows,	   counts,
+					     row_arrays,   writer->totals,
+					     totals_count, rows_iface_names(writer->rows) };
 	int error = row_arrays ? writer_reserve_ids(writer) : 0;
 
 	for (size_t i = 0; i < row_arrays; i++) {
@@ -390,6 +391,11 @@ int writer_add_flow(struct writer *writer, const struct flow *flow, const struct
 int writer_add_totals(struct writer *writer, const struct totals *totals)
 {
 	return rows_add_totals(writer->rows, totals);
+}
+
+void writer_set_iface(struct writer *writer, uint8_t index, const char *name)
+{
+	rows_set_iface(writer->rows, index, name);
 }
 
 uint64_t writer_rows_lost(const struct writer *writer)

@@ -34,6 +34,7 @@ DEFINE_CLEANUP(writer_stop, struct writer)
 /* One row more. Never waits. Returns 0, -EAGAIN when memory for rows is full (counted), -ENOMEM. */
 int writer_add_flow(struct writer *writer, const struct flow *flow, const struct flow_extra *extra);
 int writer_add_totals(struct writer *writer, const struct totals *totals);
+void writer_set_iface(struct writer *writer, uint8_t index, const char *name);
 uint64_t writer_rows_lost(const struct writer *writer);
 uint64_t writer_names_lost(const struct writer *writer);
 
