@@ -64,6 +64,9 @@ struct block_rule {
 	uint8_t proto;	      /* 0 = any */
 	uint16_t port;	      /* destination port of the packet, host order; 0 = any */
 	uint64_t end_boot_ns; /* CLOCK_BOOTTIME; 0 = no end */
+	/* not for the datapath: what the history says of the packets it dropped */
+	int64_t block_id;
+	int64_t incident_id; /* 0 = none */
 };
 
 struct block_hits {

@@ -73,7 +73,8 @@ struct coverage {
 	struct coverage_names names;
 	uint64_t events_lost;	 /* events the kernel could not hand over */
 	uint64_t events_skipped; /* over their budget: sampled out on purpose, nothing is missing */
-	bool complete;		 /* nothing unattributed and no event lost */
+	uint64_t hits_unrecorded; /* sampled drops without room for a record in the history */
+	bool complete;		  /* nothing unattributed and no event lost */
 };
 
 #endif

@@ -177,7 +177,7 @@ static bool is_given(const struct call *call, const char *name)
 	return param_text(call->request->query, name, text) || *text;
 }
 
-/* A time, or a page of the history, asks for the history; live= says it plainly. */
+/* A time, a verdict or a page of the history asks for the history; live= says it plainly. */
 static bool wants_history(const struct call *call, const struct flow_query *query)
 {
 	char live[PARAM_MAX], after[PARAM_MAX];
@@ -186,7 +186,9 @@ static bool wants_history(const struct call *call, const struct flow_query *quer
 		return !strcmp(live, "0");
 	if (!param_text(call->request->query, "after", after) && *after == 'h')
 		return true;
-	return is_given(call, "from") || is_given(call, "to") || flow_query_plan(query)->has_time;
+	const struct flow_query_plan *plan = flow_query_plan(query);
+	return is_given(call, "from") || is_given(call, "to") || plan->has_time ||
+	       plan->has_verdict;
 }
 
 void handle_flows(struct call *call)

@@ -114,6 +114,7 @@ void handle_coverage(struct call *call)
 	json_set(body, "ifaces", ifaces);
 	json_set_uint(body, "events_lost", snapshot->coverage.events_lost);
 	json_set_uint(body, "events_skipped", snapshot->coverage.events_skipped);
+	json_set_uint(body, "hits_unrecorded", snapshot->coverage.hits_unrecorded);
 	json_set(body, "maps", maps);
 	json_set(body, "names", encode_names(&snapshot->coverage.names));
 	json_set_bool(body, "complete", snapshot->coverage.complete);

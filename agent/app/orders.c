@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <semaphore.h>
 
+#include "agent/app/hits.h"
 #include "agent/capture/capture.h"
 #include "agent/names/names.h"
 #include "agent/util/queue.h"
@@ -246,6 +247,9 @@ void orders_serve(struct orders *orders, const struct orders_ends *ends)
 		/* before the poster hears of it: what it asks next is whether the work is done */
 		if (order->kind == ORDER_LIST_SET || order->kind == ORDER_LIST_REMOVE)
 			atomic_store(&orders->is_busy, true);
+		if (order->rules)
+			hits_know(ends->hits, order->rules,
+				  order->kind == ORDER_SYNC ? order->count : 1);
 		order->result = carry_out(ends, order);
 		(void)sem_post(&order->done); /* it fails only beyond SEM_VALUE_MAX */
 	}

@@ -9,6 +9,7 @@
 #include "agent/block/block.h"
 
 struct capture;
+struct hits;
 struct names;
 struct queue;
 
@@ -21,7 +22,8 @@ struct orders {
 struct orders_ends {
 	struct capture *capture;
 	struct names *names;
-	bool *panic; /* set by such an order */
+	struct hits *hits; /* is told what rules stand for */
+	bool *panic;	   /* set by such an order */
 	/* reads what the datapath has handed up so far: a question about names is asked of all of
 	 * it */
 	void (*catch_up)(void *arg);

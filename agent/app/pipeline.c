@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/app/cell.h"
+#include "agent/app/hits.h"
 #include "agent/app/messages.h"
 #include "agent/app/mirror.h"
 #include "agent/app/naming.h"
@@ -41,6 +42,7 @@ struct pipeline {
 	struct flow_table *flows;
 	struct detect *detect;
 	struct naming_way *naming;
+	struct hits *hits;
 	struct orders orders;
 	pthread_t thread;
 	int epoll, timer;
@@ -80,8 +82,9 @@ static void take_delta(void *arg, const struct flow_delta *delta)
 
 static void take_hit(void *arg, const struct capture_hit *hit)
 {
-	(void)arg;
-	(void)hit; /* block hits are read from the rules; their tuples are the history's */
+	struct pipeline *p = arg;
+
+	hits_take(p->hits, hit, unix_minus_mono_ms(p)); /* "full" is counted there */
 }
 
 static void take_payload(void *arg, const struct payload *payload)
@@ -100,6 +103,21 @@ static void flow_changed(void *arg, const struct flow *flow, bool is_new)
 	if (is_new)
 		naming_way_begin(p->naming, flow);
 	detect_flow(p->detect, flow, is_new, capture_now_ns(p->options.capture));
+}
+
+/* Hits are counted by the rules; these are samples, and say who and where. */
+static void hit_recorded(void *arg, const struct flow *flow, const struct flow_extra *extra)
+{
+	struct pipeline *p = arg;
+
+	(void)store_flow_add(p->options.store, flow, extra); /* counted there when full */
+}
+
+static uint64_t take_flow_id(void *arg)
+{
+	struct pipeline *p = arg;
+
+	return flow_table_take_id(p->flows);
 }
 
 static void flow_recorded(void *arg, const struct flow *flow)
@@ -180,10 +198,19 @@ static void add_dropped(struct pipeline *p, struct totals *totals)
 	p->has_coverage = true;
 }
 
+static void tell_ifaces(const struct pipeline *p)
+{
+	for (unsigned int i = 0; i < p->coverage.iface_count; i++)
+		store_iface_set(p->options.store, p->coverage.ifaces[i].index,
+				p->coverage.ifaces[i].name);
+}
+
 static void take_coverage(struct pipeline *p, struct totals *totals, int64_t unix_ms)
 {
 	add_dropped(p, totals);
+	tell_ifaces(p);
 	naming_way_count(p->naming, &p->coverage.names);
+	p->coverage.hits_unrecorded = hits_full(p->hits);
 	detect_coverage(p->detect, &p->coverage, capture_now_ns(p->options.capture), unix_ms);
 }
 
@@ -215,8 +242,10 @@ static void show_beginning(struct pipeline *p)
 	int64_t unix_ms = clock_unix_ms();
 	const struct totals nothing = { .unix_s = unix_ms / 1000 };
 
-	if (!capture_coverage(p->options.capture, &p->coverage))
-		publish(p, &nothing, unix_ms);
+	if (capture_coverage(p->options.capture, &p->coverage))
+		return;
+	tell_ifaces(p);
+	publish(p, &nothing, unix_ms);
 }
 
 static void close_second(struct pipeline *p)
@@ -232,6 +261,7 @@ static void close_second(struct pipeline *p)
 	drain(p, true);
 	flow_table_expire(p->flows, capture_now_ns(p->options.capture));
 	naming_way_expire(p->naming, capture_now_ns(p->options.capture));
+	hits_expire(p->hits, capture_now_ns(p->options.capture));
 	detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
 	flow_table_second(p->flows, unix_s, &totals);
 	if (capture_coverage(p->options.capture, &p->coverage))
@@ -254,6 +284,7 @@ static void serve_orders(struct pipeline *p)
 {
 	const struct orders_ends ends = { .capture = p->options.capture,
 					  .names = naming_way_names(p->naming),
+					  .hits = p->hits,
 					  .panic = &p->is_panic_ordered,
 					  .catch_up = catch_up,
 					  .arg = p };
@@ -352,8 +383,11 @@ static int build(struct pipeline *p)
 					       .hosts_max = DETECT_PAIRS_MAX,
 					       .start_ns = capture_now_ns(p->options.capture),
 					       .learn_s = p->options.learn_s };
+	const struct hits_sink hits = { p, take_flow_id, hit_recorded };
 	int error = flow_table_new(&flows, &p->flows);
 
+	if (!error)
+		error = hits_new(&hits, &p->hits);
 	if (!error)
 		error = detect_new(&detect, &p->detect);
 	if (!error)
@@ -372,6 +406,7 @@ static void unbuild(struct pipeline *p)
 	if (p->epoll >= 0)
 		close(p->epoll);
 	queue_free(p->orders.queue);
+	hits_free(p->hits);
 	naming_way_free(p->naming);
 	detect_free(p->detect);
 	flow_table_free(p->flows);
@@ -410,6 +445,7 @@ void pipeline_stop(struct pipeline *pipeline)
 	serve_orders(pipeline);
 	drain(pipeline, true);
 	flow_table_flush(pipeline->flows);
+	hits_flush(pipeline->hits);
 	if (!pipeline->options.keeps_on_stop && !pipeline->options.is_dry_run &&
 	    capture_lease(pipeline->options.capture, clock_boot_ns() + LEASE_STOP_NS))
 		log_warn("the lease could not be shortened, blocks stay up to 24 h");

@@ -98,6 +98,7 @@ struct active_block *active_insert(struct block_service *service, const struct b
 	*active = (struct active_block){
 		.id = block->id,
 		.parent_id = block->parent_id,
+		.incident_id = block->incident_id,
 		.domain = domain,
 		.list = list,
 		.state = block->state,
@@ -184,6 +185,8 @@ struct block_rule active_rule(const struct active_block *active)
 		.proto = active->proto,
 		.port = active->port,
 		.end_boot_ns = end,
+		.block_id = active->id,
+		.incident_id = active->incident_id,
 	};
 }
 

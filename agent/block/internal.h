@@ -44,7 +44,7 @@ struct active_list {
 
 /* One block in force. */
 struct active_block {
-	int64_t id, parent_id;
+	int64_t id, parent_id, incident_id;
 	char *domain;		  /* a name instead of the target; NULL: none */
 	struct active_list *list; /* a list instead of the target; NULL: none */
 	uint8_t state;

@@ -72,6 +72,8 @@ uint64_t flow_table_names_lost(const struct flow_table *table);
 void flow_table_expire(struct flow_table *table, uint64_t now_ns);
 /* flow_table_flush - cut everything that has uncut counters: at shutdown. */
 void flow_table_flush(struct flow_table *table);
+/* flow_table_take_id - an id no flow has or will have: for records that are no flow's. */
+uint64_t flow_table_take_id(struct flow_table *table);
 unsigned int flow_table_len(const struct flow_table *table);
 /*
  * flow_table_second - close the second @unix_s: @totals gets what was added since the last call

@@ -131,6 +131,11 @@ static uint32_t take_entry(struct flow_table *table)
 	return number;
 }
 
+uint64_t flow_table_take_id(struct flow_table *table)
+{
+	return table->next_id++;
+}
+
 static uint32_t begin_flow(struct flow_table *table, const struct flow_delta *delta, uint32_t hash,
 			   uint64_t floor_ns)
 {

@@ -167,6 +167,12 @@ static unsigned int needs_of(const struct term *term)
 	}
 }
 
+static bool is_of_history(const struct term *term)
+{
+	return term->subject == SUBJECT_VERDICT || term->subject == SUBJECT_RULE ||
+	       term->subject == SUBJECT_INCIDENT;
+}
+
 void plan_query(struct flow_query *query)
 {
 	struct known known = known_of(query, query->root);
@@ -176,8 +182,10 @@ void plan_query(struct flow_query *query)
 	query->plan.addrs = query->addrs;
 	if (known.addrs)
 		collect(query, &known);
-	for (unsigned int i = 0; i < query->term_count; i++)
+	for (unsigned int i = 0; i < query->term_count; i++) {
 		query->plan.needs |= needs_of(&query->terms[i]);
+		query->plan.has_verdict |= is_of_history(&query->terms[i]);
+	}
 }
 
 const struct flow_query_plan *flow_query_plan(const struct flow_query *query)

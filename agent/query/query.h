@@ -74,7 +74,9 @@ enum flow_need {
 struct flow_query_plan {
 	int64_t from_unix_ms, to_unix_ms; /* ends of records: from <= end < to */
 	bool has_time;			  /* the text names a time */
-	unsigned int needs;		  /* enum flow_need */
+	bool has_verdict;	  /* it asks for what flows of the moment never have: verdict, rule,
+				     incident */
+	unsigned int needs;	  /* enum flow_need */
 	const struct addr *addrs; /* every match has one of these as source or destination */
 	size_t addr_count;	  /* 0: any address may match */
 };

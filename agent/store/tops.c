@@ -146,14 +146,17 @@ static void add_row(struct top_hour *open, const struct flow_row *row)
 	size_t len;
 	const uint8_t *bytes = flow_row_src(row, &len);
 
+	open->summed_row++;
+	open->pending++;
+	/* samples of what a rule dropped: not traffic, and a flood of made-up sources */
+	if (row->flags & FLOW_ROW_DROPPED)
+		return;
 	top_table_add(&open->by[TOP_SOURCE], bytes, len, &sums);
 	bytes = flow_row_dst(row, &len);
 	top_table_add(&open->by[TOP_DESTINATION], bytes, len, &sums);
 	top_table_add(&open->by[TOP_PORT], port, sizeof(port), &sums);
 	top_table_add(&open->by[TOP_PROTOCOL], port, 1, &sums);
 	add_names(open, row, &sums);
-	open->summed_row++;
-	open->pending++;
 }
 
 void tops_add(struct tops *tops, const struct flow_row *row)
@@ -244,6 +247,7 @@ static void replay_row(struct query *query, struct replayed *r)
 	query_text(query, 9, r->host, sizeof(r->host));
 	query_text(query, 10, r->ja4, sizeof(r->ja4));
 	r->row.name = (uint32_t)query_int(query, 11);
+	r->row.flags = (uint16_t)query_int(query, 12);
 }
 
 static int replay(struct top_hour *open, struct db *db)
@@ -257,7 +261,7 @@ static int replay(struct top_hour *open, struct db *db)
 	flows_hour_text(open->hour, text);
 	(void)snprintf(sql, sizeof(sql),
 		       "SELECT src, dst, dst_port, proto, packets_out, bytes_out, packets_in,"
-		       " bytes_in, sni, host, ja4, name FROM flows_%s AS flow"
+		       " bytes_in, sni, host, ja4, name, flags FROM flows_%s AS flow"
 		       " LEFT JOIN names_%s AS names ON names.id = flow.name"
 		       " WHERE flow.rowid > ? ORDER BY flow.rowid",
 		       text, text);

@@ -2,8 +2,8 @@
  * Sums per hour by source, destination, port, protocol, domain and JA4 (enum top_by). They are
  * summed in memory after the records are on disk, and written every few seconds together with the
  * number of the last record in them: after a crash the rest is summed from the records. So at any
- * moment the sums of an hour, "others" included, are those of its records, or will be. The writer
- * thread, except tops_read.
+ * moment the sums of an hour, "others" included, are those of its records that passed, or will be.
+ * The writer thread, except tops_read.
  */
 #ifndef SLUICE_STORE_TOPS_H
 #define SLUICE_STORE_TOPS_H

@@ -37,6 +37,12 @@ def test_scan_incident_block_survives_kill_and_restart_until_removed(lab, servic
     assert lab.pings(lab.a, lab.ip_b) == 0
     wait_for(lambda: block_of(service, block["id"])["hits"] >= 3, 3, "hits rise")
     hits = block_of(service, block["id"])["hits"]
+    dropped = wait_for(lambda: service.http(
+        "GET", f"/api/v1/flows?q=verdict:drop+rule:{block['id']}")[1]["items"], 15, "samples")
+    assert {(row["src_ip"], row["dst_ip"]) for row in dropped} >= {(lab.ip_b, lab.ip_a)}
+    for row in dropped:
+        assert (row["verdict"], row["incident_id"], row["iface"]) == ("drop", incident["id"], lab.va)
+        assert 1 <= row["packets_out"] <= 6
 
     service.kill_all()
     assert lab.pings(lab.b, lab.ip_a) == 0, "the pinned rule holds while nothing runs"

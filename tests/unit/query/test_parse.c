@@ -439,6 +439,26 @@ static void plans_name_what_conditions_look_at(void **state)
 	}
 }
 
+static void what_only_the_history_has_asks_for_it(void **state)
+{
+	static const struct {
+		const char *text;
+		bool has_verdict;
+	} cases[] = {
+		{ "dport:443", false },
+		{ "verdict:drop", true },
+		{ "src:192.0.2.1 rule:5", true },
+		{ "incident>0", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CLEANUP(flow_query_free) struct flow_query *query = parse(cases[i].text);
+
+		assert_int_equal(flow_query_plan(query)->has_verdict, cases[i].has_verdict);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +471,7 @@ int main(void)
 		cmocka_unit_test(length_depth_and_number_are_bounded),
 		cmocka_unit_test(plans_hold_every_match_and_little_else),
 		cmocka_unit_test(plans_name_what_conditions_look_at),
+		cmocka_unit_test(what_only_the_history_has_asks_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
