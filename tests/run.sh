@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test, stage by stage; the last line is "N passed, N failed[, N skipped]". Called by `make test`.
-# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf replay lint fuzz kernel61 net web (default: all but threads)
+# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf replay lint fuzz kernel61 net web (default: all but threads,
+# the longest side by side)
 # With CI=true a skipped kernel, namespace or browser test counts as failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -52,11 +53,16 @@ sum() {
 	sed -n "s/.*$1/\\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# counted NAME COMMAND...: a program whose last line is "N passed, N failed[, N skipped]".
-counted() {
-	local name=$1 last p f s
+# counted_run NAME COMMAND...: a program whose last line is "N passed, N failed[, N skipped]".
+counted_run() {
+	local name=$1
 	shift
 	timeout 600 "$@" >"$log/$name" 2>&1
+}
+
+# counted_note NAME: what counted_run left.
+counted_note() {
+	local name=$1 last p f s
 	last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/$name" | tail -n 1)
 	if [ -z "$last" ]; then
 		fail "$name" "no verdict" "$log/$name"
@@ -67,12 +73,18 @@ counted() {
 	note "$name" "$p" "$f" "${s:-0}"
 }
 
+# counted NAME COMMAND...
+counted() {
+	counted_run "$@"
+	counted_note "$1"
+}
+
 # counted_by WORD FILE: "7" of pytest's closing "7 passed, 1 failed in 9 s".
 counted_by() {
 	tail -n 1 "$2" | grep -oE "[0-9]+ $1" | grep -oE '[0-9]+' | head -n 1
 }
 
-# pytest_run NAME SECONDS PATH...: what it says and its status, in files.
+# pytest_run NAME SECONDS ARGUMENT...: what it says and its status, in files.
 pytest_run() {
 	local name=$1 seconds=$2
 	shift 2
@@ -128,27 +140,26 @@ stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 600; }
 stage_replay() { pytests replay tests/replay 300; }
-# Two halves side by side, for most of their time is waiting; each about as long as the other.
-stage_net() {
-	local half other=() file
-	local first="attacks exact interfaces loop reliability roles state"
-	for file in tests/net/test_*.py; do
-		half=${file#tests/net/test_}
-		case " $first " in
-		*" ${half%.py} "*) ;;
-		*) other+=("$file") ;;
-		esac
-	done
-	# shellcheck disable=SC2046,SC2086 # a list of words
-	pytest_run net-1 900 $(printf 'tests/net/test_%s.py ' $first) &
-	pytest_run net-2 900 "${other[@]}"
-	wait $!
-	pytest_note net-1
-	pytest_note net-2
-}
 stage_web() { pytests web tests/web 400; }
+# Four files at a time: most of their time is waiting.
+stage_net() {
+	pytest_run net 900 -n 4 --dist loadfile tests/net
+	pytest_note net
+}
+# net waits and hardly computes; fuzz and kernel61 compute and are in no hurry.
+stage_beside() {
+	{
+		renice -n 15 -p "$BASHPID" >/dev/null
+		counted_run fuzz tests/fuzz/run.sh 3
+		pytest_run kernel61 600 tests/kernel61
+	} &
+	stage_net
+	wait $!
+	counted_note fuzz
+	pytest_note kernel61
+}
 
-[ $# -gt 0 ] || set -- unit sanitized bpf replay lint fuzz kernel61 net web
+[ $# -gt 0 ] || set -- unit sanitized bpf replay lint web beside
 began=$SECONDS
 if ! make -s -j"$jobs" all >"$log/build" 2>&1; then
 	fail build "sluice does not build" "$log/build"

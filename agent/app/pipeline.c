@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -328,6 +329,9 @@ static void *pipeline_main(void *arg)
 	int event_fd = capture_event_fd(p->options.capture);
 	bool has_more = false;
 
+	/* a connection in pieces is cut within 20 ms, whatever else this machine computes; where
+	 * the limit does not allow it (a demo without rights) it waits its turn */
+	(void)setpriority(PRIO_PROCESS, 0, PIPELINE_NICE);
 	while (!atomic_load(&p->is_stopping)) {
 		struct epoll_event events[EVENTS_MAX];
 		int count = epoll_wait(p->epoll, events, EVENTS_MAX, has_more ? 0 : 1000);

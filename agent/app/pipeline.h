@@ -10,6 +10,9 @@
 
 #include "agent/block/block.h"
 
+/* Precedence of its thread (nice(2)): the unit and a start as root allow this much. */
+#define PIPELINE_NICE (-10)
+
 struct capture;
 struct cell;
 struct mirror;

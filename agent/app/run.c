@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/app/app.h"
 #include "agent/app/internal.h"
+#include "agent/app/pipeline.h"
 #include "agent/capture/capture.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
@@ -118,14 +120,25 @@ static int load_config(struct app *app)
 	return 0;
 }
 
+/* Lets core's pipeline go before what else computes here; a limit, which needs no right later. */
+static void allow_precedence(void)
+{
+	struct rlimit limit = { .rlim_cur = 20 - PIPELINE_NICE, .rlim_max = 20 - PIPELINE_NICE };
+
+	(void)setrlimit(RLIMIT_NICE,
+			&limit); /* not root: what the unit or the shell allows stays */
+}
+
 static int run(struct app *app)
 {
 	int status = load_config(app);
 
 	if (!status)
 		status = app_prepare(app);
-	if (!status)
+	if (!status) {
+		allow_precedence();
 		status = role_loader(app);
+	}
 	if (!status)
 		status = supervise_run(app);
 	return status;

@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -219,6 +220,13 @@ static int allow_own_signals(scmp_filter_ctx filter)
 				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
+/* The calling thread's own precedence; how far it may go, RLIMIT_NICE says. */
+static int allow_own_priority(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setpriority), 2,
+				SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS), SCMP_A1(SCMP_CMP_EQ, 0));
+}
+
 static int allow_core(scmp_filter_ctx filter)
 {
 	int error = add_all(filter, SCMP_ACT_ALLOW, core_calls, LENGTH(core_calls));
@@ -229,6 +237,9 @@ static int allow_core(scmp_filter_ctx filter)
 	for (size_t i = 0; !error && i < LENGTH(core_bpf_commands); i++)
 		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
 					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)core_bpf_commands[i]));
+	if (error)
+		return error;
+	error = allow_own_priority(filter);
 	if (error)
 		return error;
 	/* addresses and routes of this host; names of interfaces by ioctl on a local socket */
