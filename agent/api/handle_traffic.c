@@ -13,7 +13,8 @@
 #include "agent/util/clock.h"
 #include "agent/util/snapshot.h"
 
-#define SERIES_ITEMS_MAX 3600
+#define SERIES_ITEMS_MAX   3600
+#define SERIES_SECONDS_MAX (730 * 86400LL) /* two years, as long as hours are kept */
 
 struct snapshot *snapshot_or_answer(struct call *call)
 {
@@ -170,15 +171,17 @@ static struct json *encode_totals(const struct totals *totals)
 
 void handle_series(struct call *call)
 {
-	int64_t seconds = 3600, step = 10, now_s = clock_unix_ms() / 1000;
+	int64_t seconds = 3600, step = 10, ago = 0, end_s;
 	struct totals_range range;
 	CLEANUP(free) struct totals *totals = NULL;
 	struct json *body, *items;
 	int count;
 
-	if (param_int(call, "seconds", 1, 730 * 86400LL, &seconds) ||
-	    param_int(call, "step", 1, 86400, &step))
+	if (param_int(call, "seconds", 1, SERIES_SECONDS_MAX, &seconds) ||
+	    param_int(call, "step", 1, 86400, &step) ||
+	    param_int(call, "ago", 0, SERIES_SECONDS_MAX, &ago))
 		return;
+	end_s = clock_unix_ms() / 1000 - ago;
 	if (seconds / step > SERIES_ITEMS_MAX) {
 		answer_error(call, 422, "invalid", "step",
 			     "That is more than 3600 points; ask for a larger step.");
@@ -190,7 +193,7 @@ void handle_series(struct call *call)
 		return;
 	}
 	range.step_s = step;
-	range.to_unix_s = now_s - now_s % step;
+	range.to_unix_s = end_s - end_s % step;
 	range.from_unix_s = range.to_unix_s - seconds / step * step;
 	count = store_totals_sum(call->api->options.store, &range, totals,
 				 (size_t)(seconds / step) + 1);

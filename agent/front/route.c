@@ -8,7 +8,7 @@
 #define ANY  (READ | METHOD_POST | METHOD_PUT | METHOD_DELETE)
 
 struct page {
-	const char *path; /* ends with '*': one number in its place */
+	const char *path; /* ends with '*': one number in its place, with '@': one address */
 	enum route_kind kind;
 	bool has_form; /* POST goes to core (ORIGINAL.md 4.2) */
 };
@@ -23,7 +23,19 @@ static const struct page pages[] = {
 	{ "/flows", ROUTE_INSIDE, false },
 	{ "/incidents", ROUTE_INSIDE, false },
 	{ "/incidents/*", ROUTE_INSIDE, false },
+	{ "/incidents/expected", ROUTE_INSIDE, false },
 	{ "/blocks", ROUTE_INSIDE, false },
+	{ "/hosts/@", ROUTE_INSIDE, false },
+	{ "/reports", ROUTE_INSIDE, false },
+	{ "/settings", ROUTE_INSIDE, false },
+	{ "/users", ROUTE_INSIDE, false },
+	{ "/audit", ROUTE_INSIDE, false },
+	{ "/backups", ROUTE_INSIDE, false },
+	{ "/account", ROUTE_INSIDE, false },
+	{ "/about", ROUTE_INSIDE, false },
+	{ "/help", ROUTE_INSIDE, false },
+	{ "/help/search", ROUTE_INSIDE, false },
+	{ "/help/api", ROUTE_INSIDE, false },
 	{ "/healthz", ROUTE_HEALTH, false },
 };
 
@@ -44,17 +56,26 @@ enum method method_parse(const char *text)
 	return 0;
 }
 
+/* All of @text, 1 to @max characters of @set. */
+static bool is_made_of(const char *text, const char *set, size_t max)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= max && strspn(text, set) == len;
+}
+
 static bool is_page(const struct page *page, const char *path)
 {
-	size_t len = strlen(page->path);
+	size_t len = strlen(page->path) - 1;
+	char last = page->path[len];
 
-	if (page->path[len - 1] != '*')
+	if (last != '*' && last != '@')
 		return strcmp(page->path, path) == 0;
-	if (strncmp(page->path, path, len - 1) != 0)
+	if (strncmp(page->path, path, len) != 0)
 		return false;
-	path += len - 1;
-	/* a row id: at most 19 digits */
-	return *path && strlen(path) <= 19 && strspn(path, "0123456789") == strlen(path);
+	/* a row id has at most 19 digits, an address 45 characters (RFC 4291, 2.2) */
+	return last == '*' ? is_made_of(path + len, "0123456789", 19)
+			   : is_made_of(path + len, "0123456789abcdefABCDEF.:", 45);
 }
 
 struct route route_find(const char *path, enum method method)

@@ -132,6 +132,11 @@ static void routes_follow_the_table(void **state)
 	assert_route("/dashboard", METHOD_GET, ROUTE_INSIDE, read);
 	assert_route("/incidents/12", METHOD_GET, ROUTE_INSIDE, read);
 	assert_route("/incidents/1x", METHOD_GET, ROUTE_ASSET, read);
+	assert_route("/hosts/2001:db8::7", METHOD_GET, ROUTE_INSIDE, read);
+	assert_route("/hosts/", METHOD_GET, ROUTE_ASSET, read);
+	assert_route("/hosts/evil.example", METHOD_GET, ROUTE_ASSET, read);
+	assert_route("/hosts/0000000000000000000000000000000000000000000000", METHOD_GET,
+		     ROUTE_ASSET, read);
 	assert_route("/block_ip", METHOD_POST, ROUTE_CORE, METHOD_POST);
 	assert_route("/api", METHOD_GET, ROUTE_ASSET, read);
 	assert_int_equal(route_find("/api/anything", METHOD_DELETE).kind, ROUTE_CORE);
