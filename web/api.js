@@ -111,7 +111,11 @@ function refused(reply, data) {
  * @param {{query?: object, body?: object, signal?: AbortSignal}} options
  * @returns {Promise<any>} the decoded body, null for 204; rejects with ApiError
  */
-export async function request(method, path, { query, body, signal } = {}) {
+export async function request(method, path, options = {}) {
+	return requestAt(BASE + path, method, options);
+}
+
+async function requestAt(url, method, { query, body, signal }) {
 	const params = new URLSearchParams();
 	for (const [key, value] of Object.entries(query || {})) {
 		if (value !== "" && value !== null && value !== undefined) {
@@ -119,7 +123,7 @@ export async function request(method, path, { query, body, signal } = {}) {
 		}
 	}
 	const tail = params.size ? `?${params}` : "";
-	const { reply, text } = await exchange(method, BASE + path + tail, body, signal);
+	const { reply, text } = await exchange(method, url + tail, body, signal);
 	const data = parse(text);
 	if (!reply.ok) {
 		throw refused(reply, data);
@@ -135,6 +139,15 @@ export async function request(method, path, { query, body, signal } = {}) {
 
 /** GET @param {string} path @param {object} [query] @param {AbortSignal} [signal] */
 export const get = (path, query, signal) => request("GET", path, { query, signal });
+
+/** GET one of the original's endpoints. @param {string} path from the root */
+export const getOriginal = (path) => requestAt(path, "GET", {});
+
+/** POST one of them. @param {string} path */
+export const postOriginal = (path) => requestAt(path, "POST", { body: {} });
+
+/** PUT @param {string} path @param {object} body */
+export const put = (path, body) => request("PUT", path, { body });
 
 /** POST @param {string} path @param {object} [body] */
 export const post = (path, body) => request("POST", path, { body });

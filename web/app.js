@@ -2,6 +2,7 @@
 // current view and the address bar.
 
 import { onSession } from "./api.js";
+import { startKeys } from "./keys.js";
 import { startLive, stopLive, subscribe } from "./live.js";
 import { forget, loadSession, session } from "./session.js";
 import { mountShell } from "./shell.js";
@@ -15,8 +16,12 @@ const ROUTES = [
 	[/^\/dashboard$/, async () => overviewView],
 	[/^\/flows$/, async () => (await import("./views/flows.js")).flowsView],
 	[/^\/incidents$/, async () => (await import("./views/incidents.js")).incidentsView],
+	[/^\/incidents\/expected$/,
+		async () => (await import("./views/expected.js")).expectedView],
 	[/^\/incidents\/(\d{1,18})$/,
 		async () => (await import("./views/incident.js")).incidentView],
+	[/^\/hosts\/((?:[0-9a-fA-F.:]|%3A){2,90})$/i,
+		async () => (await import("./views/host.js")).hostView],
 	[/^\/blocks$/, async () => (await import("./views/blocks.js")).blocksView],
 	[/^\/password$/, async () => (await import("./views/account.js")).passwordView],
 	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
@@ -201,6 +206,7 @@ async function boot() {
 }
 
 startClock();
+startKeys();
 onSession({ ended: sessionEnded, mustChange });
 document.addEventListener("click", onClick);
 window.addEventListener("popstate", route);

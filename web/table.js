@@ -4,6 +4,9 @@
 import { h, uid } from "./ui.js";
 import { icon } from "./icons.js";
 
+// What a click in a row is meant for instead of the row.
+const OTHERS = "a, button:not([data-open]), input, label, select";
+
 function compare(a, b) {
 	if (typeof a === "number" && typeof b === "number") {
 		return a - b;
@@ -12,6 +15,9 @@ function compare(a, b) {
 }
 
 function headCell(column, resort) {
+	if (column.head) {
+		return h("th", { scope: "col", class: column.class }, column.head());
+	}
 	if (!column.value || column.unsortable) {
 		const hidden = h("span", { class: "hidden" }, column.name || "Actions");
 		return h("th", { scope: "col", class: column.class }, column.label || hidden);
@@ -46,7 +52,7 @@ function makeEntry(spec, key) {
 	if (spec.onRow) {
 		row.classList.add("clickable");
 		row.addEventListener("click", (event) => {
-			const other = event.target.closest("a, button:not([data-open])");
+			const other = event.target.closest(OTHERS);
 			if (!other && !getSelection().toString()) {
 				spec.onRow(entry.data);
 			}
@@ -106,7 +112,8 @@ function drawRows(spec, body, entries, rows) {
  *   caption: string,
  *   columns: {key: string, label: string, class?: string, value?: (row) => any,
  *             signature?: (row) => string, cell?: (row) => Node|string|Node[],
- *             unsortable?: boolean, name?: string, first?: "asc"|"desc"}[],
+ *             unsortable?: boolean, name?: string, first?: "asc"|"desc",
+ *             head?: () => Node}[],
  *   rowKey: (row) => string|number,
  *   rowClass?: (row) => string,
  *   onRow?: (row) => void,

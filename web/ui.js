@@ -1,7 +1,7 @@
 // Building blocks of every view: elements, times, badges, fields, dialogs, toasts. Text enters
 // the document as text nodes only; nothing here or elsewhere parses HTML.
 
-import { absolute, capital, clean, relative, STATE_LABELS } from "./format.js";
+import { absolute, capital, clean, endpoint, relative, STATE_LABELS } from "./format.js";
 import { icon } from "./icons.js";
 
 const TOAST_MS = 6000;
@@ -72,6 +72,16 @@ export function name(value, max = 240) {
 /** An address or a port: fixed width, isolated. @param {unknown} value */
 export function mono(value) {
 	return h("bdi", { class: "mono" }, clean(value, 80));
+}
+
+/**
+ * An address as a link to its page; what is no address stays text.
+ * @param {string} ip @param {number} [port] shown behind it
+ */
+export function hostLink(ip, port = 0) {
+	const text = mono(endpoint(ip, port));
+	return /^[0-9a-f.:]{2,45}$/i.test(ip || "") && !/^(0\.0\.0\.0|::)$/.test(ip)
+		? h("a", { href: `/hosts/${ip}`, title: `All about ${ip}` }, text) : text;
 }
 
 /**

@@ -1,5 +1,6 @@
 """Plausible traffic for the mock server: a seeded little network, drawn anew each second."""
 
+import calendar
 import math
 import random
 import time
@@ -17,6 +18,11 @@ def iso(seconds):
     """RFC 3339 UTC with milliseconds."""
     base = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return "%s.%03dZ" % (base, int(seconds * 1000) % 1000)
+
+
+def parse_iso(text):
+    """Seconds of an RFC 3339 time in UTC."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 def level(t):

@@ -5,6 +5,7 @@ import re
 import time
 
 import mock_data as data
+import mock_more as more
 import mock_state as base
 
 
@@ -137,7 +138,7 @@ def get_top(state, query, _body):
 
 def get_series(_state, query, _body):
     """The last hour."""
-    return 200, data.series(time.time(), int(query.get("seconds", 3600)),
+    return 200, data.series(time.time() - int(query.get("ago", 0)), int(query.get("seconds", 3600)),
                             int(query.get("step", 10)))
 
 
@@ -149,9 +150,12 @@ def for_role(state, incident):
 
 def get_incidents(state, query, _body):
     """Newest first, filtered."""
+    over = {"yes": True, "no": False}.get(query.get("resolved"))
     rows = [for_role(state, i) for i in sorted(state.incidents, key=lambda i: -i["id"])
             if all(not query.get(k) or i[k] == query[k]
-                   for k in ("severity", "state", "detector", "src_ip"))]
+                   for k in ("severity", "state", "detector", "src_ip", "dst_ip"))
+            and (over is None or (i["state"] in ("resolved", "false_positive")) == over)
+            and query.get("q", "").lower() in (i["title"] + i["src_ip"] + i["dst_ip"]).lower()]
     return 200, {"items": rows[:int(query.get("limit", 50))], "next": None}
 
 
@@ -175,6 +179,8 @@ def full_incident(state, incident):
             "evidence": [data.probe(9000 + p, now - 60, p, incident["src_ip"])
                          for p in (21, 22, 23, 25, 80, 110, 443, 3306)] if analyst else None,
             "notes": state.notes.get(incident["id"], []) if analyst else None, "block": block,
+            "features": more.FEATURES if analyst else None, "history": incident.get("history", []),
+            "version": incident.get("version", 0),
             "actions": data.ACTIONS[incident["severity"]], "related": related}
 
 
@@ -186,6 +192,8 @@ def get_incident(state, _query, _body, row_id):
 def post_state(state, _query, body, row_id):
     """Another state."""
     incident = find(state.incidents, row_id)
+    more.check_version(incident, body)
+    more.remember(state, incident, "state", body["state"])
     incident["state"] = body["state"]
     state.publish("incident", {k: incident[k] for k in ("id", "count", "state", "last_seen")})
     return 200, full_incident(state, incident)
@@ -324,7 +332,7 @@ ROUTES = [
 
 def call(state, method, path, query, body):
     """Find the route, check the role, answer (status, value)."""
-    for verb, pattern, role, handler in ROUTES:
+    for verb, pattern, role, handler in ROUTES + more.ROUTES:
         match = re.fullmatch(pattern, path)
         if verb == method and match:
             with state.lock:

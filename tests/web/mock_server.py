@@ -26,7 +26,9 @@ VENDOR = {"/vendor/dygraphs.min.js": DYGRAPHS / "dygraph.min.js",
           "/vendor/dygraphs.css": DYGRAPHS / "dygraph.min.css"}
 CSP = ("default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
        "report-uri /csp-report")
-PAGES = re.compile(r"/(dashboard|flows|incidents(/\d+)?|blocks|login|logout|setup|password)?$")
+PAGES = re.compile(r"/(dashboard|flows|incidents(/\d+|/expected)?|blocks|login|logout|setup|password"
+                   r"|hosts/[0-9a-fA-F.:]+|reports|settings|users|audit|backups|account|about"
+                   r"|help(/search|/api)?)?$")
 BODY_MAX = 65536
 
 

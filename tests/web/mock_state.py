@@ -50,6 +50,7 @@ class State:
             data.make_incident(10, now + 9010, "high", "open", data.SCANNER)]
         self.notes = {10: [{"time": data.iso(now - 60), "author": "kim",
                             "text": "Asked the hoster; not one of ours."}]}
+        self.expected = []
         self.blocks = []
         self.add_block("203.0.113.0/24", "scans every night", 604800, 48123, now - 86000)
         self.add_block("2001:db8:dead::/48", "spam source", 0, 0, now - 4000)

@@ -11,7 +11,9 @@ import time
 from browser import Browser
 from mock_server import Server
 
-PAGES = {"overview": "/dashboard", "flows": "/flows", "flows-filter": "/flows?q=proto:udp",
+PAGES = {"expected": "/incidents/expected", "overview": "/dashboard",
+         "host": "/hosts/192.168.10.14", "host-new": "/hosts/2001:db8::9",
+         "flows": "/flows", "flows-filter": "/flows?q=proto:udp",
          "flows-none": "/flows?q=ip:203.0.113.250", "incidents": "/incidents",
          "incident": "/incidents/10", "incident-low": "/incidents/8", "blocks": "/blocks",
          "blocks-safe": "/blocks?value=192.168.10.1", "password": "/password",
@@ -19,7 +21,7 @@ PAGES = {"overview": "/dashboard", "flows": "/flows", "flows-filter": "/flows?q=
 OUTSIDE = {"login": ("none", "/login"), "setup": ("setup", "/setup#mock-token"),
            "needs-setup": ("setup", "/login"), "viewer-incident": ("viewer", "/incidents/10"),
            "viewer-blocks": ("viewer", "/blocks")}
-VIEWS = [("wide", 1280, 900), ("phone", 390, 844)]
+VIEWS = [("wide", 1440, 900), ("phone", 390, 844)]
 
 
 def shoot(browser, url, out, name):

@@ -4,7 +4,8 @@ from selenium.webdriver.common.keys import Keys
 
 from test_pages import open_page
 
-PATHS = ("/dashboard", "/flows", "/incidents", "/incidents/10", "/blocks", "/logout")
+PATHS = ("/dashboard", "/flows", "/incidents", "/incidents/10", "/incidents/expected",
+         "/hosts/192.168.10.14", "/blocks", "/logout")
 
 # WCAG 2.1, 1.4.3: 4.5 to 1, or 3 to 1 from 24 px, or from 18.66 px bold; disabled parts are exempt.
 # Luminance and ratio by the formulas of its "relative luminance" and "contrast ratio".

@@ -95,7 +95,7 @@ def test_overview_draws_everything_within_its_weight(browser, mock):
     browser.open(mock.url + "/dashboard")
     browser.wait("document.querySelector('.plot canvas') && "
                  "document.querySelector('.tile-value').innerText !== '–'")
-    for text in ("1 incident of high severity", "Traffic, last hour"):
+    for text in ("1 incident of high severity", "Traffic"):
         browser.wait_text("h1, h2", text)
     browser.wait("document.querySelectorAll('.panel-talkers tbody tr').length === 10")
     browser.wait_text(".coverage-text", "accounted for")
@@ -208,15 +208,17 @@ def test_incident_state_and_note_are_sent(browser, mock):
     browser.fill("[name=text]", "seen & <b>understood</b>")
     browser.click("button", "Add note")
     browser.wait_text(".note-text", "seen & <b>understood</b>")
-    assert writes(mock, "/incidents/10/state") == [{"state": "acknowledged"}]
+    assert writes(mock, "/incidents/10/state") == [{"state": "acknowledged", "version": 0}]
 
 
 def test_incident_list_filters_by_address_bar_and_by_click(browser, mock):
     open_page(browser, mock, "/incidents?severity=high")
     browser.wait("document.querySelectorAll('.table-incidents tbody tr').length === 1")
     browser.click(".segmented label", "Medium")
+    browser.wait("document.querySelector('.table-incidents').innerText.includes('Medium')")
+    browser.click(".segmented label", "All")
     browser.wait("document.querySelectorAll('.table-incidents tbody tr').length === 2")
-    assert browser.js("return location.search") == "?severity=medium"
+    assert browser.js("return location.search") == "?severity=medium&state=all"
 
 
 def test_names_lists_and_what_waits_for_confirmation(browser, mock):

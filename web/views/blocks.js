@@ -2,9 +2,9 @@
 // safe list beside it.
 
 import { get, post, remove } from "../api.js";
+import { lookBefore } from "../block_dialog.js";
 import { bytes, capital, clean, count } from "../format.js";
 import { field, form, LIFETIMES } from "../forms.js";
-import { icon } from "../icons.js";
 import { subscribe } from "../live.js";
 import { may, session, whyNot } from "../session.js";
 import { createTable } from "../table.js";
@@ -23,13 +23,7 @@ const SCOPE = {
 		+ "a block says so; never those of the safe list.",
 };
 
-const VERDICTS = {
-	pass: ["ok", "Not blocked, not on the safe list: it can be blocked."],
-	drop: ["blocks", "Already blocked."],
-	safe: ["shield", "On the safe list: it will be refused."],
-};
-
-/** Says while typing what the kernel would do with this address today. */
+/** Says while typing what the kernel does with this address today, and what a block had done. */
 function preview(input) {
 	const element = h("p", { class: "preview", role: "status" });
 	let timer = 0;
@@ -39,18 +33,7 @@ function preview(input) {
 			fill(element);
 			return;
 		}
-		try {
-			const answer = await get("/blocks/test", { value });
-			if (input.value.trim() !== value) {
-				return;
-			}
-			const [picture, text] = VERDICTS[answer.verdict] || VERDICTS.pass;
-			element.dataset.verdict = answer.verdict;
-			fill(element, icon(picture), h("span", {}, text, " ",
-				answer.reason ? name(answer.reason, 200) : ""));
-		} catch {
-			fill(element); // the form itself reports a wrong address
-		}
+		await lookBefore(element, value, () => input.value.trim() === value);
 	}
 	const later = () => {
 		clearTimeout(timer);

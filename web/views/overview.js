@@ -1,18 +1,20 @@
-// The overview: is all well, what flows, who talks most, what was not seen, what happened.
-// Draws from the snapshot of every second; asks for the last hour once and again after a pause.
+// The overview: is all well, what flows, who talks most, what was not seen, what happened, what
+// changed since yesterday. Draws from the snapshot of every second until somebody pauses it.
 
 import { get } from "../api.js";
-import { sparkline, trafficChart } from "../charts.js";
+import { sparkline } from "../charts.js";
 import { bitParts, bits, compact, count, duration, plural } from "../format.js";
 import { icon } from "../icons.js";
 import { latest, liveState, subscribe } from "../live.js";
 import { onOpenIncidents } from "../open_incidents.js";
-import { button, fill, h, link, panel, setText } from "../ui.js";
-import { coveragePanel, incidentsPanel, interfacesPanel, protocolsPanel, talkersPanel }
-	from "./panels.js";
+import { bindKeys } from "../keys.js";
+import { button, fill, h, link, setText, toast } from "../ui.js";
+import { changesPanel } from "./changes_panel.js";
+import { captureSwitch } from "./capture_switch.js";
+import { coveragePanel, incidentsPanel, interfacesPanel } from "./panels.js";
+import { namesPanel, protocolsPanel, talkersPanel } from "./top_panels.js";
+import { trafficPanel } from "./traffic_panel.js";
 
-const HOUR_S = 3600;
-const STEP_S = 10;
 const STATUS_MS = 60000;
 const LOSS_MS = 5 * 60 * 1000; // how long a loss stays in the sentence on top
 
@@ -90,10 +92,11 @@ function statusLine() {
 	const headline = h("h1", {}, "Overview");
 	const detail = h("p", { class: "verdict-detail" });
 	const uptime = h("p", { class: "verdict-uptime" });
+	const actions = h("div", { class: "verdict-actions" });
 	const element = h("section", { class: "verdict", "aria-label": "Is all well?" }, mark,
-		h("div", {}, headline, detail), uptime);
+		h("div", {}, headline, detail), uptime, actions);
 	return {
-		element,
+		element, actions,
 		draw(level, title, text) {
 			if (element.dataset.level !== level) {
 				element.dataset.level = level;
@@ -185,107 +188,47 @@ function tiles() {
 	};
 }
 
-/** The last hour in steps; the newest step grows by the second. */
-function hourBuffer() {
-	const rows = [];
-	let sums = null;
-	const row = (ms, item, seconds) => [new Date(ms), item.bytes_in / seconds,
-		item.bytes_out / seconds, item.dropped_packets / seconds];
-	/** Where nothing was counted the line is broken, not drawn straight. */
-	function addGap(at) {
-		const before = rows.at(-1)?.[0].getTime();
-		if (before && at - before > 3 * STEP_S * 1000) {
-			rows.push([new Date(before + STEP_S * 1000), null, null, 0]);
+/** A stop for the eyes: what is on the page rests until it goes on. */
+function pauseSwitch(onChange) {
+	const state = { paused: false };
+	const draw = () => fill(element, ...button(state.paused ? "Go on" : "Pause",
+		{ icon: state.paused ? "play" : "pause" }).childNodes);
+	const element = h("button", { type: "button", class: "button quiet",
+		on: { click: toggle } });
+	function toggle() {
+		state.paused = !state.paused;
+		draw();
+		document.body.classList.toggle("is-paused", state.paused);
+		if (state.paused) {
+			toast("Paused: the page rests until you go on. Nothing is lost.");
 		}
+		onChange();
 	}
-	return {
-		rows,
-		load(series) {
-			rows.length = 0;
-			sums = null;
-			// a step that is still filling is left to the snapshots
-			const now = Date.parse(latest("snapshot")?.time) || Date.now();
-			for (const item of series.items) {
-				const at = Date.parse(item.time);
-				if (at + STEP_S * 1000 <= now) {
-					addGap(at);
-					rows.push(row(at, item, STEP_S));
-				}
-			}
-		},
-		add(snapshot) {
-			const now = Date.parse(snapshot.time);
-			const start = Math.floor(now / 1000 / STEP_S) * STEP_S * 1000;
-			if (sums?.start === start) {
-				rows.pop();
-			} else {
-				sums = { start, seconds: 0, bytes_in: 0, bytes_out: 0,
-					dropped_packets: 0 };
-			}
-			if (rows.length && rows.at(-1)[0].getTime() >= start) {
-				return;
-			}
-			sums.seconds++;
-			for (const key of ["bytes_in", "bytes_out", "dropped_packets"]) {
-				sums[key] += snapshot.rates[key] || 0;
-			}
-			if (sums.seconds === 1) {
-				addGap(start);
-			}
-			rows.push(row(start, sums, sums.seconds));
-			while (rows.length && rows[0][0].getTime() < start - HOUR_S * 1000) {
-				rows.shift();
-			}
-		},
-	};
-}
-
-function trafficPanel() {
-	const chart = trafficChart();
-	const buffer = hourBuffer();
-	const error = h("div", { class: "panel-error", hidden: true });
-	let ready = false;
-
-	async function load() {
-		try {
-			buffer.load(await get("/series", { seconds: HOUR_S, step: STEP_S }));
-			ready = true;
-			error.hidden = true;
-			chart.set(buffer.rows);
-		} catch (cause) {
-			error.hidden = false;
-			fill(error, cause.message, " ", button("Try again", { on: load }));
-		}
-	}
-	return {
-		element: panel("Traffic, last hour", { class: "panel-traffic" }, error,
-			chart.element),
-		load,
-		add(snapshot) {
-			if (ready && !snapshot.polled) {
-				buffer.add(snapshot);
-				chart.set(buffer.rows);
-			}
-		},
-		stop: chart.stop,
-	};
+	draw();
+	return { element, state, toggle };
 }
 
 /** Everything on the page, and how a snapshot is drawn into it. */
-function overviewParts() {
+function overviewParts(context) {
 	const status = statusLine();
 	const numbers = tiles();
-	const traffic = trafficPanel();
-	const panels = [incidentsPanel(), talkersPanel(), protocolsPanel(), coveragePanel(),
+	const pause = pauseSwitch(() => latest("snapshot") && self.draw(latest("snapshot")));
+	const tops = [talkersPanel(), protocolsPanel(), namesPanel()];
+	const traffic = trafficPanel(context, (w) => tops.forEach((part) => part.window(w)));
+	const panels = [incidentsPanel(), ...tops, changesPanel(), coveragePanel(),
 		interfacesPanel()];
+	const capture = captureSwitch();
 	const losing = lossWatch();
 	let counts = null;
 
 	function drawStatus() {
 		status.draw(...judge(latest("snapshot"), counts, losing()));
 	}
-	return {
-		status, numbers, traffic, panels, drawStatus,
+	status.actions.append(pause.element, capture.element);
+	tops.forEach((part) => part.window(traffic.window));
+	const self = {
+		status, numbers, traffic, panels, drawStatus, capture,
+		keys: [{ key: "p", label: "pause, go on", run: pause.toggle }, ...traffic.keys],
 		element: h("div", { class: "overview" }, status.element, numbers.element,
 			h("div", { class: "grid" }, traffic.element,
 				panels.map((part) => part.element))),
@@ -295,17 +238,21 @@ function overviewParts() {
 			drawStatus();
 		},
 		draw(snapshot) {
+			if (pause.state.paused) {
+				return;
+			}
 			numbers.draw(snapshot);
 			traffic.add(snapshot);
 			panels.forEach((part) => part.snapshot?.(snapshot));
 			drawStatus();
 		},
 	};
+	return self;
 }
 
-/** @returns {object} the view */
-export function overviewView() {
-	const parts = overviewParts();
+/** @param {object} context see app.js @returns {object} the view */
+export function overviewView(context) {
+	const parts = overviewParts(context);
 	let ends = [];
 	let stopped = false;
 
@@ -335,19 +282,21 @@ export function overviewView() {
 	}
 
 	return {
-		title: "Overview", element: parts.element,
+		title: "Overview", help: "overview", element: parts.element,
 		start() {
 			const timer = setInterval(loadStatus, STATUS_MS);
 			ends = [subscribe("state", parts.drawStatus), subscribe("resume", resume),
-				onOpenIncidents(parts.drawCounts), () => clearInterval(timer)];
+				onOpenIncidents(parts.drawCounts), () => clearInterval(timer),
+				bindKeys(parts.keys), parts.capture.start()];
 			parts.drawStatus();
 			begin();
-			parts.traffic.load();
+			parts.traffic.start();
 			loadStatus();
 			parts.panels.forEach((part) => part.start?.());
 		},
 		stop() {
 			stopped = true;
+			document.body.classList.remove("is-paused");
 			ends.forEach((end) => end());
 			parts.panels.forEach((part) => part.stop?.());
 			parts.traffic.stop();

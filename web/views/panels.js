@@ -2,8 +2,8 @@
 // start(), stop(), whichever it needs.
 
 import { get } from "../api.js";
-import { bar, stackedMeter } from "../charts.js";
-import { bytes, clean, compact, count, endpoint, percent, plural } from "../format.js";
+import { stackedMeter } from "../charts.js";
+import { clean, compact, count, endpoint, percent, plural } from "../format.js";
 import { subscribe } from "../live.js";
 import { createTable } from "../table.js";
 import { empty, failure, fill, h, link, mono, name, panel, setText, severity, time }
@@ -11,87 +11,6 @@ import { empty, failure, fill, h, link, mono, name, panel, setText, severity, ti
 
 const COVERAGE_MS = 5000;
 const RECENT = 8;
-
-function shareCell(kind) {
-	return (row) => {
-		const gauge = bar(kind);
-		gauge.set(row.share);
-		return h("span", { class: "share-cell" }, h("span", { class: "share-text" },
-			bytes(row.bytes)), gauge.element);
-	};
-}
-
-function withShares(rows) {
-	const top = Math.max(1, ...rows.map((r) => r.bytes));
-	return rows.map((r) => ({ ...r, share: r.bytes / top }));
-}
-
-/** Who moved most bytes in the last minute. */
-export function talkersPanel() {
-	const table = createTable({
-		caption: "Top talkers of the last minute", class: "compact",
-		columns: [
-			{ key: "ip", label: "IP address", value: (r) => r.ip, unsortable: true,
-				cell: (r) => link(`/flows?q=${encodeURIComponent(`ip:${r.ip}`)}`, {
-					title: "Show its flows",
-				}, mono(r.ip)) },
-			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes,
-				unsortable: true,
-				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
-				cell: shareCell("in") },
-			{ key: "packets", label: "Packets", class: "num p2",
-				value: (r) => count(r.packets),
-				unsortable: true },
-			{ key: "flows", label: "Flows", class: "num p3",
-				value: (r) => count(r.flows),
-				unsortable: true },
-			{ key: "ports", label: "Ports", class: "num", value: (r) => count(r.ports),
-				unsortable: true },
-		],
-		rowKey: (r) => r.ip,
-		empty: () => empty("Nobody talks", "No packet was seen in the last minute."),
-	});
-	return {
-		element: panel("Top talkers", { note: "last minute", class: "panel-talkers" },
-			table.element),
-		snapshot: (s) => table.update(withShares(s.hosts || [])),
-	};
-}
-
-/** What protocols the last minute was made of. */
-export function protocolsPanel() {
-	const table = createTable({
-		caption: "Protocols of the last minute", class: "compact",
-		columns: [
-			{ key: "proto", label: "Protocol", value: (r) => r.proto, unsortable: true,
-				cell: (r) =>
-					link(`/flows?q=${encodeURIComponent(`proto:${r.proto}`)}`,
-						{},
-					name(r.proto, 24)) },
-			{ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes,
-				unsortable: true,
-				signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
-				cell: shareCell("out") },
-			{ key: "percent", label: "Share", class: "num", value: (r) => r.percent,
-				unsortable: true },
-			{ key: "flows", label: "Flows", class: "num p2",
-				value: (r) => count(r.flows),
-				unsortable: true },
-		],
-		rowKey: (r) => r.proto,
-		empty: () => empty("No traffic", "No packet was seen in the last minute."),
-	});
-	return {
-		element: panel("Protocols", { note: "last minute", class: "panel-protocols" },
-			table.element),
-		snapshot(s) {
-			const rows = s.protocols || [];
-			const sum = rows.reduce((n, r) => n + r.bytes, 0);
-			table.update(withShares(rows).map((r) =>
-				({ ...r, percent: percent(r.bytes, sum) })));
-		},
-	};
-}
 
 const MEANING = "Each packet an interface sees is counted once more in exactly one place: in "
 	+ "a flow, dropped, not a flow, or unattributed. The counts are made independently, so "

@@ -1,0 +1,140 @@
+"""Further calls of the mock: what people do with incidents, hosts, and the pages for admins."""
+
+import time
+
+import mock_data as data
+import mock_state as base
+
+FEATURES = [{"name": "ports in 10 s", "value": 412, "low": 0, "high": 6, "unit": ""},
+            {"name": "failed connections", "value": 0.98, "low": 0, "high": 0.12, "unit": ""},
+            {"name": "packets a second", "value": 41.2, "low": 2, "high": 60, "unit": ""}]
+
+
+def remember(state, incident, action, after, text=""):
+    """A line in an incident's history; its version grows."""
+    incident["version"] = incident.get("version", 0) + 1
+    incident.setdefault("history", []).append({
+        "time": data.iso(time.time()), "who": state.user["name"], "action": action,
+        "before": incident["state"], "after": after, "text": text})
+
+
+def check_version(incident, body):
+    """Somebody else was faster: 409 that names who."""
+    wanted = body.get("version")
+    if wanted is not None and wanted != incident.get("version", 0):
+        who = incident["history"][-1]["who"]
+        raise base.Refused(409, "changed", "%s changed this incident meanwhile." % who)
+
+
+def find(rows, row_id):
+    """By id, or 404."""
+    for row in rows:
+        if row["id"] == int(row_id):
+            return row
+    raise base.Refused(404, "not_found", "There is no such entry.")
+
+
+def post_bulk(state, _query, body):
+    """The same state for several."""
+    for row_id in body["ids"]:
+        incident = find(state.incidents, row_id)
+        remember(state, incident, "state", body["state"])
+        incident["state"] = body["state"]
+    return 200, {"changed": len(body["ids"]), "items": []}
+
+
+def get_expected(state, _query, _body):
+    """What is expected here."""
+    return 200, {"items": state.expected, "next": None}
+
+
+def post_expected(state, _query, body, row_id):
+    """Expected from an incident: it is resolved."""
+    incident = find(state.incidents, row_id)
+    ttl = base.TTL.match(body.get("ttl") or "")
+    ends = time.time() + int(ttl.group(1)) * base.UNIT_S[ttl.group(2)] if ttl else None
+    state.expected.append({
+        "id": len(state.expected) + 1, "detector": incident["detector"],
+        "title": incident["title"], "src": body.get("src"), "dst": body.get("dst"),
+        "dst_port": body.get("dst_port"), "note": body.get("note", ""),
+        "author": state.user["name"], "silenced": 0, "expires": ends and data.iso(ends)})
+    remember(state, incident, "state", "resolved", "Expected here.")
+    incident["state"] = "resolved"
+    return 200, incident
+
+
+def delete_expected(state, _query, _body, row_id):
+    """Reported again."""
+    entry = find(state.expected, row_id)
+    state.expected.remove(entry)
+    return 200, entry
+
+
+def tops(rows, field):
+    """Sums of some flows by one field."""
+    sums = {}
+    for flow in rows:
+        key = flow[field]
+        one = sums.setdefault(key, {"key": key and str(key), "records": 0, "bytes": 0,
+                                    "packets": 0, "last_seen": flow["end"]})
+        one["records"] += 1
+        one["bytes"] += flow["bytes_out"] + flow["bytes_in"]
+    return sorted(sums.values(), key=lambda r: -r["bytes"])[:20]
+
+
+def side(rows, peer):
+    """One half of a host's page."""
+    names = {"peers": peer, "ports": "dst_port", "names": "sni"}
+    sums = {key: tops(rows, field) for key, field in names.items()}
+    return {**sums, **{key + "_distinct": len(rows) for key, rows in sums.items()}}
+
+
+def get_host(state, query, _body, address):
+    """Everything on one address."""
+    now = time.time()
+    begin = data.parse_iso(query["from"]) if query.get("from") else now - 604800
+    step = max(60, int((now - begin) / 168))
+    course = [{"time": data.iso(t), "packets_in": 900, "packets_out": 700, "records": 4,
+               "bytes_in": int(data.level(t) * step * 40_000),
+               "bytes_out": int(data.level(t + 900) * step * 9_000)}
+              for t in range(int(begin), int(now), step)]
+    network = base.parse_prefix(address, "ip")
+    safe = base.is_safe(state, network)
+    block = next((b for b in state.blocks if b["value"] == address and b["state"] == "active"),
+                 None)
+    return 200, {
+        "ip": address, "safe": safe, "block": block, "step": step, "series": course,
+        "live": next((r for r in state.hosts(100) if r["ip"] == address), None),
+        "incidents": [i for i in state.incidents if i["src_ip"] == address],
+        "first_seen": data.iso(now - 2_900_000), "last_seen": data.iso(now - 4), "records": 48_210,
+        "as_source": side([f for f in state.flows if f["src_ip"] == address], "dst_ip"),
+        "as_destination": side([f for f in state.flows if f["dst_ip"] == address], "src_ip"),
+        "from": data.iso(begin), "to": data.iso(now), "complete": True}
+
+
+def get_model(_state, query, _body):
+    """What the model is and knows of a host."""
+    answer = {"state": "active", "trained": data.iso(time.time() - 7000), "rows": 8412}
+    if query.get("ip"):
+        answer["host"] = {"ip": query["ip"], "features": FEATURES}
+    return 200, answer
+
+
+def get_preview(state, query, _body):
+    """What a block would have dropped."""
+    network = base.parse_prefix(query.get("value"), "value")
+    return 200, {"value": str(network), "flows": 312, "sources": 9, "sources_yours": 2,
+                 "summary": "Would have dropped 312 flows from 9 sources, 2 of them yours.",
+                 "top_sources": [{"ip": f["src_ip"], "yours": True, "flows": 4, "bytes": 900}
+                                 for f in state.flows[:2]], "complete": True, "refused": None}
+
+
+ROUTES = [
+    ("GET", r"/hosts/([0-9a-fA-F.:]+)", "viewer", get_host),
+    ("GET", r"/model", "viewer", get_model),
+    ("GET", r"/blocks/preview", "viewer", get_preview),
+    ("POST", r"/incidents/bulk", "analyst", post_bulk),
+    ("POST", r"/incidents/(\d+)/expected", "analyst", post_expected),
+    ("GET", r"/expected", "viewer", get_expected),
+    ("DELETE", r"/expected/(\d+)", "analyst", delete_expected),
+]

@@ -1,0 +1,111 @@
+// What changed since yesterday: the last 24 hours against the 24 before, and which names and
+// destinations are among the busiest today and were not then. From the hourly sums.
+
+import { get } from "../api.js";
+import { bytes, clean, count } from "../format.js";
+import { icon } from "../icons.js";
+import { fill, h, hostLink, link, name, panel } from "../ui.js";
+
+const DAY_S = 86400;
+const REFRESH_MS = 10 * 60 * 1000; // the sums are hourly
+const NEW_MAX = 6;
+const COMPARED = 50; // of the busiest
+const STEADY = 0.1; // a change below a tenth is no news
+
+const ROWS = [["bytes_in", "Received", bytes], ["bytes_out", "Sent", bytes],
+	["new_flows", "New flows", count], ["dropped_packets", "Dropped packets", count]];
+
+function change(now, before) {
+	if (!before) {
+		return now ? ["up", "new"] : ["", "–"];
+	}
+	const ratio = now / before - 1;
+	if (Math.abs(ratio) < STEADY) {
+		return ["", "about the same"];
+	}
+	const text = ratio > 9 ? `× ${count(now / before)}`
+		: `${ratio > 0 ? "+" : "−"}${Math.round(Math.abs(ratio) * 100)} %`;
+	return [ratio > 0 ? "up" : "down", text];
+}
+
+function changeRow(label, now, before, format) {
+	const [way, text] = change(now, before);
+	return h("li", {}, h("span", { class: "change-label" }, label),
+		h("strong", { class: "change-now" }, format(now)),
+		h("span", { class: `change-way ${way}` }, way ? icon(way) : null, text),
+		h("span", { class: "muted change-before" }, `before: ${format(before)}`));
+}
+
+function sum(items, key) {
+	return items.reduce((n, item) => n + (item[key] || 0), 0);
+}
+
+/** Keys of the last day that the day before had none of. */
+function fresh(today, both) {
+	const all = new Map(both.items.map((i) => [i.key, i.bytes]));
+	return today.items.filter((i) => i.key && (all.get(i.key) ?? Infinity) <= i.bytes)
+		.map((i) => i.key);
+}
+
+async function freshOf(by) {
+	const [today, both] = await Promise.all([
+		get("/top", { by, hours: 24, limit: COMPARED }),
+		get("/top", { by, hours: 48, limit: COMPARED * 4 })]);
+	return fresh(today, both);
+}
+
+function freshLine(label, keys, cell) {
+	if (keys.length === 0) {
+		return null;
+	}
+	return h("p", { class: "fresh" }, h("span", { class: "muted" }, `${label}: `),
+		keys.slice(0, NEW_MAX).flatMap((key, i) => [i ? ", " : "", cell(key)]),
+		keys.length > NEW_MAX ? ` and ${keys.length - NEW_MAX} more` : "");
+}
+
+async function incidentsSince(seconds) {
+	const from = new Date(Date.now() - seconds * 1000).toISOString();
+	return (await get("/incidents", { from, limit: 500 })).items;
+}
+
+/** @returns {{element: HTMLElement, load: () => Promise<void>, start: Function, stop: Function}} */
+export function changesPanel() {
+	const body = h("div", {});
+	let timer = 0;
+
+	async function load() {
+		try {
+			const [series, incidents, names, peers] = await Promise.all([
+				get("/series", { seconds: 2 * DAY_S, step: 3600 }),
+				incidentsSince(2 * DAY_S), freshOf("domain"), freshOf("dst")]);
+			const half = Date.now() - DAY_S * 1000;
+			const [before, now] =
+				[series.items.filter((i) => Date.parse(i.time) < half),
+				series.items.filter((i) => Date.parse(i.time) >= half)];
+			const recent = incidents.filter((i) => Date.parse(i.first_seen) >= half);
+			const older = incidents.filter((i) => Date.parse(i.first_seen) < half
+				&& Date.parse(i.first_seen) >= half - DAY_S * 1000);
+			fill(body, h("ul", { class: "changes" },
+				ROWS.map(([key, label, format]) => changeRow(label, sum(now, key),
+					sum(before, key), format)),
+				changeRow("Incidents", recent.length, older.length, count)),
+			freshLine("New among the busiest names", names, (key) =>
+				link(`/flows?q=${encodeURIComponent(`domain=${key} since:24h`)}`,
+					{},
+					name(key, 60))),
+			freshLine("New destinations", peers, (key) => hostLink(key)));
+		} catch (error) {
+			fill(body, h("p", { class: "muted" }, clean(error.message, 200)));
+		}
+	}
+	return {
+		element: panel("Since yesterday", { class: "panel-changes",
+			note: "last 24 hours against the 24 before" }, body),
+		load,
+		start() {
+			load();
+			timer = setInterval(() => document.hidden || load(), REFRESH_MS);
+		},
+		stop: () => clearInterval(timer),
+	};
+}

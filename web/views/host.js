@@ -1,0 +1,217 @@
+// One address: what it did, with whom, since when, what was reported of it, and the two things to
+// do about it: block it, or never block it.
+
+import { get, post } from "../api.js";
+import { askBlock } from "../block_dialog.js";
+import { bytes, capital, clean, count, plural } from "../format.js";
+import { icon } from "../icons.js";
+import { bindKeys } from "../keys.js";
+import { subscribe } from "../live.js";
+import { whyNot } from "../session.js";
+import { timeChart } from "../time_chart.js";
+import { button, confirmDialog, empty, facts, failure, fill, h, hostLink, link, mono, name, panel,
+	severity, stateBadge, time, toast } from "../ui.js";
+import { hostModelPanel } from "./host_model.js";
+
+const RANGES = [["86400", "24 hours"], ["604800", "7 days"], ["2592000", "30 days"],
+	["7776000", "90 days"]];
+const SHOWN = 10;
+
+function askSafe(ip, done) {
+	confirmDialog({
+		title: `Never block ${clean(ip, 64)}?`, confirm: "Put on the safe list",
+		kind: "primary",
+		body: [h("p", {},
+			"The safe list is asked in the kernel before each drop: no block, "
+			+ "list or automatic response reaches this address.")],
+		run: async () => {
+			const entry = await post("/safe", { prefix: ip, note: "" });
+			toast(`${entry.prefix} can no longer be blocked.`);
+			done();
+		},
+	});
+}
+
+function standing(host) {
+	if (host.block) {
+		return h("span", { class: "badge badge-drop" }, icon("blocks"), "blocked");
+	}
+	if (host.safe) {
+		return h("span", { class: "badge", title: clean(host.safe.note, 120) },
+			icon("shield"), `safe: ${capital(host.safe.kind).toLowerCase()}`);
+	}
+	return null;
+}
+
+function head(host, range, on) {
+	const why = whyNot("admin", "Blocking");
+	const choice = h("select", { class: "filter-input range-select", "aria-label": "Time",
+		on: { change: (event) => on.range(event.target.value) } },
+	RANGES.map(([value, label]) => h("option", { value, selected: value === range },
+		`Last ${label}`)));
+	return h("div", { class: "view-head" }, h("h1", {}, mono(host.ip)), standing(host),
+		h("div", { class: "view-actions" }, choice,
+			link(`/flows?q=${encodeURIComponent(`ip:${host.ip} since:24h`)}`,
+				{ class: "button quiet" }, "Flows"),
+			host.safe ? null : button("Never block…", { kind: "quiet", icon: "shield",
+				why: whyNot("admin", "The safe list"), on: on.safe }),
+			host.block || host.safe ? null : button("Block…", { kind: "danger",
+				icon: "blocks", why, on: on.block })));
+}
+
+function factsPanel(host) {
+	const live = host.live;
+	return panel("At a glance", { class: "panel-facts" }, facts([
+		["Now", live ? `${bytes(live.bytes)} and ${plural(live.flows, "flow")} in the last `
+			+ "minute" : h("span", { class: "muted" }, "silent for a minute or more")],
+		["First seen", time(host.first_seen)],
+		["Last seen", time(host.last_seen)],
+		["Flow records", count(host.records)],
+		["Block", host.block ? link("/blocks", {}, `${clean(host.block.value, 64)}, `
+			+ `${count(host.block.hits)} packets dropped`) : "none"],
+		["Safe list", host.safe ? h("span", {}, mono(host.safe.prefix), " ",
+			name(host.safe.note, 120)) : "not on it"],
+	]));
+}
+
+function incidentsPanel(host) {
+	const rows = host.incidents || [];
+	return panel("Incidents", { class: "panel-host-incidents", note: "it began", actions: [
+		link(`/incidents?state=all&src_ip=${host.ip}`, {}, "All")] },
+	rows.length ? h("ul", { class: "events" }, rows.slice(0, SHOWN).map((i) => h("li", {},
+		link(`/incidents/${Number(i.id)}`, { class: "event" }, severity(i.severity),
+			h("span", { class: "event-title" }, name(i.title || i.detector, 80)),
+			h("span", { class: "event-who" }, "→ ", mono(i.dst_ip)),
+			stateBadge(i.state), time(i.last_seen)))))
+		: empty("None", "No incident began here."));
+}
+
+function topRows(rows, cell) {
+	const most = Math.max(1, ...rows.map((r) => r.bytes));
+	return rows.map((r) => {
+		const filled = h("span", { class: "bar-fill bar-in" });
+		filled.style.width = `${(r.bytes / most) * 100}%`;
+		return h("tr", {}, h("th", { scope: "row" }, cell(r.key)),
+			h("td", { class: "num" }, bytes(r.bytes)),
+			h("td", { class: "share" },
+				h("span", { class: "bar", "aria-hidden": "true" },
+				filled)),
+			h("td", { class: "num p2" }, count(r.records)),
+			h("td", { class: "when p3" }, time(r.last_seen)));
+	});
+}
+
+function topPanel(title, note, rows, { distinct, cell }) {
+	const known = (rows || []).filter((r) => r.key !== null && r.key !== "");
+	if (known.length === 0) {
+		return panel(title, { note }, h("p", { class: "muted" }, "None in this time."));
+	}
+	const heads = ["Value", "Bytes", "", "Records", "Last seen"];
+	const classes = [null, "num", "share", "num p2", "when p3"];
+	return panel(title, { note: distinct > known.length
+		? `${note}; ${count(known.length)} of ${count(distinct)}` : note },
+	h("div", { class: "table-wrap" }, h("table", { class: "table compact table-top" },
+		h("caption", { class: "hidden" }, `${title}, ${note}`),
+		h("thead", {}, h("tr", {}, heads.map((text, i) => h("th", { scope: "col",
+			class: classes[i] }, text || h("span", { class: "hidden" }, "Share"))))),
+		h("tbody", {}, topRows(known, cell)))));
+}
+
+function flowsLink(ip, word, text) {
+	return link(`/flows?q=${encodeURIComponent(`ip:${ip} ${word} since:7d`)}`, {}, text);
+}
+
+function tops(host) {
+	const out = host.as_source || {};
+	const into = host.as_destination || {};
+	const port = (key) => flowsLink(host.ip, `port:${String(key).replace(/^\w+\//, "")}`,
+		mono(key));
+	const named = (key) => flowsLink(host.ip, `domain=${key}`, name(key, 90));
+	return [
+		topPanel("Contacted", "it began the flow", out.peers,
+			{ distinct: out.peers_distinct, cell: (k) => hostLink(k) }),
+		topPanel("Contacted by", "the other side began", into.peers,
+			{ distinct: into.peers_distinct, cell: (k) => hostLink(k) }),
+		topPanel("Ports it used", "on other hosts", out.ports,
+			{ distinct: out.ports_distinct, cell: port }),
+		topPanel("Ports it serves", "asked for here", into.ports,
+			{ distinct: into.ports_distinct, cell: port }),
+		topPanel("Names it asked for", "server names", out.names,
+			{ distinct: out.names_distinct, cell: named }),
+		topPanel("Names it serves", "asked for here", into.names,
+			{ distinct: into.names_distinct, cell: named }),
+	];
+}
+
+/** The host's course as rows of the chart: bytes a second. */
+function courseRows(host) {
+	const step = host.step || 3600;
+	return (host.series || []).map((p) => [new Date(p.time), p.bytes_in / step,
+		p.bytes_out / step, 0]);
+}
+
+function trafficPanel(host, chart) {
+	const has = (host.series || []).some((p) => p.bytes_in || p.bytes_out);
+	return panel("Traffic", { class: "panel-host-traffic",
+		note: "as the host sees it; from the flow history" },
+	has ? chart.element : empty("No traffic", "No flow of this address in this time."),
+	host.complete ? null : h("p", { class: "muted" },
+		"The search was cut at its time limit: older records are not in the numbers."));
+}
+
+/** @param {object} context see app.js @returns {object} the view */
+export function hostView(context) {
+	const ip = decodeURIComponent(context.params[0]);
+	const chart = timeChart({ drops: false });
+	const element = h("div", { class: "view view-wide" }, h("div", { class: "view-head" },
+		h("h1", {}, mono(ip)), h("p", { class: "muted", role: "status" }, "Searching…")));
+	let range = context.query.get("range") || "604800";
+	let ends = [];
+	let shown = null;
+
+	const on = {
+		range(value) {
+			range = value;
+			context.setQuery({ range });
+			load();
+		},
+		safe: () => askSafe(ip, load),
+		block: () => askBlock({ value: ip, done: load }),
+	};
+
+	function draw(host) {
+		shown = host;
+		fill(element, head(host, range, on),
+			h("div", { class: "grid" }, trafficPanel(host, chart), factsPanel(host)),
+			h("div", { class: "pairs" }, incidentsPanel(host), hostModelPanel(ip),
+				tops(host)));
+		chart.set(courseRows(host), Date.parse(host.from), Date.parse(host.to));
+	}
+
+	async function load() {
+		const from = new Date(Date.now() - Number(range) * 1000).toISOString();
+		try {
+			draw(await get(`/hosts/${ip}`, { from }));
+		} catch (error) {
+			fill(element, h("div", { class: "view-head" }, h("h1", {}, mono(ip))),
+				error.status === 422 || error.status === 404
+					? empty("No address",
+						"This is not an IPv4 or IPv6 address.")
+					: failure(error, load));
+		}
+	}
+
+	const free = () => shown && !shown.block && !shown.safe && !whyNot("admin", "Blocking");
+	return {
+		title: clean(ip, 64), help: "hosts", element,
+		start() {
+			load();
+			ends = [subscribe("block", load), bindKeys([{ key: "b",
+				label: "block this address…", run: () => free() && on.block() }])];
+		},
+		stop() {
+			ends.forEach((end) => end());
+			chart.stop();
+		},
+	};
+}
