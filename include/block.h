@@ -35,6 +35,7 @@ enum block_state {
 enum block_source {
 	BLOCK_BY_PERSON = 0,
 	BLOCK_BY_INCIDENT = 1, /* a person, from an incident */
+	BLOCK_BY_RESPONSE = 2, /* by itself, from an incident */
 };
 
 #define BLOCK_REASON_MAX 512

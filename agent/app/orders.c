@@ -26,7 +26,8 @@ enum order_kind {
 	ORDER_TARGET_HITS,
 	ORDER_NAME_HITS,
 	ORDER_LIST_HITS,
-	ORDER_ADDRS_OF
+	ORDER_ADDRS_OF,
+	ORDER_IS_SHARED
 };
 
 /* Lives on the poster's stack until done is posted. */
@@ -156,6 +157,13 @@ static int order_addrs_of(void *arg, const char *domain, struct name_addr *out, 
 	return post(arg, &order);
 }
 
+static int order_is_shared(void *arg, struct name_addr *about)
+{
+	struct order order = { .kind = ORDER_IS_SHARED, .addrs = about };
+
+	return post(arg, &order);
+}
+
 static bool order_is_busy(void *arg)
 {
 	const struct orders *orders = arg;
@@ -188,6 +196,7 @@ struct block_datapath orders_datapath(struct orders *orders)
 		.name_hits = order_name_hits,
 		.list_hits = order_list_hits,
 		.addrs_of = order_addrs_of,
+		.is_shared = order_is_shared,
 	};
 }
 
@@ -231,6 +240,9 @@ static int carry_out(const struct orders_ends *ends, const struct order *order)
 	case ORDER_ADDRS_OF:
 		ends->catch_up(ends->arg);
 		return (int)names_addrs_of(ends->names, order->domain, order->addrs, order->count);
+	case ORDER_IS_SHARED:
+		ends->catch_up(ends->arg);
+		return names_is_shared(ends->names, order->addrs);
 	case ORDER_PANIC:
 		*ends->panic = order->panic;
 		return capture_lease(capture, order->panic ? 0 : UINT64_MAX);

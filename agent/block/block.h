@@ -40,6 +40,8 @@ struct block_datapath {
 	int (*list_hits)(void *arg, uint32_t rule_id, struct block_hits *hits);
 	/* addresses a name was seen on; the count or -errno */
 	int (*addrs_of)(void *arg, const char *domain, struct name_addr *out, size_t max);
+	/* 1: names of different owners were seen on @about->addr, one is filled in; 0; -errno */
+	int (*is_shared)(void *arg, struct name_addr *about);
 };
 
 struct block_options {
@@ -88,6 +90,10 @@ struct block_request {
 	int64_t ttl_s;	       /* 0 never, -1 the configured default */
 	const char *reason;
 	int64_t incident_id;
+	/* by itself, because of this address: one address or /64 wide, and not a shared one;
+	 * NULL: a person asks */
+	const struct addr *automatic;
+	bool is_trial;		   /* only say what would come of it */
 	bool with_addresses;	   /* a name: also the addresses that only it was seen on */
 	struct block_notes *notes; /* out: what of the addresses was left out; may be NULL */
 };
@@ -101,8 +107,9 @@ struct block_notes {
 };
 
 struct block_outcome {
-	/* 0; -EACCES no admin; -EINVAL; -EPERM safe list; -EEXIST; -ENOENT; -ENOSPC; -EBUSY a block
-	 * overlaps a new safe prefix; other -errno of store or datapath */
+	/* 0; -EMLINK a shared address (automatic orders); -EACCES no admin; -EINVAL; -EPERM safe
+	 * list; -EEXIST; -ENOENT; -ENOSPC; -EBUSY a block overlaps a new safe prefix; other -errno
+	 * of store or datapath */
 	int error;
 	const char *field;  /* which field is wrong; static, "" when none */
 	char message[256];  /* plain sentence with the reason */
@@ -117,6 +124,8 @@ struct block_outcome {
  */
 int block_add(struct block_service *service, const struct principal *who,
 	      const struct block_request *request, struct block_outcome *outcome);
+/* block_is_own - one of this host's own addresses. */
+bool block_is_own(const struct block_service *service, const struct addr *addr);
 /* block_confirm - what waits for its confirmation stays; -ETIME when its time is over. */
 int block_confirm(struct block_service *service, const struct principal *who, int64_t id,
 		  struct block_outcome *outcome);

@@ -39,6 +39,7 @@ const char *block_source_name(uint8_t source)
 	static const char *const names[] = {
 		[BLOCK_BY_PERSON] = "person",
 		[BLOCK_BY_INCIDENT] = "incident",
+		[BLOCK_BY_RESPONSE] = "response",
 	};
 
 	return LOOKUP(names, source);

@@ -239,6 +239,8 @@ int order_parse(const struct block_service *service, const struct block_request 
 		return outcome_fail(outcome, -EINVAL, "incident_id", "no such incident");
 	block->incident_id = request->incident_id;
 	block->source = request->incident_id ? BLOCK_BY_INCIDENT : BLOCK_BY_PERSON;
+	if (request->automatic)
+		block->source = BLOCK_BY_RESPONSE;
 	block->state = BLOCK_ACTIVE;
 	return 0;
 }

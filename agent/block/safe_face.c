@@ -78,6 +78,20 @@ int safe_check(const struct block_service *service, const struct principal *who,
 	return 0;
 }
 
+bool block_is_own(const struct block_service *service, const struct addr *addr)
+{
+	for (size_t source = 0; source < SAFE_SOURCE_COUNT; source++) {
+		const struct safe_list *list = &service->safe[source];
+
+		for (size_t i = 0; i < list->count; i++) {
+			if (list->items[i].kind == SAFE_OWN &&
+			    prefix_has_addr(&list->items[i].prefix, addr))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct safe_entry *safe_copy(const struct block_service *service, const struct principal *who,
 			     size_t *count)
 {

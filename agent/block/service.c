@@ -20,6 +20,8 @@
 /* Each tick (1 s) saves the hits of one 60th of the blocks, so each is saved once a minute. */
 
 #define SAVE_ROUND_TICKS 60
+/* The narrowest that one customer gets: RFC 6177 2. */
+#define AUTOMATIC_IPV6_LEN 64
 
 int block_service_new(const struct block_options *options, struct block_service **out)
 {
@@ -190,13 +192,13 @@ static int admit(struct block_service *service, const struct principal *who, str
 }
 
 static int add_block(struct block_service *service, const struct principal *who,
-		     struct block *block, struct block_outcome *outcome)
+		     struct block *block, bool is_trial, struct block_outcome *outcome)
 {
 	char target[BLOCK_TEXT_MAX];
 
 	(void)snprintf(block->author, sizeof(block->author), "%.64s", who->name);
 	confirm_mark(service, block);
-	if (admit(service, who, block, outcome) != 0)
+	if (admit(service, who, block, outcome) != 0 || is_trial)
 		return outcome->error;
 	if (apply(service, block, outcome) != 0)
 		return outcome->error;
@@ -254,11 +256,34 @@ static void add_addresses(struct block_service *service, const struct principal 
 		block.action = name->action == BLOCK_REFUSE ? BLOCK_DROP : name->action;
 		(void)snprintf(block.reason, sizeof(block.reason), "address of %s (block %lld)",
 			       name->domain, (long long)name->id); /* fits */
-		if (add_block(service, who, &block, &outcome) != 0)
+		if (add_block(service, who, &block, false, &outcome) != 0)
 			add_note(notes, "%s is not blocked: %s", text, outcome.message);
 		else if (notes)
 			notes->added++;
 	}
+}
+
+/* What is done by itself holds one address, or /64, that nobody else needs. */
+static int check_automatic(struct block_service *service, const struct addr *addr,
+			   const struct prefix *target, struct block_outcome *outcome)
+{
+	const struct block_datapath *datapath = &service->options.datapath;
+	struct name_addr about = { .addr = *addr };
+	char text[ADDR_TEXT_MAX];
+	bool is_narrow = target->len >= (addr->family == ADDR_IPV4 ? 32 : AUTOMATIC_IPV6_LEN);
+	int shared;
+
+	if (target->addr.family == ADDR_NONE || !is_narrow)
+		return outcome_fail(outcome, -EINVAL, "value",
+				    "what is blocked by itself is one address wide");
+	shared = datapath->is_shared ? datapath->is_shared(datapath->arg, &about) : 0;
+	if (shared < 0)
+		return outcome_fail(outcome, shared, "", "the names of the address are not known");
+	if (!shared)
+		return 0;
+	return outcome_fail(outcome, -EMLINK, "value",
+			    "%s is a shared address: %.128s is on it too", addr_format(addr, text),
+			    about.other);
 }
 
 int block_add(struct block_service *service, const struct principal *who,
@@ -275,7 +300,10 @@ int block_add(struct block_service *service, const struct principal *who,
 		return outcome_fail(outcome, -EINVAL, "list", "a list is made by an upload");
 	if (request->with_addresses && !block.domain[0])
 		return outcome_fail(outcome, -EINVAL, "addresses", "only a name has addresses");
-	if (add_block(service, who, &block, outcome) != 0)
+	if (request->automatic &&
+	    check_automatic(service, request->automatic, &block.target, outcome) != 0)
+		return outcome->error;
+	if (add_block(service, who, &block, request->is_trial, outcome) != 0)
 		return outcome->error;
 	if (request->with_addresses)
 		add_addresses(service, who, &block, request->notes);

@@ -271,6 +271,28 @@ static void find_other(struct addrs *addrs, const char *domain, struct name_addr
 	}
 }
 
+/* The last two labels. */
+static const char *owner_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	while (dot && dot > name && dot[-1] != '.')
+		dot--;
+	return dot ? dot : name;
+}
+
+bool addrs_is_shared(struct addrs *addrs, struct name_addr *about)
+{
+	struct record *r = at(addrs, *bucket_of(addrs, &about->addr));
+
+	about->is_shared = false;
+	while (r && !addr_is_equal(&r->addr, &about->addr))
+		r = at(addrs, r->hash_next);
+	if (r)
+		find_other(addrs, owner_of(r->name), about);
+	return about->is_shared;
+}
+
 size_t addrs_list(struct addrs *addrs, const char *domain, struct name_addr *out, size_t max)
 {
 	size_t count = 0;

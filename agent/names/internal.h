@@ -161,6 +161,7 @@ void addrs_learn_flow(struct addrs *addrs, const struct five_tuple *tuple, const
 /* addrs_find, addrs_list - as names_of_addr and names_addrs_of of names.h. */
 const char *addrs_find(struct addrs *addrs, const struct addr *client, const struct addr *addr,
 		       uint64_t now_ns);
+bool addrs_is_shared(struct addrs *addrs, struct name_addr *about);
 size_t addrs_list(struct addrs *addrs, const char *domain, struct name_addr *out, size_t max);
 void addrs_expire(struct addrs *addrs, uint64_t now_ns);
 

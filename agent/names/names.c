@@ -334,6 +334,11 @@ const char *names_of_addr(struct names *names, const struct addr *client, const 
 	return addrs_find(names->addrs, client, addr, now_ns);
 }
 
+bool names_is_shared(struct names *names, struct name_addr *about)
+{
+	return addrs_is_shared(names->addrs, about);
+}
+
 size_t names_addrs_of(struct names *names, const char *domain, struct name_addr *out, size_t max)
 {
 	return addrs_list(names->addrs, domain, out, max);

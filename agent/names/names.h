@@ -58,6 +58,13 @@ const char *names_of_addr(struct names *names, const struct addr *client, const 
 size_t names_addrs_of(struct names *names, const char *domain, struct name_addr *out, size_t max);
 
 /*
+ * names_is_shared - names of different owners were seen on @about->addr: is_shared and one of the
+ * others are filled in. Owners are told apart by the last two labels, as the guard may err towards
+ * shared.
+ */
+bool names_is_shared(struct names *names, struct name_addr *about);
+
+/*
  * names_is_under - @name equals @domain or ends with ".@domain"; case does not count, nor does a
  * final dot.
  */

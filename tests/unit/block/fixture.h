@@ -239,6 +239,17 @@ static inline int fake_addrs_of(void *arg, const char *domain, struct name_addr 
 	return (int)f->addr_count;
 }
 
+/* Shared is what is among the addresses of names as such. */
+static inline int fake_is_shared(void *arg, struct name_addr *about)
+{
+	const struct fixture *f = arg;
+
+	for (size_t i = 0; i < f->addr_count; i++)
+		if (addr_is_equal(&f->addrs[i].addr, &about->addr))
+			*about = f->addrs[i];
+	return about->is_shared;
+}
+
 static inline void fake_change(void *arg, const struct block *block)
 {
 	struct fixture *f = arg;
@@ -265,7 +276,8 @@ static inline void fixture_start(struct fixture *f)
 			      .target_hits = fake_target_hits,
 			      .name_hits = fake_name_hits,
 			      .list_hits = fake_list_hits,
-			      .addrs_of = fake_addrs_of },
+			      .addrs_of = fake_addrs_of,
+			      .is_shared = fake_is_shared },
 		.on_change = fake_change,
 		.arg = f,
 	};

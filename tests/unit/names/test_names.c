@@ -194,6 +194,24 @@ static void shared_address_is_told_with_its_other_name(void **state)
 	assert_int_equal(names_addrs_of(world->names, "ample", list, 4), 0);
 }
 
+static void addresses_of_several_owners_are_shared(void **state)
+{
+	struct world *world = *state;
+	struct name_addr about = { .addr = addr("192.0.2.1") };
+	struct payload request = to_server(world, 6, 80);
+
+	assert_false(names_is_shared(world->names, &about)); /* never seen */
+	ask(world);
+	request.tuple.dst = addr("192.0.2.1");
+	take(world, request, BYTES("GET / HTTP/1.1\r\nHost: img.a.example\r\n\r\n"));
+	assert_false(names_is_shared(world->names, &about)); /* the same owner's */
+	request = to_server(world, 6, 80);
+	request.tuple.dst = addr("192.0.2.1");
+	request.tuple.src_port++; /* another connection */
+	take(world, request, BYTES(GET));
+	assert_true(names_is_shared(world->names, &about));
+}
+
 static void proxies_and_literals_name_no_address(void **state)
 {
 	struct world *world = *state;
@@ -306,6 +324,7 @@ int main(void)
 		NAMES_TEST(answer_nobody_asked_for_has_no_latency_and_teaches_nothing),
 		NAMES_TEST(address_has_the_name_asked_for_until_its_ttl_ends),
 		NAMES_TEST(shared_address_is_told_with_its_other_name),
+		NAMES_TEST(addresses_of_several_owners_are_shared),
 		NAMES_TEST(proxies_and_literals_name_no_address),
 		NAMES_TEST(oldest_address_makes_room),
 		NAMES_TEST(dns_over_tcp_in_pieces_says_so),
