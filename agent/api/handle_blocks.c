@@ -96,8 +96,7 @@ void handle_block(struct call *call)
 	answer_json(call, 200, item);
 }
 
-/* Seconds as a number, a text such as "4h", "never" or nothing. Answers 422 itself. */
-static int read_ttl(struct call *call, const struct json *body, int64_t *ttl_s)
+int read_ttl(struct call *call, const struct json *body, int64_t *ttl_s)
 {
 	const struct json *value = json_get(body, "ttl");
 	const char *text;

@@ -77,7 +77,7 @@ static struct json *incidents_of(const struct call *call, const struct addr *add
 {
 	struct store *store = call->api->options.store;
 	const struct incident_filter filter = {
-		.severity = -1, .state = -1, .detector = -1, .src = *addr
+		.severity = -1, .state = -1, .detector = -1, .src = prefix_from_addr(addr)
 	};
 	struct incident rows[INCIDENTS_MAX];
 	struct json *items = json_new_array();

@@ -118,8 +118,28 @@ struct block_outcome;
 struct block_request;
 /* answer_outcome - the block with @status, or the error. */
 void answer_outcome(struct call *call, int status, const struct block_outcome *outcome);
+/* read_ttl - "ttl": seconds, a text such as "4h", "never" (0) or nothing (-1). Answers 422 itself.
+ */
+int read_ttl(struct call *call, const struct json *body, int64_t *ttl_s);
 /* read_order - the members of @body that orders share; answers 422 itself. */
 int read_order(struct call *call, const struct json *body, struct block_request *request);
+
+/* ---- incident_filter.c -------------------------------------------------------------------------
+ */
+
+struct incident_filter;
+/* read_incident_filter - severity, state, resolved, detector, protocol, src_ip, dst_ip, from, to,
+ * sort and before of the query; answers 422 itself. */
+int read_incident_filter(struct call *call, struct incident_filter *filter);
+
+/* ---- handle_incident.c, for handle_expected.c ---------------------------------------------------
+ */
+
+/* answer_incident - one with its details, or 404. */
+void answer_incident(struct call *call, int64_t id);
+bool sees_details(const struct call *call);
+/* read_prefix - an address, a prefix, or the begin of an IPv4 address ("192.0.2."). */
+int read_prefix(const char *text, struct prefix *prefix);
 
 /* ---- handle_traffic.c: the last minute --------------------------------------------------------
  */

@@ -9,6 +9,7 @@
  *   pipeline.c  thread: drain -> flows -> detectors -> snapshot; orders.c brings it block orders
  *   service.c   thread: requests, events, incidents, blocks; links.c holds its sockets
  *   jobs.c      thread: slow work (password hashes)
+ *   service_respond.c  what incidents do by themselves
  *   upkeep.c    scheduled backups and key rotation, on a jobs thread of their own
  */
 #ifndef SLUICE_APP_INTERNAL_H

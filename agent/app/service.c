@@ -185,6 +185,9 @@ static int start_incident(struct service *service)
 	const struct incident_options options = { .store = service->options.store,
 						  .on_change = service_on_incident,
 						  .iface_name = iface_name,
+						  .place = service_place,
+						  .respond = service_respond,
+						  .default_response = service_default_response,
 						  .arg = service };
 
 	return incident_service_new(&options, &service->incident);
@@ -407,6 +410,7 @@ static void take_tick(struct service *service)
 	if (count >= 0)
 		block_set_admin_peers(service->block, peers, (size_t)count);
 	block_tick(service->block);
+	incident_tick(service->incident);
 	upkeep_tick(service->upkeep);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);

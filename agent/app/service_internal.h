@@ -7,6 +7,7 @@
 
 #include "agent/app/links.h"
 #include "agent/app/service.h"
+#include "agent/incident/incident.h"
 #include "include/coverage.h"
 
 struct api;
@@ -74,5 +75,11 @@ void service_on_incident(void *arg, const struct incident *incident, const char 
 			 bool is_new);
 void service_on_block(void *arg, const struct block *block);
 void service_on_session_end(void *arg, uint64_t session_tag);
+
+/* service_respond.c: what the incident service asks of others; @arg is the service */
+enum incident_place service_place(void *arg, const struct addr *addr);
+enum response_kind service_default_response(void *arg);
+int service_respond(void *arg, const struct incident_response *order,
+		    char message[static INCIDENT_TEXT_MAX]);
 
 #endif

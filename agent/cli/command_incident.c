@@ -1,5 +1,5 @@
 /*
- * incident: list, show, note, resolve, reopen.
+ * incident: list, show, note, ack, resolve, reopen.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,12 @@ int command_incident_list(const struct args *args)
 
 	if (path_append(path, sizeof(path), limit ? limit : "100") ||
 	    append_filter(args, "--severity", "severity", path) ||
-	    append_filter(args, "--incident-state", "state", path))
+	    append_filter(args, "--incident-state", "state", path) ||
+	    append_filter(args, "--detector", "detector", path) ||
+	    append_filter(args, "--source", "src_ip", path) ||
+	    append_filter(args, "--destination", "dst_ip", path) ||
+	    append_filter(args, "--from", "from", path) ||
+	    append_filter(args, "--to", "to", path) || append_filter(args, "--search", "q", path))
 		return usage_error("an option is too long");
 	status = client_call(args, "GET", path, NULL, &body);
 	if (status)
@@ -81,6 +86,32 @@ static void print_notes(const struct json *notes)
 	}
 }
 
+static void print_features(const struct json *features)
+{
+	for (size_t i = 0; features && i < json_array_len(features); i++) {
+		const struct json *item = json_array_get(features, i);
+		double value = 0, low = 0, high = 0;
+
+		(void)json_double(json_get(item, "value"), &value); /* zero when it is none */
+		(void)json_double(json_get(item, "normal_low"), &low);
+		(void)json_double(json_get(item, "normal_high"), &high);
+		say("number   %s: %.6g %s, normally %.6g to %.6g\n", text_of(item, "name"), value,
+		    text_of(item, "unit"), low, high);
+	}
+}
+
+static void print_history(const struct json *history)
+{
+	for (size_t i = 0; history && i < json_array_len(history); i++) {
+		const struct json *event = json_array_get(history, i);
+		const char *to = text_of(event, "to"), *text = text_of(event, "text");
+
+		say("history  %.19s %s: %s%s%s%s%s\n", text_of(event, "time"),
+		    text_of(event, "who"), text_of(event, "action"), *to ? " " : "", to,
+		    *text ? ", " : "", text);
+	}
+}
+
 static int print_incident(const struct args *args, const struct json *body)
 {
 	static const struct column evidence[] = {
@@ -106,7 +137,9 @@ static int print_incident(const struct args *args, const struct json *body)
 	say("why      %s\n", text_of(body, "reason"));
 	say("ATT&CK   %s\n", text_of(body, "technique"));
 	print_lines(json_get(body, "actions"), "next     ");
+	print_features(json_get(body, "features"));
 	print_notes(json_get(body, "notes"));
+	print_history(json_get(body, "history"));
 	if (flows && json_is_array(flows) && json_array_len(flows)) {
 		say("evidence\n");
 		table_print(flows, evidence, LENGTH(evidence), "");
@@ -146,20 +179,61 @@ int command_incident_note(const struct args *args)
 	return post(args, "/notes", body);
 }
 
-int command_incident_state(const struct args *args, const char *state)
+/* One is shown as it is now; several are changed in one go. */
+static int change_many(const struct args *args, const char *state)
+{
+	CLEANUP(json_free) struct json *body = json_new_object();
+	CLEANUP(json_free) struct json *answer = NULL;
+	struct json *ids = json_new_array();
+	const struct json *failed;
+	int status;
+
+	for (size_t i = 0; i < args->word_count; i++) {
+		char *end;
+		long long id = strtoll(args->words[i], &end, 10);
+
+		if (*end || id <= 0) {
+			json_free(ids);
+			return usage_error("\"%s\" is no incident number", args->words[i]);
+		}
+		json_add_int(ids, id);
+	}
+	json_set(body, "ids", ids);
+	json_set_string(body, "state", state);
+	status = client_call(args, "POST", "/api/v1/incidents/bulk", body, &answer);
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(answer);
+	failed = json_get(answer, "failed");
+	say("%zu changed\n", json_array_len(json_get(answer, "changed")));
+	for (size_t i = 0; failed && i < json_array_len(failed); i++)
+		say("%lld: %s\n", (long long)number_of(json_array_get(failed, i), "id"),
+		    text_of(json_array_get(failed, i), "message"));
+	return failed && json_array_len(failed) ? CLI_FAILED : CLI_OK;
+}
+
+static int change(const struct args *args, const char *state)
 {
 	CLEANUP(json_free) struct json *body = json_new_object();
 
+	if (args->word_count > 1)
+		return change_many(args, state);
 	json_set_string(body, "state", state);
 	return post(args, "/state", body);
 }
 
+int command_incident_ack(const struct args *args)
+{
+	return change(args, "acknowledged");
+}
+
 int command_incident_resolve(const struct args *args)
 {
-	return command_incident_state(args, "resolved");
+	return change(args, args_option(args, "--false-positive") ? "false_positive" : "resolved");
 }
 
 int command_incident_reopen(const struct args *args)
 {
-	return command_incident_state(args, "open");
+	return change(args, "open");
 }

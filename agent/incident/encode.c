@@ -1,6 +1,7 @@
 /*
  * Incidents as JSON: the contract's fields, the original's, and the flows kept as evidence.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/incident/internal.h"
@@ -35,6 +36,7 @@ struct json *incident_to_json(const struct incident *incident, const char *reaso
 	json_set_uint(object, "count", incident->count);
 	json_set_string(object, "reason", reason);
 	json_set_string(object, "technique", incident_detector_technique(incident->detector));
+	json_set_int(object, "version", incident->version);
 	return object;
 }
 
@@ -124,4 +126,58 @@ char *encode_evidence(const struct incident_service *service, const struct findi
 	for (unsigned int i = 0; i < count; i++)
 		json_add(flows, encode_flow(service, &finding->evidence[i]));
 	return json_print(flows, NULL);
+}
+
+char *encode_features(const struct finding *finding)
+{
+	CLEANUP(json_free) struct json *list = json_new_array();
+
+	for (unsigned int i = 0; i < finding->feature_count; i++) {
+		const struct finding_feature *feature = &finding->features[i];
+		struct json *item = json_new_object();
+		char name[sizeof(feature->name) + 1], unit[sizeof(feature->unit) + 1];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)sizeof(feature->name),
+			       feature->name);
+		(void)snprintf(unit, sizeof(unit), "%.*s", (int)sizeof(feature->unit),
+			       feature->unit);
+		json_set_string(item, "name", name);
+		json_set_string(item, "unit", unit);
+		json_set_double(item, "value", feature->value);
+		json_set_double(item, "normal_low", feature->normal_low);
+		json_set_double(item, "normal_high", feature->normal_high);
+		json_add(list, item);
+	}
+	return json_print(list, NULL);
+}
+
+struct json *incident_expected_json(const struct expected *expected)
+{
+	struct json *item = json_new_object();
+	bool any_src = expected->src.addr.family == ADDR_NONE;
+	bool any_dst = expected->dst.addr.family == ADDR_NONE;
+	char text[PREFIX_TEXT_MAX];
+
+	json_set_int(item, "id", expected->id);
+	json_set_string(item, "detector",
+			expected->detector < 0
+				? NULL
+				: incident_detector_name((uint8_t)expected->detector));
+	json_set_string(item, "src", any_src ? NULL : prefix_format(&expected->src, text));
+	json_set_string(item, "dst", any_dst ? NULL : prefix_format(&expected->dst, text));
+	if (expected->dst_port)
+		json_set_int(item, "port", expected->dst_port);
+	else
+		json_set_null(item, "port");
+	json_set_string(item, "note", expected->note);
+	json_set_string(item, "author", expected->author);
+	json_set_time(item, "created", expected->created_unix_ms);
+	json_set_time(item, "expires", expected->expires_unix_ms);
+	if (expected->incident_id)
+		json_set_int(item, "incident_id", expected->incident_id);
+	else
+		json_set_null(item, "incident_id");
+	json_set_uint(item, "silenced", expected->silenced);
+	json_set_time(item, "last_silenced", expected->last_unix_ms);
+	return item;
 }

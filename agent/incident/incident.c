@@ -1,6 +1,6 @@
 /*
- * Findings become incidents; people work on them. The list columns are in clear, everything that
- * tells of people or machines beyond them is sealed by the store from the first row on.
+ * Findings become incidents. The list columns are in clear, everything that tells of people or
+ * machines beyond them is sealed by the store from the first row on.
  */
 #include "agent/incident/incident.h"
 
@@ -13,6 +13,7 @@
 
 #include "agent/incident/internal.h"
 #include "agent/store/store.h"
+#include "agent/util/addr.h"
 #include "agent/util/clock.h"
 #include "agent/util/json.h"
 #include "agent/util/log.h"
@@ -21,20 +22,10 @@
  * otherwise be two incidents. */
 #define GROUP_MS (3600 * 1000LL)
 
-#define NOTE_MAX      4096
-#define NOTES_MAX     (512U << 10) /* of the 1 MiB the store seals for one incident */
-#define NOTE_BLANKS   " \t\r\n"
-#define ID_TEXT_MAX   24
-#define JSON_TEXT_MAX 128 /* json_parse's error */
-
-static void details_done_cleanup(struct incident_details *details)
-{
-	store_incident_details_done(details);
-}
-
 int incident_service_new(const struct incident_options *options, struct incident_service **out)
 {
-	struct incident_service *service;
+	CLEANUP(incident_service_free) struct incident_service *service = NULL;
+	int error;
 
 	if (!options->store)
 		return -EINVAL;
@@ -42,17 +33,42 @@ int incident_service_new(const struct incident_options *options, struct incident
 	if (!service)
 		return -ENOMEM;
 	service->options = *options;
-	*out = service;
+	error = expected_load(service);
+	if (!error)
+		error = response_load(service);
+	if (error)
+		return error;
+	*out = TAKE(service);
 	return 0;
 }
 
 void incident_service_free(struct incident_service *service)
 {
+	if (service)
+		expected_done(service);
 	free(service);
 }
 
-static void tell(const struct incident_service *service, const struct incident *incident,
-		 const char *reason, bool is_new)
+bool incident_is_one(const struct addr *addr)
+{
+	static const struct addr many = { .bytes = { [10] = 0xff, [11] = 0xff },
+					  .family = ADDR_IPV4 };
+
+	return addr->family != ADDR_NONE && !addr_is_equal(addr, &many);
+}
+
+int64_t incident_now(const struct incident_service *service)
+{
+	return service->options.unix_ms ? service->options.unix_ms() : clock_unix_ms();
+}
+
+void incident_tick(struct incident_service *service)
+{
+	expected_tick(service);
+}
+
+void incident_tell(const struct incident_service *service, const struct incident *incident,
+		   const char *reason, bool is_new)
 {
 	if (service->options.on_change)
 		service->options.on_change(service->options.arg, incident, reason, is_new);
@@ -65,7 +81,7 @@ static bool is_possible(const struct finding *finding)
 {
 	return finding->detector < DETECTOR_COUNT && finding->severity <= SEVERITY_HIGH &&
 	       isfinite(finding->score) && finding->score >= 0 && finding->score <= 1 &&
-	       finding->src.family != ADDR_NONE &&
+	       finding->src.family != ADDR_NONE && finding->feature_count <= FINDING_FEATURES_MAX &&
 	       memchr(finding->reason, '\0', sizeof(finding->reason)) != NULL;
 }
 
@@ -81,7 +97,7 @@ static void describe(struct incident *incident, const struct finding *finding)
 
 static int open_incident(struct incident_service *service, const struct finding *finding)
 {
-	CLEANUP(details_done) struct incident_details details = { 0 };
+	CLEANUP(incident_details) struct incident_details details = { 0 };
 	struct incident incident = {
 		.detector = finding->detector,
 		.severity = finding->severity,
@@ -95,7 +111,8 @@ static int open_incident(struct incident_service *service, const struct finding 
 	describe(&incident, finding);
 	memcpy(details.reason, finding->reason, sizeof(details.reason));
 	details.evidence_json = encode_evidence(service, finding);
-	if (!details.evidence_json)
+	details.features_json = encode_features(finding);
+	if (!details.evidence_json || !details.features_json)
 		return -ENOMEM;
 	error = store_incident_insert(service->options.store, &incident, &details);
 	if (error)
@@ -103,7 +120,8 @@ static int open_incident(struct incident_service *service, const struct finding 
 	log_info("incident opened id=%" PRId64 " detector=%s severity=%s", incident.id,
 		 incident_detector_name(incident.detector),
 		 incident_severity_name(incident.severity));
-	tell(service, &incident, details.reason, true);
+	incident_tell(service, &incident, details.reason, true);
+	response_act(service, &incident);
 	return 0;
 }
 
@@ -111,12 +129,15 @@ static int open_incident(struct incident_service *service, const struct finding 
 static int refresh(struct incident_service *service, struct incident *incident,
 		   struct incident_details *details, const struct finding *finding)
 {
-	char *evidence = encode_evidence(service, finding);
+	CLEANUP(free) char *evidence = encode_evidence(service, finding);
+	CLEANUP(free) char *features = encode_features(finding);
 
-	if (!evidence)
+	if (!evidence || !features)
 		return -ENOMEM;
 	free(details->evidence_json);
-	details->evidence_json = evidence;
+	free(details->features_json);
+	details->evidence_json = TAKE(evidence);
+	details->features_json = TAKE(features);
 	memcpy(details->reason, finding->reason, sizeof(details->reason));
 	describe(incident, finding);
 	return 0;
@@ -125,7 +146,7 @@ static int refresh(struct incident_service *service, struct incident *incident,
 static int update_incident(struct incident_service *service, struct incident *incident,
 			   const struct finding *finding)
 {
-	CLEANUP(details_done) struct incident_details details = { 0 };
+	CLEANUP(incident_details) struct incident_details details = { 0 };
 	struct store *store = service->options.store;
 	/* Details that cannot be opened are left as they are; the row goes on without them. */
 	bool has_details = !store_incident_get(store, incident->id, incident, &details);
@@ -143,9 +164,12 @@ static int update_incident(struct incident_service *service, struct incident *in
 	if (!error)
 		error = store_incident_update(store, incident,
 					      is_stronger && has_details ? &details : NULL);
-	if (!error)
-		tell(service, incident, has_details ? details.reason : NULL, false);
-	return error;
+	if (error)
+		return error;
+	incident_tell(service, incident, has_details ? details.reason : NULL, false);
+	if (incident->state < INCIDENT_RESOLVED)
+		response_act(service, incident);
+	return 0;
 }
 
 int incident_report(struct incident_service *service, const struct finding *finding)
@@ -155,123 +179,12 @@ int incident_report(struct incident_service *service, const struct finding *find
 
 	if (!is_possible(finding))
 		return -EINVAL;
+	if (expected_silences(service, finding))
+		return 0;
 	error = store_incident_find(service->options.store, &finding->src, finding->detector,
 				    finding->last_unix_ms - GROUP_MS + 1, &incident);
-	if (error == -ENOENT)
+	/* one that was resolved as expected is over: what is expected no longer is a new one */
+	if (error == -ENOENT || (!error && incident.expected_id))
 		return open_incident(service, finding);
 	return error ? error : update_incident(service, &incident, finding);
-}
-
-/* ---- what people do ---------------------------------------------------------------------------
- */
-
-/* The order is carried out already: a line that cannot be written is a person's matter. */
-static void audit(struct incident_service *service, const struct principal *who, const char *action,
-		  int64_t id, struct json *detail)
-{
-	CLEANUP(json_free) struct json *owned = detail;
-	CLEANUP(free) char *text = json_print(owned, NULL);
-	char target[ID_TEXT_MAX];
-	const struct audit_entry entry = { .who = who->name,
-					   .peer = &who->peer,
-					   .action = action,
-					   .target = target,
-					   .detail = text };
-	int error;
-
-	(void)snprintf(target, sizeof(target), "%" PRId64, id); /* 20 digits fit */
-	error = store_audit_write(service->options.store, &entry);
-	if (error)
-		log_error("audit line not written action=%s target=%s: %s", action, target,
-			  strerror(-error));
-}
-
-int incident_set_state(struct incident_service *service, const struct principal *who, int64_t id,
-		       enum incident_state state)
-{
-	CLEANUP(details_done) struct incident_details details = { 0 };
-	struct incident incident;
-	struct json *detail;
-	uint8_t before;
-	int error;
-
-	if (who->role < ROLE_ANALYST)
-		return -EACCES;
-	if ((unsigned int)state > UINT8_MAX || !*incident_state_name((uint8_t)state))
-		return -EINVAL;
-	error = store_incident_get(service->options.store, id, &incident, NULL);
-	if (error || incident.state == state)
-		return error;
-	before = incident.state;
-	incident.state = (uint8_t)state;
-	error = store_incident_update(service->options.store, &incident, NULL);
-	if (error)
-		return error;
-	detail = json_new_object();
-	json_set_string(detail, "from", incident_state_name(before));
-	json_set_string(detail, "to", incident_state_name(incident.state));
-	audit(service, who, "incident.state", id, detail);
-	error = store_incident_get(service->options.store, id, &incident, &details);
-	tell(service, &incident, error ? NULL : details.reason, false);
-	return 0;
-}
-
-/* @notes: the array so far, or NULL. @out: with the new one; caller frees. */
-static int append_note(const char *notes, const struct principal *who, const char *text, char **out)
-{
-	CLEANUP(json_free) struct json *list = NULL;
-	CLEANUP(free) char *printed = NULL;
-	char reason[JSON_TEXT_MAX];
-	struct json *note;
-	size_t len = 0;
-	int error = 0;
-
-	if (notes)
-		error = json_parse(notes, strlen(notes), &list, reason);
-	else
-		list = json_new_array();
-	if (error == -ENOMEM || (!error && !list))
-		return -ENOMEM;
-	if (error || !json_is_array(list))
-		return -EBADMSG;
-	note = json_new_object();
-	json_set_time(note, "time", clock_unix_ms());
-	json_set_string(note, "author", who->name);
-	json_set_string(note, "text", text);
-	json_add(list, note);
-	printed = json_print(list, &len);
-	if (!printed)
-		return -ENOMEM;
-	if (len > NOTES_MAX)
-		return -ENOSPC;
-	*out = TAKE(printed);
-	return 0;
-}
-
-int incident_add_note(struct incident_service *service, const struct principal *who, int64_t id,
-		      const char *text)
-{
-	CLEANUP(details_done) struct incident_details details = { 0 };
-	struct store *store = service->options.store;
-	struct incident incident;
-	char *notes = NULL;
-	int error;
-
-	if (who->role < ROLE_ANALYST)
-		return -EACCES;
-	if (strnlen(text, NOTE_MAX + 1) > NOTE_MAX || !text[strspn(text, NOTE_BLANKS)])
-		return -EINVAL;
-	error = store_incident_get(store, id, &incident, &details);
-	if (!error)
-		error = append_note(details.notes, who, text, &notes);
-	if (error)
-		return error;
-	free(details.notes);
-	details.notes = notes;
-	error = store_incident_update(store, &incident, &details);
-	if (error)
-		return error;
-	audit(service, who, "incident.note", id, json_new_object());
-	tell(service, &incident, details.reason, false);
-	return 0;
 }

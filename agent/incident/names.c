@@ -75,3 +75,40 @@ int incident_state_parse(const char *text, uint8_t *state)
 {
 	return find_name(states, COUNT(states), text, state);
 }
+
+int incident_detector_parse(const char *text, uint8_t *detector)
+{
+	for (uint8_t i = 0; i < DETECTOR_COUNT; i++)
+		if (!strcmp(detectors[i].name, text)) {
+			*detector = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static const char *const responses[] = {
+	[RESPONSE_NONE] = "none",
+	[RESPONSE_ASK] = "ask",
+	[RESPONSE_BLOCK] = "block",
+};
+
+const char *incident_response_name(uint8_t kind)
+{
+	return kind < COUNT(responses) ? responses[kind] : "";
+}
+
+int incident_response_parse(const char *text, uint8_t *kind)
+{
+	return find_name(responses, COUNT(responses), text, kind);
+}
+
+const char *incident_place_name(enum incident_place place)
+{
+	static const char *const places[] = {
+		[PLACE_REMOTE] = "remote",
+		[PLACE_LOCAL] = "local",
+		[PLACE_OWN] = "own",
+	};
+
+	return (unsigned int)place < COUNT(places) ? places[place] : "";
+}

@@ -20,8 +20,11 @@ static struct vault_place details_place(int64_t id)
 	return (struct vault_place){ "incident_details", id, "reason,evidence,notes" };
 }
 
-/* Three fields, each a little-endian 32-bit length and its bytes; no text is length UINT32_MAX. */
-#define NO_TEXT UINT32_MAX
+/* Fields, each a little-endian 32-bit length and its bytes; no text is length UINT32_MAX. Records
+ * of earlier versions end after the third. */
+#define FIELD_COUNT	4
+#define FIELD_COUNT_OLD 3
+#define NO_TEXT		UINT32_MAX
 
 static void append_field(struct buffer *buffer, const char *text)
 {
@@ -57,19 +60,20 @@ void store_incident_details_done(struct incident_details *details)
 {
 	free(details->evidence_json);
 	free(details->notes);
+	free(details->features_json);
 	*details = (struct incident_details){ 0 };
 }
 
 static int details_decode(const struct vault_plain *plain, struct incident_details *out)
 {
 	const uint8_t *at = plain->data, *end = plain->data + plain->len;
-	char *fields[3] = { NULL, NULL, NULL }; /* reason, evidence, notes */
+	char *fields[FIELD_COUNT] = { NULL }; /* reason, evidence, notes, features */
 	int error = 0;
 
-	for (int i = 0; i < 3 && !error; i++)
+	for (int i = 0; i < FIELD_COUNT && (i < FIELD_COUNT_OLD || at < end) && !error; i++)
 		error = take_field(&at, end, &fields[i]);
 	if (error) {
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < FIELD_COUNT; i++)
 			free(fields[i]);
 		return error;
 	}
@@ -77,6 +81,7 @@ static int details_decode(const struct vault_plain *plain, struct incident_detai
 	free(fields[0]);
 	out->evidence_json = fields[1];
 	out->notes = fields[2];
+	out->features_json = fields[3];
 	return 0;
 }
 
@@ -104,6 +109,7 @@ int details_write(struct db *main, const struct vault *vault, int64_t id,
 	append_field(&plain, details->reason);
 	append_field(&plain, details->evidence_json);
 	append_field(&plain, details->notes);
+	append_field(&plain, details->features_json);
 	if (plain.error)
 		return plain.error;
 	size_t sealed_len = vault_sealed_len(plain.len);

@@ -9,16 +9,20 @@
 
 #define INCIDENT_COLUMNS                                               \
 	"detector, severity, state, proto, score, src, dst, dst_port," \
-	" first_unix_ms, last_unix_ms, count"
+	" first_unix_ms, last_unix_ms, count, version, expected_id, response_until_unix_ms"
 
-/* What is stored is the name, so that a new detector may stand anywhere in the list. */
 static const char *const DETECTOR_NAMES[DETECTOR_COUNT] = {
 #define DETECTOR(id, name, title, technique, severity, statistic, floor) [DETECTOR_##id] = (name),
 #include "include/detectors.def"
 #undef DETECTOR
 };
 
-static int detector_find(const char *name)
+const char *detector_stored_name(int detector)
+{
+	return detector < 0 || detector >= DETECTOR_COUNT ? "" : DETECTOR_NAMES[detector];
+}
+
+int detector_find(const char *name)
 {
 	for (int i = 0; i < DETECTOR_COUNT; i++)
 		if (!strcmp(DETECTOR_NAMES[i], name))
@@ -47,6 +51,9 @@ static int incident_read(struct query *query, struct incident *incident)
 	incident->first_unix_ms = query_int(query, 9);
 	incident->last_unix_ms = query_int(query, 10);
 	incident->count = (uint64_t)query_int(query, 11);
+	incident->version = (uint32_t)query_int(query, 12);
+	incident->expected_id = query_int(query, 13);
+	incident->response_until_unix_ms = query_int(query, 14);
 	return query->error;
 }
 
@@ -63,6 +70,9 @@ static void incident_bind(struct query *query, const struct incident *incident)
 	query_bind_int(query, incident->first_unix_ms);
 	query_bind_int(query, incident->last_unix_ms);
 	query_bind_int(query, (int64_t)incident->count);
+	query_bind_int(query, incident->version);
+	query_bind_int(query, incident->expected_id);
+	query_bind_int(query, incident->response_until_unix_ms);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -79,7 +89,8 @@ static int incident_insert(struct db *main, void *arg)
 	struct incident_order *order = arg;
 
 	query_init(&query, main,
-		   "INSERT INTO incidents (" INCIDENT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+		   "INSERT INTO incidents (" INCIDENT_COLUMNS
+		   ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 	incident_bind(&query, &order->incident);
 	int error = query_run(&query);
 	if (error)
@@ -110,7 +121,8 @@ static int incident_update(struct db *main, void *arg)
 	query_init(&query, main,
 		   "UPDATE incidents SET detector = ?, severity = ?, state = ?, proto = ?,"
 		   " score = ?, src = ?, dst = ?, dst_port = ?, first_unix_ms = ?,"
-		   " last_unix_ms = ?, count = ? WHERE id = ?");
+		   " last_unix_ms = ?, count = ?, version = ?, expected_id = ?,"
+		   " response_until_unix_ms = ? WHERE id = ?");
 	incident_bind(&query, &order->incident);
 	query_bind_int(&query, order->incident.id);
 	int error = store_run_changed(&query);
@@ -182,35 +194,83 @@ int store_incident_find(struct store *store, const struct addr *src, enum detect
 	return error;
 }
 
-static const char LIST[] = "SELECT id, " INCIDENT_COLUMNS " FROM incidents"
-			   " WHERE id < ?1 AND (?2 < 0 OR severity = ?2)"
-			   " AND (?3 < 0 OR state = ?3) AND (?4 IS NULL OR detector = ?4)"
-			   " AND (?5 IS NULL OR src = ?5) ORDER BY id DESC LIMIT ?6";
+/* ---- lists ----------------------------------------------------------------------------------- */
 
-static void list_bind(struct query *query, const struct incident_filter *filter, size_t max)
+#define MATCHES                                                                     \
+	" WHERE id < ?1 AND (?2 < 0 OR severity = ?2) AND (?3 < 0 OR state = ?3)"   \
+	" AND (?4 IS NULL OR detector = ?4)"                                        \
+	" AND (?5 IS NULL OR (src BETWEEN ?5 AND ?6 AND length(src) = length(?5)))" \
+	" AND (?7 IS NULL OR (dst BETWEEN ?7 AND ?8 AND length(dst) = length(?7)))" \
+	" AND (?9 = 0 OR last_unix_ms >= ?9) AND (?10 = 0 OR first_unix_ms < ?10)"  \
+	" AND (?11 < 0 OR proto = ?11) AND (?12 = 0 OR (state IN (2, 3)) = (?12 = 2))"
+#define LIST(order) \
+	"SELECT id, " INCIDENT_COLUMNS " FROM incidents" MATCHES order " LIMIT ?13 OFFSET ?14"
+
+static const char *const LISTS[INCIDENT_SORTS] = {
+	[INCIDENTS_NEWEST] = LIST(" ORDER BY id DESC"),
+	[INCIDENTS_LAST_SEEN] = LIST(" ORDER BY last_unix_ms DESC, id DESC"),
+	[INCIDENTS_SEVERITY] = LIST(" ORDER BY severity DESC, id DESC"),
+	[INCIDENTS_SCORE] = LIST(" ORDER BY score DESC, id DESC"),
+	[INCIDENTS_COUNT] = LIST(" ORDER BY count DESC, id DESC"),
+};
+
+/* The first and the last address of a prefix; both ADDR_NONE when it is any. */
+struct span {
+	struct addr first, last;
+};
+
+static struct span span_of(const struct prefix *prefix)
+{
+	struct span span = { prefix->addr, prefix->addr };
+	unsigned int from = prefix->len + (prefix->addr.family == ADDR_IPV4 ? 96U : 0U);
+
+	if (prefix->addr.family == ADDR_NONE)
+		return (struct span){ 0 };
+	for (unsigned int bit = from; bit < 128; bit++)
+		span.last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return span;
+}
+
+/* The addresses stay bound until the query is done: @spans are the caller's. */
+static void filter_bind(struct query *query, const struct incident_filter *filter,
+			const struct span spans[2])
 {
 	query_bind_int(query, filter->before_id > 0 ? filter->before_id : INT64_MAX);
 	query_bind_int(query, filter->severity);
 	query_bind_int(query, filter->state);
 	query_bind_text(query, filter->detector < 0 ? NULL : DETECTOR_NAMES[filter->detector]);
-	query_bind_addr(query, &filter->src);
-	query_bind_int(query, (int64_t)max);
+	for (int i = 0; i < 2; i++) {
+		query_bind_addr(query, &spans[i].first);
+		query_bind_addr(query, &spans[i].last);
+	}
+	query_bind_int(query, filter->from_unix_ms);
+	query_bind_int(query, filter->to_unix_ms);
+	query_bind_int(query, filter->has_proto ? filter->proto : -1);
+	query_bind_int(query, filter->settled);
+}
+
+static bool filter_is_possible(const struct incident_filter *filter)
+{
+	return filter->detector < DETECTOR_COUNT && filter->sort < INCIDENT_SORTS;
 }
 
 int store_incident_list(struct store *store, const struct incident_filter *filter,
 			struct incident *out, size_t max)
 {
+	const struct span spans[2] = { span_of(&filter->src), span_of(&filter->dst) };
 	CLEANUP(lease_end) struct lease lease = { 0 };
 	CLEANUP(query_done) struct query query = { 0 };
 	size_t count = 0;
 
-	if (filter->detector >= DETECTOR_COUNT)
+	if (!filter_is_possible(filter))
 		return -EINVAL;
 	int found = lease_begin(&lease, store->main_readers);
 	if (found)
 		return found;
-	query_init(&query, lease.db, LIST);
-	list_bind(&query, filter, max);
+	query_init(&query, lease.db, LISTS[filter->sort]);
+	filter_bind(&query, filter, spans);
+	query_bind_int(&query, (int64_t)max);
+	query_bind_int(&query, (int64_t)filter->offset);
 	while (count < max && (found = query_next(&query)) > 0) {
 		int error = incident_read(&query, &out[count]);
 
@@ -220,6 +280,27 @@ int store_incident_list(struct store *store, const struct incident_filter *filte
 		count += !error;
 	}
 	return found < 0 ? found : (int)count;
+}
+
+int store_incident_count(struct store *store, const struct incident_filter *filter, uint64_t *count)
+{
+	const struct span spans[2] = { span_of(&filter->src), span_of(&filter->dst) };
+	CLEANUP(lease_end) struct lease lease = { 0 };
+	CLEANUP(query_done) struct query query = { 0 };
+	struct incident_filter all = *filter;
+
+	if (!filter_is_possible(filter))
+		return -EINVAL;
+	int found = lease_begin(&lease, store->main_readers);
+	if (found)
+		return found;
+	all.before_id = 0;
+	query_init(&query, lease.db, "SELECT count(*) FROM incidents" MATCHES);
+	filter_bind(&query, &all, spans);
+	found = query_next(&query);
+	if (found > 0)
+		*count = (uint64_t)query_int(&query, 0);
+	return found > 0 ? query.error : found ? found : -EIO;
 }
 
 int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256])

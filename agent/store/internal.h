@@ -29,6 +29,11 @@ struct store {
 /* One statement with a single integer, on the writer thread; -ENOENT when it changed no row. */
 int store_run_changed(struct query *query);
 
+/* What is stored of a detector is its name, so that a new one may stand anywhere in the list; ""
+ * for -1. detector_find: -ENOENT for a name that this program has not. */
+const char *detector_stored_name(int detector);
+int detector_find(const char *name);
+
 struct audit_verdict;
 /* audit_prepare - once the vault is open: a first seal for a new or older file; a log that does not
  * fit its seal is said. @version_before: PRAGMA user_version as found. */

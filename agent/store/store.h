@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/store/incidents.h"
 #include "agent/util/cleanup.h"
 #include "include/block.h"
 #include "include/flow.h"
@@ -238,36 +239,6 @@ int store_block_save_hits(struct store *store, int64_t id, const struct block_hi
 int store_safe_insert(struct store *store, struct safe_entry *entry, const char *author);
 int store_safe_delete(struct store *store, int64_t id);
 int store_safe_list(struct store *store, struct safe_entry *out, size_t max);
-
-/* Details are sealed with the vault: bound to table, row, columns and key id. All three together
- * at most 1 MiB (-E2BIG); -EBADMSG when a record was changed or moved. */
-struct incident_details {
-	char reason[FINDING_REASON_MAX];
-	char *evidence_json; /* array; caller frees after a read; may be NULL */
-	char *notes;	     /* caller frees after a read; may be NULL */
-};
-void store_incident_details_done(struct incident_details *details);
-
-struct incident_filter {
-	int64_t before_id;   /* keyset: ids below; 0 = newest */
-	int severity, state; /* -1 = any */
-	int detector;	     /* -1 = any */
-	struct addr src;     /* ADDR_NONE = any */
-};
-
-int store_incident_insert(struct store *store, struct incident *incident,
-			  const struct incident_details *details); /* sets id */
-int store_incident_update(struct store *store, const struct incident *incident,
-			  const struct incident_details *details); /* NULL: details stay */
-int store_incident_get(struct store *store, int64_t id, struct incident *out,
-		       struct incident_details *details); /* details may be NULL */
-/* store_incident_find - newest of source and detector with first_unix_ms >= @since; -ENOENT. */
-int store_incident_find(struct store *store, const struct addr *src, enum detector detector,
-			int64_t since_unix_ms, struct incident *out);
-int store_incident_list(struct store *store, const struct incident_filter *filter,
-			struct incident *out, size_t max);
-/* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
-int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
 
 struct audit_entry {
 	const char *who;	 /* user name, or "unix:USER" */

@@ -2,151 +2,7 @@
  * Findings into incidents on a real store in a temporary folder: grouping by source, cause and
  * hour, states, notes, and the JSON shapes of docs/api.md.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <ftw.h>
-#include <math.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "agent/incident/incident.h"
-#include "agent/store/store.h"
-#include "agent/util/addr.h"
-#include "agent/util/json.h"
-#include "agent/util/log.h"
-
-#define T0   1700000000000LL /* 2023-11-14T22:13:20Z */
-#define MIN  60000LL
-#define HOUR (60 * MIN)
-
-struct fixture {
-	char dir[64], key[96];
-	struct store *store;
-	struct incident_service *service;
-	struct incident last;
-	char reason[FINDING_REASON_MAX];
-	bool is_new, has_reason;
-	unsigned int changes, opened;
-};
-
-static const struct principal analyst = { .role = ROLE_ANALYST, .name = "kim" };
-static const struct principal viewer = { .role = ROLE_VIEWER, .name = "eve" };
-
-static void on_change(void *arg, const struct incident *incident, const char *reason, bool is_new)
-{
-	struct fixture *f = arg;
-
-	f->last = *incident;
-	f->is_new = is_new;
-	f->has_reason = reason != NULL;
-	(void)snprintf(f->reason, sizeof(f->reason), "%s", reason ? reason : "");
-	f->changes++;
-	f->opened += is_new;
-}
-
-static const char *iface_name(void *arg, uint8_t iface)
-{
-	(void)arg;
-	return iface == 3 ? "eth0" : NULL;
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct incident_options options = { .on_change = on_change,
-					    .iface_name = iface_name,
-					    .arg = f };
-	struct store_options store = { .flows_max_bytes = 1 << 30, .flows_max_age_s = 86400 };
-	char error[256];
-
-	assert_non_null(f);
-	log_set_level(LOG_LEVEL_ERROR);
-	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/sluice-incident-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	(void)snprintf(f->key, sizeof(f->key), "%s/secret.key", f->dir);
-	store.dir = f->dir;
-	store.key_file = f->key;
-	assert_int_equal(store_open(&store, &f->store, error), 0);
-	options.store = f->store;
-	assert_int_equal(incident_service_new(&options, &f->service), 0);
-	*state = f;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st;
-	(void)kind;
-	(void)at;
-	return remove(path);
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	incident_service_free(f->service);
-	store_close(f->store);
-	(void)nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	free(f);
-	return 0;
-}
-
-static struct finding scan(const char *src, uint64_t count, int64_t last_unix_ms)
-{
-	struct finding finding = { .detector = DETECTOR_PORT_SCAN,
-				   .severity = SEVERITY_MEDIUM,
-				   .score = 0.5,
-				   .proto = IPPROTO_TCP,
-				   .first_unix_ms = last_unix_ms - 2000,
-				   .last_unix_ms = last_unix_ms,
-				   .count = count,
-				   .evidence_count = 1 };
-	struct flow *flow = &finding.evidence[0];
-
-	assert_int_equal(addr_parse(src, &finding.src), 0);
-	assert_int_equal(addr_parse("198.18.0.1", &finding.dst), 0);
-	(void)snprintf(finding.reason, sizeof(finding.reason), "%s tried %llu ports", src,
-		       (unsigned long long)count);
-	*flow = (struct flow){ .id = 77,
-			       .tuple = { .src = finding.src,
-					  .dst = finding.dst,
-					  .src_port = 45000,
-					  .dst_port = 23,
-					  .proto = IPPROTO_TCP },
-			       .iface = 3,
-			       .state = FLOW_CLOSED,
-			       .tcp_flags_out = TCP_FLAG_SYN,
-			       .tcp_flags_in = TCP_FLAG_RST | TCP_FLAG_ACK,
-			       .packets_out = 1,
-			       .bytes_out = 44,
-			       .packets_in = 1,
-			       .bytes_in = 40,
-			       .start_unix_ms = last_unix_ms - 2000,
-			       .end_unix_ms = last_unix_ms };
-	return finding;
-}
-
-static void report(struct fixture *f, struct finding finding)
-{
-	assert_int_equal(incident_report(f->service, &finding), 0);
-}
-
-static struct incident stored(struct fixture *f, int64_t id, struct incident_details *details)
-{
-	struct incident incident;
-
-	memset(details, 0, sizeof(*details));
-	assert_int_equal(store_incident_get(f->store, id, &incident, details), 0);
-	return incident;
-}
+#include "tests/unit/incident/fixture.h"
 
 /* ---- grouping ---------------------------------------------------------------------------------
  */
@@ -214,7 +70,7 @@ static void resolved_one_takes_the_rest_of_its_hour(void **state)
 
 	report(f, scan("198.18.0.2", 40, T0));
 	id = f->last.id;
-	assert_int_equal(incident_set_state(f->service, &analyst, id, INCIDENT_RESOLVED), 0);
+	assert_int_equal(set_state(f, &analyst, id, INCIDENT_RESOLVED), 0);
 	report(f, scan("198.18.0.2", 50, T0 + 10 * MIN));
 	assert_int_equal(f->opened, 1);
 	assert_int_equal(f->last.state, INCIDENT_RESOLVED);
@@ -251,18 +107,16 @@ static void state_changes_are_told_and_need_an_analyst(void **state)
 
 	report(f, scan("198.18.0.2", 40, T0));
 	id = f->last.id;
-	assert_int_equal(incident_set_state(f->service, &viewer, id, INCIDENT_RESOLVED), -EACCES);
-	assert_int_equal(incident_set_state(f->service, &analyst, id + 1, INCIDENT_RESOLVED),
-			 -ENOENT);
-	assert_int_equal(incident_set_state(f->service, &analyst, id, (enum incident_state)9),
-			 -EINVAL);
+	assert_int_equal(set_state(f, &viewer, id, INCIDENT_RESOLVED), -EACCES);
+	assert_int_equal(set_state(f, &analyst, id + 1, INCIDENT_RESOLVED), -ENOENT);
+	assert_int_equal(set_state(f, &analyst, id, (enum incident_state)9), -EINVAL);
 	assert_int_equal(f->changes, 1);
-	assert_int_equal(incident_set_state(f->service, &analyst, id, INCIDENT_ACKNOWLEDGED), 0);
+	assert_int_equal(set_state(f, &analyst, id, INCIDENT_ACKNOWLEDGED), 0);
 	assert_int_equal(f->changes, 2);
 	assert_false(f->is_new);
 	assert_int_equal(f->last.state, INCIDENT_ACKNOWLEDGED);
 	assert_string_equal(f->reason, "198.18.0.2 tried 40 ports");
-	assert_int_equal(incident_set_state(f->service, &analyst, id, INCIDENT_ACKNOWLEDGED), 0);
+	assert_int_equal(set_state(f, &analyst, id, INCIDENT_ACKNOWLEDGED), 0);
 	assert_int_equal(f->changes, 2); /* nothing changed */
 }
 
@@ -275,11 +129,10 @@ static void notes_are_appended_and_survive_findings(void **state)
 	char error[128];
 
 	report(f, scan("198.18.0.2", 40, T0));
-	assert_int_equal(incident_add_note(f->service, &analyst, f->last.id, "first \"note\""), 0);
+	assert_int_equal(add_note(f, &analyst, f->last.id, "first \"note\""), 0);
 	report(f, scan("198.18.0.2", 90, T0 + MIN));
-	assert_int_equal(incident_add_note(f->service, &analyst, f->last.id, "second"), 0);
-	assert_int_equal(incident_set_state(f->service, &analyst, f->last.id, INCIDENT_RESOLVED),
-			 0);
+	assert_int_equal(add_note(f, &analyst, f->last.id, "second"), 0);
+	assert_int_equal(set_state(f, &analyst, f->last.id, INCIDENT_RESOLVED), 0);
 	(void)stored(f, f->last.id, &details);
 	assert_string_equal(details.reason, "198.18.0.2 tried 90 ports");
 	assert_int_equal(json_parse(details.notes, strlen(details.notes), &notes, error), 0);
@@ -303,13 +156,13 @@ static void notes_are_bounded(void **state)
 	report(f, scan("198.18.0.2", 40, T0));
 	memset(note, 'x', sizeof(note));
 	note[4097] = '\0';
-	assert_int_equal(incident_add_note(f->service, &analyst, f->last.id, note), -EINVAL);
-	assert_int_equal(incident_add_note(f->service, &analyst, f->last.id, " \n\t"), -EINVAL);
-	assert_int_equal(incident_add_note(f->service, &viewer, f->last.id, "x"), -EACCES);
-	assert_int_equal(incident_add_note(f->service, &analyst, 99, "x"), -ENOENT);
+	assert_int_equal(add_note(f, &analyst, f->last.id, note), -EINVAL);
+	assert_int_equal(add_note(f, &analyst, f->last.id, " \n\t"), -EINVAL);
+	assert_int_equal(add_note(f, &viewer, f->last.id, "x"), -EACCES);
+	assert_int_equal(add_note(f, &analyst, 99, "x"), -ENOENT);
 	note[4096] = '\0';
 	while (!error && count < 1000) {
-		error = incident_add_note(f->service, &analyst, f->last.id, note);
+		error = add_note(f, &analyst, f->last.id, note);
 		count += !error;
 	}
 	assert_int_equal(error, -ENOSPC);
@@ -349,7 +202,7 @@ static void json_has_the_contracts_fields(void **state)
 		   "\"src_ip\":\"2001:db8::1\",\"dst_ip\":null,\"dst_port\":0,\"proto\":\"TCP\","
 		   "\"first_seen\":\"2023-11-14T22:13:20.000Z\","
 		   "\"last_seen\":\"2023-11-14T22:13:20.001Z\",\"count\":12,\"reason\":null,"
-		   "\"technique\":\"T1046\"}");
+		   "\"technique\":\"T1046\",\"version\":0}");
 	check_text(incident_to_legacy_json(&incident, "why"),
 		   "{\"id\":7,\"timestamp\":\"2023-11-14T22:13:20.000Z\","
 		   "\"src_ip\":\"2001:db8::1\",\"dst_ip\":null,\"protocol\":\"TCP\","
@@ -392,8 +245,6 @@ static void names_go_both_ways(void **state)
 	assert_int_equal(value, INCIDENT_FALSE_POSITIVE);
 	assert_int_equal(incident_state_parse("", &value), -EINVAL);
 }
-
-#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {

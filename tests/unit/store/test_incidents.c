@@ -153,11 +153,97 @@ static void list_filters_and_pages(void **state)
 	assert_int_equal(list[0].id, 2);
 	struct incident_filter by_src = any;
 	by_src.before_id = 0;
-	by_src.src = test_addr("192.0.2.2");
+	assert_int_equal(prefix_parse("192.0.2.2", false, &by_src.src), 0);
 	assert_int_equal(store_incident_list(f->store, &by_src, list, 4), 1);
+	assert_int_equal(prefix_parse("192.0.2.0/30", false, &by_src.src), 0);
+	assert_int_equal(store_incident_list(f->store, &by_src, list, 4), 4);
+	assert_int_equal(prefix_parse("192.0.2.0/31", false, &by_src.src), 0);
+	assert_int_equal(store_incident_list(f->store, &by_src, list, 4), 3);
+	assert_int_equal(prefix_parse("2001:db8::/32", false, &by_src.src), 0);
+	assert_int_equal(store_incident_list(f->store, &by_src, list, 4), 0);
 	struct incident_filter low = any;
 	low.severity = SEVERITY_LOW;
 	assert_int_equal(store_incident_list(f->store, &low, list, 4), 0);
+}
+
+/* @change: of an incident that is otherwise as scan_by makes it. */
+static int64_t insert_changed(struct fixture *f, void (*change)(struct incident *incident))
+{
+	struct incident incident = scan_by("192.0.2.9");
+	struct incident_details details = { .reason = "r" };
+
+	change(&incident);
+	assert_int_equal(store_incident_insert(f->store, &incident, &details), 0);
+	return incident.id;
+}
+
+static void make_late(struct incident *incident)
+{
+	incident->first_unix_ms = 50000;
+	incident->last_unix_ms = 60000;
+	incident->score = 0.1;
+}
+
+static void make_resolved(struct incident *incident)
+{
+	incident->state = INCIDENT_RESOLVED;
+	incident->proto = 17;
+	incident->severity = SEVERITY_LOW;
+	incident->count = 99999;
+}
+
+static unsigned int listed(struct fixture *f, const struct incident_filter *filter, int64_t *first)
+{
+	struct incident list[8];
+	uint64_t total = 0;
+	int count = store_incident_list(f->store, filter, list, 8);
+
+	assert_true(count >= 0);
+	*first = count ? list[0].id : 0;
+	assert_int_equal(store_incident_count(f->store, filter, &total), 0);
+	assert_int_equal(total, count);
+	return (unsigned int)count;
+}
+
+static void list_filters_by_time_protocol_end_and_state(void **state)
+{
+	struct fixture *f = *state;
+	const struct incident_filter any = { .severity = -1, .state = -1, .detector = -1 };
+	struct incident_filter filter = any;
+	int64_t plain = insert_scan(f, "192.0.2.1", "a"), late = insert_changed(f, make_late);
+	int64_t resolved = insert_changed(f, make_resolved), first;
+
+	filter.from_unix_ms = 2001;
+	assert_int_equal(listed(f, &filter, &first), 1);
+	assert_int_equal(first, late);
+	filter = any;
+	filter.to_unix_ms = 50000;
+	assert_int_equal(listed(f, &filter, &first), 2);
+	filter = any;
+	filter.has_proto = true;
+	filter.proto = 17;
+	assert_int_equal(listed(f, &filter, &first), 1);
+	assert_int_equal(first, resolved);
+	filter = any;
+	filter.settled = INCIDENTS_UNSETTLED;
+	assert_int_equal(listed(f, &filter, &first), 2);
+	filter.settled = INCIDENTS_SETTLED;
+	assert_int_equal(listed(f, &filter, &first), 1);
+	filter = any;
+	assert_int_equal(prefix_parse("192.0.2.10", false, &filter.dst), 0);
+	assert_int_equal(listed(f, &filter, &first), 3);
+	filter.sort = INCIDENTS_COUNT;
+	(void)listed(f, &filter, &first);
+	assert_int_equal(first, resolved);
+	filter.sort = INCIDENTS_LAST_SEEN;
+	(void)listed(f, &filter, &first);
+	assert_int_equal(first, late);
+	filter.sort = INCIDENTS_SCORE;
+	filter.offset = 2;
+	struct incident list[2];
+	assert_int_equal(store_incident_list(f->store, &filter, list, 2), 1);
+	assert_int_equal(list[0].id, late);
+	assert_true(plain < late);
 }
 
 static void counts_are_open_by_severity_and_all_by_protocol(void **state)
@@ -362,6 +448,7 @@ int main(void)
 		T(update_keeps_details_unless_given),
 		T(find_gives_the_newest_since),
 		T(list_filters_and_pages),
+		T(list_filters_by_time_protocol_end_and_state),
 		T(counts_are_open_by_severity_and_all_by_protocol),
 		T(oversized_details_leave_no_row),
 		T(every_flipped_byte_is_detected),
