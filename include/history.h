@@ -99,7 +99,16 @@ enum seen_kind {
 	SEEN_KIND_COUNT
 };
 
-struct seen {
+#define SEEN_KEY_MAX 256
+
+struct seen_key {
+	uint8_t kind; /* enum seen_kind */
+	uint16_t len;
+	uint8_t bytes[SEEN_KEY_MAX];
+};
+
+struct seen_entry {
+	struct seen_key key;
 	int64_t first_unix_s, last_unix_s;
 };
 

@@ -116,10 +116,9 @@ static int read_search(struct call *call, struct search_job *job)
 	return 0;
 }
 
-struct search_job *search_job_new(struct call *call)
+struct search_job *search_job_bare(struct call *call)
 {
-	CLEANUP(search_job_free) struct search_job *job = calloc(1, sizeof(*job));
-	CLEANUP(snapshot_unref) struct snapshot *snapshot = api_snapshot(call->api);
+	struct search_job *job = calloc(1, sizeof(*job));
 
 	if (!job) {
 		answer_failure(call, -ENOMEM);
@@ -131,12 +130,20 @@ struct search_job *search_job_new(struct call *call)
 	(void)snprintf(job->path, sizeof(job->path), "%s", call->request->path);
 	(void)snprintf(job->request_id, sizeof(job->request_id), "%s", call->request->request_id);
 	job->request = (struct request){ .path = job->path, .request_id = job->request_id };
-	if (read_search(call, job))
+	job->call = *call;
+	job->call.request = &job->request;
+	return job;
+}
+
+struct search_job *search_job_new(struct call *call)
+{
+	CLEANUP(search_job_free) struct search_job *job = search_job_bare(call);
+	CLEANUP(snapshot_unref) struct snapshot *snapshot = api_snapshot(call->api);
+
+	if (!job || read_search(call, job))
 		return NULL;
 	ifaces_fill(snapshot, job->ifaces);
 	job->search.ifaces = (const char(*)[IFACE_TEXT_MAX])job->ifaces;
-	job->call = *call;
-	job->call.request = &job->request;
 	return TAKE(job);
 }
 

@@ -60,6 +60,8 @@ struct search_job {
  * memory is short, and returns NULL.
  */
 struct search_job *search_job_new(struct call *call);
+/* search_job_bare - without a search: what is asked for is read by the caller. NULL as above. */
+struct search_job *search_job_bare(struct call *call);
 void search_job_free(struct search_job *job); /* accepts NULL */
 DEFINE_CLEANUP(search_job_free, struct search_job)
 /* search_job_start - takes @job; its work runs, then the answer is given. */

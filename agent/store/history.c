@@ -11,6 +11,7 @@
 #include "agent/store/aside.h"
 #include "agent/store/retention.h"
 #include "agent/store/schema.h"
+#include "agent/store/seen.h"
 #include "agent/store/tops.h"
 #include "agent/store/totals.h"
 #include "agent/util/clock.h"
@@ -30,6 +31,8 @@
 #define SUMS_EVERY_ROWS 262144
 /* How many records are written between two looks at the budget: 0.6 MB. */
 #define ROOM_EVERY_ROWS 8192
+/* At the end: all that memory can hold, a few hundred a transaction (seen.c). */
+#define SEEN_ROUNDS_AT_END 64
 /* Hours dropped at once for room; the next batch goes on. */
 #define ROOM_HOURS_MAX 8
 
@@ -41,6 +44,7 @@ struct history {
 	struct db *db; /* NULL while it cannot be opened */
 	struct flows_writer flows;
 	struct tops *tops;
+	struct seen_notes *seen;
 	uint64_t flushed_ns;
 	uint64_t rows_since_look;
 	bool has_forgotten; /* sums: to be read again */
@@ -132,10 +136,17 @@ static int history_open_file(struct history *history)
 	return 0;
 }
 
-static void history_close_file(struct history *history)
+/* What is prepared or remembered of the file, after a rollback and before another file. */
+static void history_forget(struct history *history)
 {
 	flows_forget(&history->flows);
 	tops_forget(history->tops);
+	seen_forget(history->seen);
+}
+
+static void history_close_file(struct history *history)
+{
+	history_forget(history);
 	db_close(history->db);
 	history->db = NULL;
 }
@@ -175,8 +186,7 @@ static int history_transact(struct history *history, history_fn write, void *arg
 	if (!error)
 		return 0;
 	/* Tables made in the transaction are gone, so their statements must be, too. */
-	flows_forget(&history->flows);
-	tops_forget(history->tops);
+	history_forget(history);
 	history->has_forgotten = true;
 	db_rollback(history->db);
 	return error;
@@ -203,6 +213,8 @@ int history_open(const struct history_options *options, struct history **out)
 	if (tops_new(retention_split(options->max_bytes).tops_keys, &history->tops))
 		return -ENOMEM;
 	history->retention.tops = history->tops;
+	if (seen_notes_new(options->max_bytes, &history->seen))
+		return -ENOMEM;
 	history->is_relaxed = options->is_relaxed;
 	history->readers = options->readers;
 	int error = history_open_file(history);
@@ -216,6 +228,24 @@ int history_open(const struct history_options *options, struct history **out)
 	return 0;
 }
 
+static int history_write_seen(struct history *history, void *arg)
+{
+	return seen_write(history->seen, history->db, arg != NULL);
+}
+
+/* What is not written within a moment is noted again when it is seen again. */
+static void history_finish_seen(struct history *history)
+{
+	int error = 0;
+
+	seen_finish(history->seen);
+	for (int i = 0; i < SEEN_ROUNDS_AT_END && !error && seen_is_waiting(history->seen); i++) {
+		error = history_transact(history, history_write_seen, history);
+		if (!error)
+			seen_written(history->seen);
+	}
+}
+
 void history_close(struct history *history)
 {
 	if (!history)
@@ -223,8 +253,11 @@ void history_close(struct history *history)
 	if (history->db && tops_pending(history->tops))
 		(void)history_transact(history, history_flush_inside,
 				       NULL); /* else at next start */
-	if (history->tops)
+	if (history->db && history->seen)
+		history_finish_seen(history);
+	if (history->seen)
 		history_close_file(history);
+	seen_notes_free(history->seen);
 	tops_free(history->tops);
 	free(history->path);
 	free(history);
@@ -311,6 +344,8 @@ static int history_write_batch(struct history *history, void *arg)
 	for (size_t i = 0; i < batch->row_arrays; i++)
 		for (unsigned int r = 0; r < batch->row_counts[i] && !error; r++)
 			error = history_insert(history, &batch->rows[i][r]);
+	if (!error)
+		error = seen_write(history->seen, history->db, false);
 	if (is_due)
 		history->flushed_ns = clock_monotonic_ns();
 	return error;
@@ -321,9 +356,12 @@ static void history_sum_batch(struct history *history, const struct history_batc
 {
 	for (size_t i = 0; i < batch->row_arrays; i++) {
 		history->rows_since_look += batch->row_counts[i];
-		for (unsigned int r = 0; r < batch->row_counts[i]; r++)
+		for (unsigned int r = 0; r < batch->row_counts[i]; r++) {
 			tops_add(history->tops, &batch->rows[i][r]);
+			seen_note_row(history->seen, &batch->rows[i][r]);
+		}
 	}
+	seen_written(history->seen);
 }
 
 int history_write(struct history *history, const struct history_batch *batch)
@@ -387,6 +425,16 @@ int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
 bool history_is_full(const struct history *history)
 {
 	return history->is_full;
+}
+
+void history_seen_note(struct history *history, const struct seen_key *key, int64_t unix_s)
+{
+	seen_note(history->seen, key, unix_s);
+}
+
+uint64_t history_seen_full(const struct history *history)
+{
+	return seen_full(history->seen);
 }
 
 uint64_t history_wal_max(const struct history *history)

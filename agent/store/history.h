@@ -54,6 +54,10 @@ int history_write(struct history *history, const struct history_batch *batch);
 /* history_write_minutes - @count values of whole minutes, all or nothing. Errors as above. */
 int history_write_minutes(struct history *history, const struct totals *minutes, size_t count);
 
+/* history_seen_note, history_seen_full - as in seen.h. Any thread. */
+void history_seen_note(struct history *history, const struct seen_key *key, int64_t unix_s);
+uint64_t history_seen_full(const struct history *history);
+
 /*
  * history_retain - one step of retention: at most one hour dropped, old totals folded or dropped.
  * Call once a second. @may_age: the clock can be believed, so age may be judged by it

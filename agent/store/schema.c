@@ -62,6 +62,15 @@ static const char *const FLOWS_MIGRATIONS[] = {
 	"  name TEXT NOT NULL,"
 	"  PRIMARY KEY (hour, iface)"
 	") STRICT, WITHOUT ROWID;",
+	/* 4: what was ever seen; "kind" is enum seen_kind */
+	"CREATE TABLE seen ("
+	"  kind INTEGER NOT NULL,"
+	"  key BLOB NOT NULL,"
+	"  first_s INTEGER NOT NULL,"
+	"  last_s INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, key)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX seen_by_first ON seen (kind, first_s);",
 };
 
 /*

@@ -193,6 +193,28 @@ struct top_query {
  */
 int store_top(struct store *store, const struct top_query *query, struct top_row *out, size_t max);
 
+/* ---- what was ever seen (seen.c) ------------------------------------------------------------ */
+
+/*
+ * store_seen_note - @key was seen at @unix_s. Destinations, domains and JA4 of records are noted by
+ * the store itself. Never waits; written within seconds, the last time every ten minutes.
+ */
+void store_seen_note(struct store *store, const struct seen_key *key, int64_t unix_s);
+/* store_seen_full - notes for which there was no room. */
+uint64_t store_seen_full(struct store *store);
+
+struct seen_query {
+	enum seen_kind kind;
+	const struct seen_entry *after; /* go on behind this one; NULL = from the newest */
+	bool (*has)(void *arg, const struct seen_key *key); /* NULL = all */
+	void *arg;
+};
+
+/* store_seen_list - by first time, newest first. Any thread; deadline 1 s (-ETIMEDOUT). Returns the
+ * count or -errno. */
+int store_seen_list(struct store *store, const struct seen_query *query, struct seen_entry *out,
+		    size_t max);
+
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 
 int store_user_insert(struct store *store, struct user *user); /* sets id; -EEXIST: name or email */

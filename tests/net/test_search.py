@@ -97,6 +97,33 @@ def test_hourly_sums_are_those_of_the_records(demo):
     assert demo.http("GET", "/api/v1/top?by=src&hours=x")[0] == 422
 
 
+def test_what_was_ever_seen_is_listed_newest_first(demo):
+    until = "2100-01-01T00:00:00Z"
+    known = sql(demo, "SELECT count(DISTINCT dst) FROM rows WHERE 1", until)[0][0]
+
+    def seen(kind, **more):
+        path = "/api/v1/seen?" + urllib.parse.urlencode({"kind": kind, "limit": 1000, **more})
+        status, body = demo.http("GET", path)
+        assert status == 200, body
+        return body["items"]
+    wait_for(lambda: len(seen("destination")) >= known, 30, "every destination of a record")
+    items = seen("destination")
+    assert [i["first"] for i in items] == sorted((i["first"] for i in items), reverse=True)
+    assert all(i["first"] <= i["last"] for i in items)
+    part = seen("destination", q=items[0]["value"])
+    assert [i["value"] for i in part] == [items[0]["value"]]
+    assert seen("domain") and not seen("domain", q="no-such-name")
+    pages, after = [], ""
+    while after is not None:
+        body = demo.http("GET", f"/api/v1/seen?kind=domain&limit=7&after={after}")[1]
+        pages += [i["value"] for i in body["items"]]
+        after = body["next"]
+    assert len(set(pages)) == len(pages) >= len(seen("domain")) - 7
+    for wrong, field in (("kind=x", "kind"), ("kind=mac&after=1.zz", "after"), ("", "kind")):
+        status, body = demo.http("GET", "/api/v1/seen?" + wrong)
+        assert (status, body["error"]["field"]) == (422, field)
+
+
 def test_pages_join_without_gap_while_records_come_in(demo):
     whole = flows(demo, "proto:udp since:1h", limit=100000)["items"]
     seen, after = [], ""
