@@ -15,6 +15,7 @@
 
 #include "agent/app/cell.h"
 #include "agent/app/hits.h"
+#include "agent/app/known.h"
 #include "agent/app/messages.h"
 #include "agent/app/mirror.h"
 #include "agent/app/naming.h"
@@ -146,6 +147,13 @@ static void finding_found(void *arg, const struct finding *finding)
 	p->findings_lost++;
 	log_write_limited(&p->limit, LOG_LEVEL_WARN, "a finding was lost lost=%llu",
 			  (unsigned long long)p->findings_lost);
+}
+
+static void thing_seen(void *arg, const struct seen_key *key)
+{
+	const struct pipeline *p = arg;
+
+	store_seen_note(p->options.store, key, clock_unix_ms() / 1000);
 }
 
 static void drain(struct pipeline *p, bool scan)
@@ -386,7 +394,8 @@ static int build(struct pipeline *p)
 					       .arg = p,
 					       .hosts_max = DETECT_PAIRS_MAX,
 					       .start_ns = capture_now_ns(p->options.capture),
-					       .learn_s = p->options.learn_s };
+					       .learn_s = p->options.learn_s,
+					       .on_seen = thing_seen };
 	const struct hits_sink hits = { p, take_flow_id, hit_recorded };
 	int error = flow_table_new(&flows, &p->flows);
 
@@ -394,6 +403,8 @@ static int build(struct pipeline *p)
 		error = hits_new(&hits, &p->hits);
 	if (!error)
 		error = detect_new(&detect, &p->detect);
+	if (!error)
+		known_load(p->options.store, p->detect, p->options.learn_s);
 	if (!error)
 		error = naming_way_new(p->options.capture, p->flows, p->detect, &p->naming);
 	if (!error)

@@ -9,6 +9,7 @@
 #include "agent/detect/detector.h"
 #include "agent/detect/lan.h"
 #include "agent/util/clock.h"
+#include "include/history.h"
 #include "include/payload.h"
 
 #define LEARN_S 3600
@@ -43,6 +44,7 @@ static const uint8_t severities[DETECTOR_COUNT] = {
 struct detect {
 	struct detect_options options;
 	uint64_t ticked_ns;
+	bool has_learned; /* what is new, in former runs */
 	void *state[DETECTOR_COUNT];
 };
 
@@ -84,6 +86,16 @@ void detect_free(struct detect *detect)
 
 /* ---- food -------------------------------------------------------------------------------------
  */
+
+void detect_know(struct detect *detect, const struct seen_entry *known, size_t count,
+		 bool is_complete)
+{
+	detect->has_learned = is_complete;
+	for (int i = 0; i < DETECTOR_COUNT; i++)
+		for (size_t k = 0; detectors[i] && detectors[i]->know && k < count; k++)
+			detectors[i]->know(detect->state[i], &known[k].key,
+					   detect->options.start_ns);
+}
 
 void detect_flow(struct detect *detect, const struct flow *flow, bool is_new, uint64_t now_ns)
 {
@@ -146,12 +158,16 @@ static struct detect_moment moment_of(const struct detect *detect, uint64_t now_
 	uint64_t since_ns = detect->ticked_ns ? detect->ticked_ns : options->start_ns;
 	uint64_t elapsed_ns = now_ns > since_ns ? now_ns - since_ns : 0;
 
+	uint64_t learn_until_ns = options->start_ns + options->learn_s * NS_PER_S;
+
 	return (struct detect_moment){
 		.now_ns = now_ns,
 		.elapsed_ns = elapsed_ns > NS_PER_S ? elapsed_ns : NS_PER_S,
 		.unix_ms = unix_ms,
-		.learn_until_ns = options->start_ns + options->learn_s * NS_PER_S,
+		.learn_until_ns = learn_until_ns,
+		.new_from_ns = detect->has_learned ? options->start_ns : learn_until_ns,
 		.on_finding = options->on_finding,
+		.on_seen = options->on_seen,
 		.arg = options->arg,
 	};
 }

@@ -17,6 +17,8 @@ struct coverage;
 struct detect;
 struct name_event;
 struct payload;
+struct seen_entry;
+struct seen_key;
 
 typedef void (*detect_finding_fn)(void *arg, const struct finding *finding);
 
@@ -26,6 +28,9 @@ struct detect_options {
 	unsigned int hosts_max; /* (source, destination) pairs tracked at once */
 	uint64_t start_ns;	/* now, as the calls will say it: what was before was not seen */
 	uint64_t learn_s;	/* what is new in this time is not said; 0: 1 h */
+	/* a listening port answered, a hardware address spoke; from time to time while they go on.
+	 * @key is borrowed. May be NULL */
+	void (*on_seen)(void *arg, const struct seen_key *key);
 };
 
 /* A packet of a rule that only counts. */
@@ -41,6 +46,13 @@ int detect_new(const struct detect_options *options, struct detect **out);
 void detect_free(struct detect *detect);
 DEFINE_CLEANUP(detect_free, struct detect)
 
+/*
+ * detect_know - ports and hardware addresses (SEEN_LISTENER, SEEN_MAC) that were seen in former
+ * runs: they are not new. Before anything else. @is_complete: those runs lasted as long as the
+ * learning, so what is not among them is new from now on.
+ */
+void detect_know(struct detect *detect, const struct seen_entry *known, size_t count,
+		 bool is_complete);
 /* detect_flow - one flow began or changed. */
 void detect_flow(struct detect *detect, const struct flow *flow, bool is_new, uint64_t now_ns);
 /* detect_delta - what the datapath counted, before the flow table, which may be full. */

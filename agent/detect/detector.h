@@ -19,11 +19,13 @@ struct detect_moment {
 	uint64_t elapsed_ns;	 /* since the last tick, at least a second */
 	int64_t unix_ms;	 /* the same moment */
 	uint64_t learn_until_ns; /* what was new before it may well be old */
+	uint64_t new_from_ns;	 /* likewise, of what detect_know was told */
 	detect_finding_fn on_finding;
+	void (*on_seen)(void *arg, const struct seen_key *key);
 	void *arg;
 };
 
-/* All but open, close and full may be NULL. */
+/* All but open, close and full may be NULL. know: what was seen in former runs. */
 struct detector_ops {
 	int (*open)(unsigned int hosts_max, void **state);
 	void (*close)(void *state); /* accepts NULL */
@@ -34,6 +36,7 @@ struct detector_ops {
 	void (*payload)(void *state, const struct payload *payload);
 	void (*tick)(void *state, const struct detect_moment *moment);
 	uint64_t (*full)(const void *state); /* what had to make room so far */
+	void (*know)(void *state, const struct seen_key *key, uint64_t now_ns);
 };
 
 extern const struct detector_ops port_scan_detector;

@@ -13,11 +13,13 @@
 #include "agent/detect/say.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "include/history.h"
 
 #define MEMORY_NS    (30ULL * 24 * 3600 * NS_PER_S)
 #define DEVICES	     8192
 #define SAID_AN_HOUR 8
 #define HOUR_NS	     (3600 * NS_PER_S)
+#define TELL_GAP_NS  (60 * NS_PER_S)
 #define MAC_LOCAL    0x02 /* IEEE 802: made up by software */
 
 struct device {
@@ -25,7 +27,7 @@ struct device {
 	uint8_t mac[MAC_BYTES];
 	struct addr addr;
 	bool is_known;
-	uint64_t first_ns;
+	uint64_t first_ns, told_ns;
 };
 
 struct new_device {
@@ -94,8 +96,11 @@ static void new_device_lan(void *state, const struct lan_fact *fact)
 		memcpy(device->mac, fact->mac, MAC_BYTES);
 		device->first_ns = fact->at_ns;
 	}
-	if (device->is_known)
+	if (device->is_known) {
+		if (fact->at_ns >= device->told_ns + TELL_GAP_NS)
+			rowset_mark(&new_device->devices, device); /* it is seen */
 		return;
+	}
 	if (fact->sender.family != ADDR_NONE)
 		device->addr = fact->sender;
 	rowset_mark(&new_device->devices, device);
@@ -130,15 +135,40 @@ static void say(struct new_device *new_device, const struct device *device,
 	new_device->not_said = 0;
 }
 
+static void tell(struct device *device, const struct detect_moment *moment)
+{
+	struct seen_key key = { .kind = SEEN_MAC, .len = MAC_BYTES };
+
+	device->told_ns = moment->now_ns;
+	memcpy(key.bytes, device->mac, MAC_BYTES);
+	if (moment->on_seen)
+		moment->on_seen(moment->arg, &key);
+}
+
+static void new_device_know(void *state, const struct seen_key *key, uint64_t now_ns)
+{
+	struct new_device *new_device = state;
+	struct device *device;
+	bool is_new;
+
+	if (key->kind != SEEN_MAC || key->len != MAC_BYTES)
+		return;
+	device = rowset_take(&new_device->devices, key_of(&new_device->devices, key->bytes), now_ns,
+			     &is_new);
+	memcpy(device->mac, key->bytes, MAC_BYTES);
+	device->is_known = true;
+}
+
 static bool judge(void *state, void *row, const struct detect_moment *moment)
 {
 	struct new_device *new_device = state;
 	struct device *device = row;
 
+	tell(device, moment);
 	if (device->is_known)
 		return false;
 	device->is_known = true;
-	if (device->first_ns < moment->learn_until_ns)
+	if (device->first_ns < moment->new_from_ns)
 		return false;
 	if (moment->now_ns >= new_device->hour_ns + HOUR_NS) {
 		new_device->hour_ns = moment->now_ns;
@@ -166,4 +196,5 @@ const struct detector_ops new_device_detector = {
 	.lan = new_device_lan,
 	.tick = new_device_tick,
 	.full = new_device_full,
+	.know = new_device_know,
 };

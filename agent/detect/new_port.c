@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/detect/detector.h"
 #include "agent/detect/evidence.h"
@@ -13,11 +14,14 @@
 #include "agent/detect/say.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "include/history.h"
 
 #define MEMORY_NS     (30ULL * 24 * 3600 * NS_PER_S)
 #define PORTS	      4096
 #define EPHEMERAL     32768 /* Linux ip_local_port_range: passive data ports are used once */
 #define EPHEMERAL_MIN 3	    /* connections */
+#define TELL_GAP_NS   (60 * NS_PER_S)
+#define LISTENER_ADDR 3 /* where a key of SEEN_LISTENER has its address */
 #define ACCEPTED      (TCP_FLAG_SYN | TCP_FLAG_ACK)
 
 struct port {
@@ -25,7 +29,7 @@ struct port {
 	struct addr dst, src; /* src: who connected */
 	uint16_t port;
 	bool is_known;
-	uint64_t first_ns, flow_id;
+	uint64_t first_ns, flow_id, told_ns;
 	uint32_t connections;
 };
 
@@ -98,9 +102,14 @@ static void new_port_flow(void *state, const struct flow *flow)
 		port->port = tuple->dst_port;
 		port->first_ns = flow->first_ns;
 	}
-	if (port->is_known || (!is_new && port->flow_id == flow->id))
+	if (!is_new && port->flow_id == flow->id)
 		return;
 	port->flow_id = flow->id;
+	if (port->is_known) {
+		if (flow->last_ns >= port->told_ns + TELL_GAP_NS)
+			rowset_mark(&new_port->ports, port); /* it is seen */
+		return;
+	}
 	port->connections++;
 	evidence_keep(&new_port->evidence, port->row.key, flow);
 	rowset_mark(&new_port->ports, port);
@@ -131,17 +140,60 @@ static void say(const struct new_port *new_port, const struct port *port,
 	moment->on_finding(moment->arg, &finding);
 }
 
+static void tell(struct port *port, const struct detect_moment *moment)
+{
+	struct seen_key key = { .kind = SEEN_LISTENER, .len = LISTENER_ADDR };
+	bool is_ipv4 = port->dst.family == ADDR_IPV4;
+
+	port->told_ns = moment->now_ns;
+	if (!moment->on_seen)
+		return;
+	key.bytes[0] = IPPROTO_TCP;
+	key.bytes[1] = (uint8_t)(port->port >> 8);
+	key.bytes[2] = (uint8_t)port->port;
+	memcpy(key.bytes + key.len, port->dst.bytes + (is_ipv4 ? 12 : 0), is_ipv4 ? 4 : 16);
+	key.len += is_ipv4 ? 4 : 16;
+	moment->on_seen(moment->arg, &key);
+}
+
+static void new_port_know(void *state, const struct seen_key *key, uint64_t now_ns)
+{
+	struct new_port *new_port = state;
+	bool is_ipv4 = key->len == LISTENER_ADDR + 4;
+	struct port *port;
+	struct addr dst;
+	uint16_t number = (uint16_t)(key->bytes[1] << 8 | key->bytes[2]);
+	bool is_new;
+
+	if (key->kind != SEEN_LISTENER || key->bytes[0] != IPPROTO_TCP ||
+	    (!is_ipv4 && key->len != LISTENER_ADDR + 16))
+		return;
+	dst = is_ipv4 ? addr_from_ipv4(key->bytes + LISTENER_ADDR)
+		      : addr_from_ipv6(key->bytes + LISTENER_ADDR);
+	port = rowset_take(&new_port->ports, rowset_key(&new_port->ports, &dst, NULL, number),
+			   now_ns, &is_new);
+	port->dst = dst;
+	port->port = number;
+	port->is_known = true;
+	rowset_weigh(&new_port->ports, port, 1);
+}
+
 static bool judge(void *state, void *row, const struct detect_moment *moment)
 {
 	struct new_port *new_port = state;
 	struct port *port = row;
 
-	if (port->is_known || (port->port >= EPHEMERAL && port->connections < EPHEMERAL_MIN &&
-			       port->first_ns >= moment->learn_until_ns))
+	bool is_new = port->first_ns >= moment->new_from_ns;
+
+	if (!port->is_known && is_new && port->port >= EPHEMERAL &&
+	    port->connections < EPHEMERAL_MIN)
+		return false;
+	tell(port, moment);
+	if (port->is_known)
 		return false;
 	port->is_known = true;
 	rowset_weigh(&new_port->ports, port, 1);
-	if (port->first_ns >= moment->learn_until_ns)
+	if (is_new)
 		say(new_port, port, moment);
 	return false;
 }
@@ -159,4 +211,5 @@ const struct detector_ops new_port_detector = {
 	.flow = new_port_flow,
 	.tick = new_port_tick,
 	.full = new_port_full,
+	.know = new_port_know,
 };

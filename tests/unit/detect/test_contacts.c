@@ -4,6 +4,8 @@
  */
 #include "fixture.h"
 
+#include "include/history.h"
+
 #define HOST  "192.168.1.5"
 #define PLACE "203.0.113.9"
 #define LATE  (T0 + (uint64_t)(LEARN_S + 60) * S)
@@ -271,6 +273,45 @@ static void a_port_after_the_learning_is_new_once(void **state)
 	end(seen);
 }
 
+static void told(void *arg, const struct seen_key *key)
+{
+	struct seen_key *last = arg;
+
+	*last = *key;
+}
+
+static void what_was_known_before_a_restart_is_not_new(void **state)
+{
+	struct seen_key last = { .len = 0 };
+	struct seen *first = begin(), *second = begin();
+	const struct detect_options options = { .on_finding = on_finding,
+						.on_seen = told,
+						.arg = &last,
+						.hosts_max = 16,
+						.start_ns = T0 - 10 * S,
+						.learn_s = LEARN_S };
+	struct seen_entry known[2] = { { .key = { .kind = SEEN_MAC, .len = 6 } } };
+
+	(void)state;
+	/* what a detector tells is what another one takes */
+	detect_free(first->detect);
+	assert_int_equal(detect_new(&options, &first->detect), 0);
+	struct flow flow = talked(probe(addr_of(PLACE), addr_of(HOST), 443, T0), 900, 1, 50);
+	flow.ingress = true;
+	detect_flow(first->detect, &flow, true, T0);
+	detect_tick(first->detect, T0 + S, UNIX);
+	assert_int_equal(last.kind, SEEN_LISTENER);
+	assert_int_equal(last.len, 7);
+	known[1].key = last;
+	detect_know(second->detect, known, 2, true);
+	accept_one(second, 443, T0 + 5 * S);
+	assert_int_equal(second->count[DETECTOR_NEW_PORT], 0);
+	accept_one(second, 444, T0 + 6 * S); /* and the learning is over */
+	assert_int_equal(second->count[DETECTOR_NEW_PORT], 1);
+	end(first);
+	end(second);
+}
+
 static void refused_ports_and_passive_data_ports_are_not_new(void **state)
 {
 	struct seen *seen = begin();
@@ -412,6 +453,7 @@ int main(void)
 		cmocka_unit_test(downloads_and_two_way_traffic_are_no_uploads),
 		cmocka_unit_test(a_nightly_backup_is_said_once),
 		cmocka_unit_test(a_port_after_the_learning_is_new_once),
+		cmocka_unit_test(what_was_known_before_a_restart_is_not_new),
 		cmocka_unit_test(refused_ports_and_passive_data_ports_are_not_new),
 		cmocka_unit_test(contact_with_a_listed_address_names_the_list),
 		cmocka_unit_test(passwords_are_noticed_and_never_told),
