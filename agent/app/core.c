@@ -122,12 +122,16 @@ static int start(struct core *core, int control, int front_link)
 {
 	const struct config *config = core->app->config;
 	const char *on_stop = config_text(config, CONFIG_BLOCK_ON_STOP);
-	struct pipeline_options pipeline = { .capture = core->app->capture,
-					     .learn_s = (uint64_t)config_int(config,
-									     CONFIG_DETECT_LEARN),
-					     .cell = &core->cell,
-					     .is_dry_run = core->app->is_dry_run,
-					     .keeps_on_stop = !strcmp(on_stop, "keep") };
+	struct pipeline_options pipeline = {
+		.capture = core->app->capture,
+		.learn_s = (uint64_t)config_int(config, CONFIG_DETECT_LEARN),
+		.config = config,
+		.dir = core->app->work_dir,
+		.seed = core->app->is_demo ? core->app->options->seed + 1 : 0,
+		.cell = &core->cell,
+		.is_dry_run = core->app->is_dry_run,
+		.keeps_on_stop = !strcmp(on_stop, "keep")
+	};
 	struct service_options service = {
 		.app = core->app, .cell = &core->cell, .control = control, .front_link = front_link
 	};

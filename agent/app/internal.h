@@ -10,6 +10,7 @@
  *   service.c   thread: requests, events, incidents, blocks; links.c holds its sockets
  *   jobs.c      thread: slow work (password hashes)
  *   service_respond.c  what incidents do by themselves
+ *   anomaly.c   the anomaly model in the pipeline; anomaly_desk.c the service's side of it
  *   upkeep.c    scheduled backups and key rotation, on a jobs thread of their own
  */
 #ifndef SLUICE_APP_INTERNAL_H

@@ -27,7 +27,8 @@ enum order_kind {
 	ORDER_NAME_HITS,
 	ORDER_LIST_HITS,
 	ORDER_ADDRS_OF,
-	ORDER_IS_SHARED
+	ORDER_IS_SHARED,
+	ORDER_CALL
 };
 
 /* Lives on the poster's stack until done is posted. */
@@ -41,6 +42,7 @@ struct order {
 	struct name_addr *addrs;
 	size_t count;
 	struct block_hits *hits;
+	const struct orders_call *call;
 	bool panic;
 	int result;
 	sem_t done;
@@ -178,6 +180,13 @@ int orders_panic(struct orders *orders, bool on)
 	return post(orders, &order);
 }
 
+int orders_call(struct orders *orders, const struct orders_call *call)
+{
+	struct order order = { .kind = ORDER_CALL, .call = call };
+
+	return post(orders, &order);
+}
+
 struct block_datapath orders_datapath(struct orders *orders)
 {
 	return (struct block_datapath){
@@ -246,6 +255,8 @@ static int carry_out(const struct orders_ends *ends, const struct order *order)
 	case ORDER_PANIC:
 		*ends->panic = order->panic;
 		return capture_lease(capture, order->panic ? 0 : UINT64_MAX);
+	case ORDER_CALL:
+		return order->call->ask(order->call->arg, order->call->out);
 	default:
 		return carry_out_list(capture, order);
 	}

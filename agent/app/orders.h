@@ -34,6 +34,15 @@ struct orders_ends {
 struct block_datapath orders_datapath(struct orders *orders);
 /* orders_panic - post and wait, as the callbacks do. */
 int orders_panic(struct orders *orders, bool on);
+
+/* A question that only the pipeline's thread can answer. */
+struct orders_call {
+	int (*ask)(void *arg, void *out);
+	void *arg, *out;
+};
+
+/* orders_call - asked there; waits. Returns what it returned. */
+int orders_call(struct orders *orders, const struct orders_call *call);
 /* orders_serve - do every waiting order; on the pipeline thread. */
 void orders_serve(struct orders *orders, const struct orders_ends *ends);
 

@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/app/anomaly.h"
 #include "agent/app/cell.h"
 #include "agent/app/hits.h"
 #include "agent/app/known.h"
@@ -20,6 +21,7 @@
 #include "agent/app/mirror.h"
 #include "agent/app/naming.h"
 #include "agent/app/orders.h"
+#include "agent/app/pipeline_internal.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
@@ -38,30 +40,6 @@
 /* The lease (DESIGN 3): renewed every second, see renew_lease; a clean stop leaves a minute. */
 #define LEASE_NS      (24ULL * 3600 * NS_PER_S)
 #define LEASE_STOP_NS (60 * NS_PER_S)
-
-struct pipeline {
-	struct pipeline_options options;
-	struct flow_table *flows;
-	struct detect *detect;
-	struct naming_way *naming;
-	struct hits *hits;
-	struct orders orders;
-	pthread_t thread;
-	int epoll, timer;
-	atomic_bool is_stopping;
-	atomic_bool is_panicked;
-	atomic_ullong beats;
-	/* below: the thread's own */
-	struct coverage coverage;
-	int64_t last_unix_s;
-	uint64_t seq, processed;
-	bool is_panic_ordered; /* where no pin holds the flag: the demo, an unpinned run */
-	uint64_t dropped, dropped_bytes; /* sums of the last coverage */
-	bool has_coverage;
-	unsigned int drains;
-	uint64_t findings_lost;
-	struct log_limit limit;
-};
 
 static int64_t unix_minus_mono_ms(struct pipeline *p)
 {
@@ -102,8 +80,10 @@ static void flow_changed(void *arg, const struct flow *flow, bool is_new)
 {
 	struct pipeline *p = arg;
 
-	if (is_new)
+	if (is_new) {
 		naming_way_begin(p->naming, flow);
+		anomaly_begin(p->anomaly, flow);
+	}
 	detect_flow(p->detect, flow, is_new, capture_now_ns(p->options.capture));
 }
 
@@ -128,6 +108,7 @@ static void flow_recorded(void *arg, const struct flow *flow)
 
 	const struct flow_extra extra = { .names = flow_table_names(p->flows, flow) };
 
+	anomaly_record(p->anomaly, flow);
 	/* a full queue is counted as rows lost */
 	(void)store_flow_add(p->options.store, flow, &extra);
 }
@@ -137,6 +118,7 @@ static void finding_found(void *arg, const struct finding *finding)
 	struct pipeline *p = arg;
 	struct service_message *message = malloc(sizeof(*message));
 
+	anomaly_flag(p->anomaly, finding, capture_now_ns(p->options.capture));
 	if (message) {
 		message->kind = MESSAGE_FINDING;
 		message->finding = *finding;
@@ -187,76 +169,6 @@ static void renew_lease(struct pipeline *p)
 				  strerror(-error));
 }
 
-static void add_dropped(struct pipeline *p, struct totals *totals)
-{
-	uint64_t packets = 0, bytes = 0;
-
-	for (unsigned int i = 0; i < p->coverage.iface_count; i++)
-		for (int d = 0; d < 2; d++) {
-			packets += p->coverage.ifaces[i].dir[d].dropped;
-			bytes += p->coverage.ifaces[i].dir[d].dropped_bytes;
-		}
-	/* the first reading holds what earlier runs dropped; an interface that went takes its
-	 * counters along */
-	if (p->has_coverage && packets >= p->dropped && bytes >= p->dropped_bytes) {
-		totals->dropped_packets = packets - p->dropped;
-		totals->dropped_bytes = bytes - p->dropped_bytes;
-	}
-	p->dropped = packets;
-	p->dropped_bytes = bytes;
-	p->has_coverage = true;
-}
-
-static void tell_ifaces(const struct pipeline *p)
-{
-	for (unsigned int i = 0; i < p->coverage.iface_count; i++)
-		store_iface_set(p->options.store, p->coverage.ifaces[i].index,
-				p->coverage.ifaces[i].name);
-}
-
-static void take_coverage(struct pipeline *p, struct totals *totals, int64_t unix_ms)
-{
-	add_dropped(p, totals);
-	tell_ifaces(p);
-	naming_way_count(p->naming, &p->coverage.names);
-	p->coverage.hits_unrecorded = hits_full(p->hits);
-	detect_coverage(p->detect, &p->coverage, capture_now_ns(p->options.capture), unix_ms);
-}
-
-static void publish(struct pipeline *p, const struct totals *totals, int64_t unix_ms)
-{
-	struct snapshot *snapshot = flow_table_snapshot(p->flows, unix_ms);
-	struct service_message *message;
-
-	if (!snapshot) {
-		log_write_limited(&p->limit, LOG_LEVEL_WARN, "no memory for a snapshot");
-		return;
-	}
-	snapshot->seq = ++p->seq;
-	snapshot->processed_packets = p->processed;
-	snapshot->last = *totals;
-	snapshot->coverage = p->coverage;
-	cell_put(p->options.cell, snapshot);
-	message = malloc(sizeof(*message));
-	if (!message)
-		return;
-	message->kind = MESSAGE_SECOND;
-	if (queue_push(p->options.service, message))
-		free(message); /* the service is behind; the next second tells it the same */
-}
-
-/* Whoever asks before the first second is over sees what is watched. */
-static void show_beginning(struct pipeline *p)
-{
-	int64_t unix_ms = clock_unix_ms();
-	const struct totals nothing = { .unix_s = unix_ms / 1000 };
-
-	if (capture_coverage(p->options.capture, &p->coverage))
-		return;
-	tell_ifaces(p);
-	publish(p, &nothing, unix_ms);
-}
-
 static void close_second(struct pipeline *p)
 {
 	int64_t unix_ms = clock_unix_ms();
@@ -272,14 +184,15 @@ static void close_second(struct pipeline *p)
 	naming_way_expire(p->naming, capture_now_ns(p->options.capture));
 	hits_expire(p->hits, capture_now_ns(p->options.capture));
 	detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
+	anomaly_tick(p->anomaly, capture_now_ns(p->options.capture), unix_ms);
 	flow_table_second(p->flows, unix_s, &totals);
 	if (capture_coverage(p->options.capture, &p->coverage))
 		log_write_limited(&p->limit, LOG_LEVEL_WARN, "cannot read the counters");
 	else
-		take_coverage(p, &totals, unix_ms);
+		pipeline_take_coverage(p, &totals, unix_ms);
 	(void)store_totals_add(p->options.store, &totals); /* counted there when full */
 	renew_lease(p);
-	publish(p, &totals, unix_ms);
+	pipeline_publish(p, &totals, unix_ms);
 }
 
 /* ---- the thread --------------------------------------------------------------------------- */
@@ -382,6 +295,18 @@ static int open_clockwork(struct pipeline *p)
 	return error;
 }
 
+static int open_anomaly(struct pipeline *p)
+{
+	const struct anomaly_options options = { .config = p->options.config,
+						 .dir = p->options.dir,
+						 .cell = p->options.cell,
+						 .seed = p->options.seed,
+						 .on_finding = finding_found,
+						 .arg = p };
+
+	return anomaly_start(&options, &p->anomaly);
+}
+
 static int build(struct pipeline *p)
 {
 	const struct flow_options flows = {
@@ -406,6 +331,8 @@ static int build(struct pipeline *p)
 	if (!error)
 		known_load(p->options.store, p->detect, p->options.learn_s);
 	if (!error)
+		error = open_anomaly(p);
+	if (!error)
 		error = naming_way_new(p->options.capture, p->flows, p->detect, &p->naming);
 	if (!error)
 		error = queue_new(ORDERS_MAX, &p->orders.queue);
@@ -423,6 +350,7 @@ static void unbuild(struct pipeline *p)
 	queue_free(p->orders.queue);
 	hits_free(p->hits);
 	naming_way_free(p->naming);
+	anomaly_stop(p->anomaly);
 	detect_free(p->detect);
 	flow_table_free(p->flows);
 	free(p);
@@ -440,7 +368,7 @@ int pipeline_start(const struct pipeline_options *options, struct pipeline **out
 	error = build(p);
 	if (!error) {
 		renew_lease(p); /* before the first packet, not a second after it */
-		show_beginning(p);
+		pipeline_show_beginning(p);
 		error = -pthread_create(&p->thread, NULL, pipeline_main, p);
 	}
 	if (error) {
@@ -475,6 +403,16 @@ struct block_datapath pipeline_datapath(struct pipeline *pipeline)
 int pipeline_panic(struct pipeline *pipeline, bool on)
 {
 	return orders_panic(&pipeline->orders, on);
+}
+
+struct orders *pipeline_orders(struct pipeline *pipeline)
+{
+	return &pipeline->orders;
+}
+
+struct anomaly *pipeline_anomaly(struct pipeline *pipeline)
+{
+	return pipeline->anomaly;
 }
 
 uint64_t pipeline_beats(const struct pipeline *pipeline)

@@ -13,9 +13,12 @@
 /* Precedence of its thread (nice(2)): the unit and a start as root allow this much. */
 #define PIPELINE_NICE (-10)
 
+struct anomaly;
 struct capture;
 struct cell;
+struct config;
 struct mirror;
+struct orders;
 struct pipeline;
 struct queue;
 struct store;
@@ -26,7 +29,10 @@ struct pipeline_options {
 	struct queue *service;	     /* gets struct service_message */
 	const struct mirror *mirror; /* NULL: no mirror port; borrowed */
 	struct cell *cell;
-	uint64_t learn_s;   /* [Detect] learn */
+	const struct config *config; /* borrowed; read at the start */
+	const char *dir;	     /* the state directory; borrowed */
+	uint64_t seed;		     /* of the model; 0: a random one */
+	uint64_t learn_s;	     /* [Detect] learn */
 	bool is_dry_run;    /* count what would be dropped, drop nothing: no lease is given */
 	bool keeps_on_stop; /* [Block] on_stop = keep */
 };
@@ -40,6 +46,11 @@ struct block_datapath pipeline_datapath(struct pipeline *pipeline);
 
 /* pipeline_panic - end all drops, or allow them again, by order; waits until it is so. */
 int pipeline_panic(struct pipeline *pipeline, bool on);
+
+/* For questions that only its thread answers (orders_call), and what any thread may tell the
+ * anomaly model. Both live as long as the pipeline. */
+struct orders *pipeline_orders(struct pipeline *pipeline);
+struct anomaly *pipeline_anomaly(struct pipeline *pipeline);
 
 /* pipeline_beats - grows while the thread moves. */
 uint64_t pipeline_beats(const struct pipeline *pipeline);

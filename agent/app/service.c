@@ -283,6 +283,12 @@ static int start(struct service *service)
 		error = start_incident(service);
 	if (!error)
 		error = start_block(service);
+	service->desk = (struct anomaly_desk){
+		.orders = pipeline_orders(service->options.pipeline),
+		.anomaly = pipeline_anomaly(service->options.pipeline),
+		.store = service->options.store,
+		.block = service->block,
+	};
 	return error ? error : start_api(service);
 }
 
@@ -412,6 +418,7 @@ static void take_tick(struct service *service)
 	block_tick(service->block);
 	incident_tick(service->incident);
 	upkeep_tick(service->upkeep);
+	anomaly_desk_tick(&service->desk);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

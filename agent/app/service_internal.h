@@ -5,6 +5,7 @@
 #ifndef SLUICE_APP_SERVICE_INTERNAL_H
 #define SLUICE_APP_SERVICE_INTERNAL_H
 
+#include "agent/app/anomaly_desk.h"
 #include "agent/app/links.h"
 #include "agent/app/service.h"
 #include "agent/incident/incident.h"
@@ -55,6 +56,7 @@ struct service {
 	uint64_t next_link_id;
 	uint64_t next_event_id;
 	uint64_t last_beats;
+	struct anomaly_desk desk;
 	bool is_stopping;
 	bool incidents_changed;
 	char iface_name[IFACE_NAME_MAX];

@@ -163,7 +163,7 @@ struct host *hosts_get(struct hosts *hosts, const struct addr *addr, uint8_t pla
 
 	if (host)
 		return host;
-	if (place == MODEL_PLACE_REMOTE && !seen_add(hosts->once, addr_hash(addr, hosts->seed)))
+	if (place == LEARNING_REMOTE && !seen_add(hosts->once, addr_hash(addr, hosts->seed)))
 		return NULL;
 	number = make_room(hosts, now_ns);
 	if (number == UINT32_MAX) {

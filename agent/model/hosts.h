@@ -18,8 +18,9 @@
 #define HOST_HLL_TO_BITS 6
 #define HOST_HLL_ON_BITS 5
 
-/* Counters of one open window; all zero is empty. */
+/* Counters of one open window; all zero is none: a window begins with what falls into it first. */
 struct host_window {
+	uint64_t begun_ns; /* 0 = not open */
 	uint32_t flows, fresh, ended, failed, tiny, dns, load;
 	float duration_ms; /* sum */
 	uint64_t bytes_out, bytes_in;
@@ -31,10 +32,12 @@ struct host_window {
 
 struct host {
 	struct addr addr;
-	uint8_t place; /* enum model_place */
+	uint8_t place; /* enum learning_place */
 	bool is_used;
 	uint32_t next; /* of the same bucket; 0 = none, else number + 1 */
-	uint64_t first_ns, last_ns, gated_until_ns;
+	uint64_t first_ns, last_ns;
+	uint64_t flagged_until_ns; /* by a detector */
+	uint64_t open_until_ns;	   /* an incident of it is open */
 	struct ew flows[MODEL_WINDOWS], bytes[MODEL_WINDOWS], load[MODEL_WINDOWS];
 	struct host_window windows[MODEL_WINDOWS];
 };

@@ -5,9 +5,14 @@
 #include "agent/model/learner.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/model/internal.h"
+#include "agent/util/sketch_hash.h"
+
+#define DAY_S	    86400.0
 #define JUDGE_RATE  0.01 /* of its own rows that a model may call unusual */
 #define JUDGE_SLACK 3	 /* times that, of the rows it has not seen */
 
@@ -19,8 +24,27 @@ void learner_done(struct learner *learner)
 	memset(learner, 0, sizeof(*learner));
 }
 
+double learner_per_day(const struct learner *learner)
+{
+	/* an hour at least: the first minutes say little about a day */
+	double days = fmax((double)learner->watched_s, DAY_S / 24) / DAY_S;
+
+	return (double)(learner->learned + learner->gated) / days;
+}
+
+/* Where the next row goes; LEARNER_ROWS_MAX or above: nowhere. */
+static uint64_t draw_place(const struct learner *learner)
+{
+	double week = fmax(7 * learner_per_day(learner), LEARNER_ROWS_MAX);
+	uint64_t seen = learner->learned + 1;
+
+	return hash_mix(seen) % (seen < (uint64_t)week ? seen : (uint64_t)week);
+}
+
 void learner_add(struct learner *learner, const float *row, uint32_t features)
 {
+	uint64_t at;
+
 	if (!learner->rows) {
 		learner->rows = malloc((size_t)LEARNER_ROWS_MAX * features * sizeof(*row));
 		learner->features = features;
@@ -29,10 +53,24 @@ void learner_add(struct learner *learner, const float *row, uint32_t features)
 		learner->gated++;
 		return;
 	}
-	memcpy(learner->rows + (size_t)learner->next * features, row, features * sizeof(*row));
-	learner->next = (learner->next + 1) % LEARNER_ROWS_MAX;
-	learner->count += learner->count < LEARNER_ROWS_MAX;
+	at = learner->count < LEARNER_ROWS_MAX ? learner->count++ : draw_place(learner);
+	if (at < LEARNER_ROWS_MAX)
+		memcpy(learner->rows + (size_t)at * features, row, features * sizeof(*row));
 	learner->learned++;
+	learner->is_changed = true;
+}
+
+/*
+ * Trees and grids have a rarest leaf, and so their scores an upper end, which a threshold drawn out
+ * to one window in a million may lie above. Beyond all that was seen the distance counts, too.
+ */
+static int score_row(const struct model *model, const float *row, float *score)
+{
+	int error = model_score(model, row, 1, score);
+
+	if (!error)
+		*score += ranks_beyond(model->ranks, row); /* the watch fits with rules */
+	return error;
 }
 
 bool learner_score(const struct learner *learner, const float *row, float *score)
@@ -45,7 +83,7 @@ bool learner_score(const struct learner *learner, const float *row, float *score
 		float each;
 		uint32_t at = i;
 
-		if (model_score(learner->models[i], row, 1, &each))
+		if (score_row(learner->models[i], row, &each))
 			return false;
 		for (; at > 0 && scores[at - 1] > each; at--)
 			scores[at] = scores[at - 1];
@@ -58,11 +96,10 @@ bool learner_score(const struct learner *learner, const float *row, float *score
 
 bool learner_is_due(const struct learner *learner)
 {
-	uint64_t step = learner->fitted_at < LEARNER_FIRST	? LEARNER_FIRST
-			: learner->fitted_at < LEARNER_ROWS_MAX ? learner->fitted_at
-								: LEARNER_ROWS_MAX;
+	double most = fmax(LEARNER_ROWS_MAX, learner_per_day(learner));
+	double step = fmax(LEARNER_FIRST, fmin((double)learner->fitted_at, most));
 
-	return !learner->is_fitting && learner->learned >= learner->fitted_at + step;
+	return !learner->is_fitting && learner->learned - learner->fitted_at >= (uint64_t)step;
 }
 
 int learner_split(const struct learner *learner, struct learner_split *split)
@@ -93,11 +130,11 @@ bool learner_judge(const struct model *model, const struct learner_split *split,
 	float score, threshold;
 
 	for (uint32_t i = 0; i < split->train_count; i++)
-		if (!model_score(model, split->train + (size_t)i * features, 1, &score))
+		if (!score_row(model, split->train + (size_t)i * features, &score))
 			tail_add(&tail, score);
 	threshold = tail_threshold(&tail, JUDGE_RATE);
 	for (uint32_t i = 0; i < split->hold_count; i++)
-		if (!model_score(model, split->hold + (size_t)i * features, 1, &score))
+		if (!score_row(model, split->hold + (size_t)i * features, &score))
 			above += score > threshold;
 	return above <= JUDGE_RATE * JUDGE_SLACK * split->hold_count;
 }
@@ -113,16 +150,19 @@ static void keep_model(struct learner *learner, struct model *model)
 	learner->models[learner->model_count++] = model;
 }
 
-void learner_take(struct learner *learner, struct model *model, const struct learner_split *split)
+void learner_take(struct learner *learner, struct model *model, const struct learner_split *split,
+		  int64_t unix_ms)
 {
 	float score;
 
 	learner->is_fitting = false;
+	learner->is_changed = true;
 	if (!model) {
 		learner->refused++;
 		return;
 	}
 	learner->promoted++;
+	learner->trained_unix_ms = unix_ms;
 	keep_model(learner, model);
 	memset(&learner->tail, 0, sizeof(learner->tail));
 	for (uint32_t i = 0; i < split->hold_count; i++)

@@ -164,6 +164,12 @@ int model_score(const struct model *model, const float *rows, size_t count, floa
 	return 0;
 }
 
+/* Of values that no row reached, the one farther away is the rarer. */
+static float order_of(const struct model *model, const struct model_reason *reason)
+{
+	return reason->rarity + ranks_excess(model->ranks, reason->feature, reason->value);
+}
+
 unsigned int model_explain(const struct model *model, const float *row,
 			   struct model_reason *reasons, unsigned int count)
 {
@@ -177,9 +183,10 @@ unsigned int model_explain(const struct model *model, const float *row,
 					       .middle = range->middle,
 					       .high = range->high,
 					       .rarity = ranks_get(model->ranks, f, row[f]) };
+		float order = order_of(model, &reason);
 		unsigned int at = used < count ? used++ : count;
 
-		for (; at > 0 && reasons[at - 1].rarity < reason.rarity; at--)
+		for (; at > 0 && order_of(model, &reasons[at - 1]) < order; at--)
 			if (at < count)
 				reasons[at] = reasons[at - 1];
 		if (at < count)

@@ -13,6 +13,7 @@
 #include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
 #include "include/addr.h"
+#include "include/learning.h"
 
 struct flow;
 
@@ -89,24 +90,21 @@ enum feature {
 	FEATURE_COUNT
 };
 
-enum model_place {
-	MODEL_PLACE_OWN,    /* an address of this machine */
-	MODEL_PLACE_LOCAL,  /* of its networks */
-	MODEL_PLACE_REMOTE, /* anywhere else */
-};
-
-#define MODEL_WINDOWS 3 /* 10 s, 10 min, 24 h */
-#define MODEL_CLASSES 6 /* by place: mostly asks, mostly is asked */
+#define MODEL_WINDOWS LEARNING_WINDOWS
+#define MODEL_CLASSES LEARNING_CLASSES
 #define MODEL_REASONS 3
+#define MODEL_SAY_MAX 400
 
 /* A window that was more unusual than the budget of alerts allows. */
 struct model_alarm {
 	struct addr src;
 	uint8_t window, class; /* class = place * 2 + (is asked more than it asks) */
 	uint32_t length_s;
+	uint64_t begun_ns, ended_ns; /* as the calls said time */
 	uint32_t flows;
 	float score, threshold;
-	double rate; /* share of windows as unusual */
+	double rate;	/* share of windows as unusual */
+	double allowed; /* share that the budget allows */
 	struct model_reason reasons[MODEL_REASONS];
 	unsigned int reason_count;
 };
@@ -117,48 +115,75 @@ struct model_job;
 struct model_watch_options {
 	uint32_t hosts_max;
 	double alerts_per_day;
+	uint64_t settle_s; /* after the first tick all is new: nothing is learned or judged */
 	uint64_t seed;
 	void (*on_alarm)(void *arg, const struct model_alarm *alarm); /* borrowed for the call */
 	void *arg;
 };
 
-struct model_learner_status {
-	uint64_t learned, gated; /* windows taken, and kept out: flagged, or alarms */
-	uint32_t wanted;	 /* windows before the first model: learning until then */
-	uint32_t models, promoted, refused;
-};
-
-struct model_status {
-	uint32_t hosts;
-	uint64_t full, alarms;
-	struct model_learner_status learners[MODEL_WINDOWS][MODEL_CLASSES];
-};
-
 int model_watch_new(const struct model_watch_options *options, struct model_watch **out);
 void model_watch_free(struct model_watch *watch);
 DEFINE_CLEANUP(model_watch_free, struct model_watch)
-/* model_watch_begin - a flow began. @src_place, @dst_place: enum model_place. */
+/* model_watch_begin - a flow began. @src_place, @dst_place: enum learning_place. */
 void model_watch_begin(struct model_watch *watch, const struct flow *flow, uint8_t src_place,
 		       uint8_t dst_place);
 /* model_watch_record - a flow ended, or was cut: its counters since the last cut. */
 void model_watch_record(struct model_watch *watch, const struct flow *flow);
-/* model_watch_gate - a detector flagged @src, or an incident of it is open: its windows are scored,
- * but teach nothing, from the open one until 10 minutes later. */
-void model_watch_gate(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
+/* model_watch_flag - a detector flagged @src: until 10 minutes later its windows neither teach nor
+ * move thresholds, and what is unusual of them is not told once more. */
+void model_watch_flag(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
+/* model_watch_open - an incident of @src is open: until 10 minutes later its windows teach nothing.
+ * They are judged, and move thresholds. */
+void model_watch_open(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
+/* model_watch_is_flagged - is it so at @now_ns? */
+bool model_watch_is_flagged(const struct model_watch *watch, const struct addr *src,
+			    uint64_t now_ns);
 /* model_watch_tick - once a second: closes windows that are over, and tells alarms. */
 void model_watch_tick(struct model_watch *watch, uint64_t now_ns);
-void model_watch_status(const struct model_watch *watch, struct model_status *status);
+void model_watch_status(const struct model_watch *watch, uint64_t now_ns, struct learning *out);
+/* model_watch_host - a host and its open windows beside what is normal. Returns 0 or -ENOENT. */
+int model_watch_host(const struct model_watch *watch, const struct addr *addr, uint64_t now_ns,
+		     struct learning_host *out);
 
 /* model_watch_job - a fit that is due, with a copy of its rows, or NULL. Caller runs it on any
  * thread, and hands it back with model_watch_take, or frees it. */
 struct model_job *model_watch_job(struct model_watch *watch);
 /* model_job_run - fit, and the test on rows held back. Milliseconds to a few tens of them. */
 void model_job_run(struct model_job *job);
-/* model_watch_take - takes @job and what came out of it. */
-void model_watch_take(struct model_watch *watch, struct model_job *job);
+/* model_watch_take - takes @job and what came out of it, at @unix_ms. Returns whether it is a model
+ * that proved itself. */
+bool model_watch_take(struct model_watch *watch, struct model_job *job, int64_t unix_ms);
 void model_job_free(struct model_job *job); /* accepts NULL */
 DEFINE_CLEANUP(model_job_free, struct model_job)
 
+/* A kind of windows by one number: window * MODEL_CLASSES + class. */
+#define MODEL_KINDS (MODEL_WINDOWS * MODEL_CLASSES)
+/*
+ * model_watch_save - what one kind of windows has learned, if that changed since the last call, as
+ * bytes for model_watch_load; counters and features only, no address. An empty @buffer: no change.
+ * @buffer's errors are the caller's to look at.
+ */
+void model_watch_save(struct model_watch *watch, unsigned int kind, struct buffer *buffer);
+#define MODEL_SAVE_MAX (8U << 20)
+/* model_watch_load - before the first tick. Returns and @reason as of model_decode; that kind then
+ * begins anew. */
+int model_watch_load(struct model_watch *watch, unsigned int kind, const void *data, size_t len,
+		     char reason[static MODEL_REASON_MAX]);
+
+#define MODEL_KIND_MAX 32
+/* model_kind_name - "10s-local-client". */
+const char *model_kind_name(unsigned int kind, char text[static MODEL_KIND_MAX]);
+/* model_alarm_say - its reasons in words with numbers and normal ranges: "failed flows 240 (normal
+ * 0 to 3), ...", and how rare that is. Without the source. */
+void model_alarm_say(const struct model_alarm *alarm, char text[static MODEL_SAY_MAX]);
+/* model_alarm_is_suspicious - is what is most unusual of it searching (ports, failures), more than
+ * heavy use? */
+bool model_alarm_is_suspicious(const struct model_alarm *alarm);
+
+/* model_feature_value - @x of a row as people count it: logarithms undone. */
+double model_feature_value(uint32_t feature, float x);
+/* model_feature_unit - static: "flows", "bytes", "share"; "" for a number without one. */
+const char *model_feature_unit(uint32_t feature);
 /* model_feature_name - static; "" for a number that is none. */
 const char *model_feature_name(uint32_t feature);
 

@@ -35,5 +35,10 @@ size_t ranks_bytes(uint32_t features);
 float ranks_get(const struct ranks *ranks, uint32_t feature, float x);
 /* ranks_score - sum over the features; large is unusual. */
 float ranks_score(const struct ranks *ranks, const float *row);
+/* ranks_excess - how far @x lies outside of everything that was seen, in widths of that; 0 inside.
+ */
+float ranks_excess(const struct ranks *ranks, uint32_t feature, float x);
+/* ranks_beyond - the sum over the features; unlike the depth of a tree it has no upper end. */
+float ranks_beyond(const struct ranks *ranks, const float *row);
 
 #endif

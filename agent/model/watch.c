@@ -1,45 +1,27 @@
 /*
  * From flows to alarms: counters of each host's windows, a row at the end of each, its score.
  */
-#include "agent/model/model.h"
+#include "agent/model/watch.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/model/hosts.h"
-#include "agent/model/learner.h"
+#include "agent/model/row.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 #include "agent/util/sketch_hash.h"
 #include "agent/util/sketch_hll.h"
 #include "include/flow.h"
 
-#define DAY_S	  86400.0
 #define RATE_MOST 0.01
 #define DNS_PORT  53
-#define GRACE_NS  (600 * NS_PER_S) /* a source that was flagged teaches nothing for so long */
+#define GRACE_NS  (600 * NS_PER_S) /* what was flagged, or open, is not quiet at once */
 #define TINY_MOST 2		   /* packets */
 
-static const uint64_t lengths_ns[MODEL_WINDOWS] = { 10 * NS_PER_S, 600 * NS_PER_S,
-						    86400 * NS_PER_S };
-
-struct model_watch {
-	struct model_watch_options options;
-	struct hosts *hosts;
-	uint64_t begun_ns, ends_ns[MODEL_WINDOWS];
-	struct learner learners[MODEL_WINDOWS][MODEL_CLASSES];
-	uint64_t alarms;
-};
-
-struct model_job {
-	uint8_t window, class;
-	uint32_t features;
-	uint64_t seed;
-	struct learner_split split;
-	struct model *model; /* NULL: not fitted, or it did not prove itself */
-};
+const uint64_t watch_lengths_ns[MODEL_WINDOWS] = { 10 * NS_PER_S, 600 * NS_PER_S,
+						   86400 * NS_PER_S };
 
 int model_watch_new(const struct model_watch_options *options, struct model_watch **out)
 {
@@ -79,26 +61,39 @@ static void count_slot(uint16_t *slots, uint64_t hash)
 	*slot += *slot < UINT16_MAX;
 }
 
+/* What falls into a window first opens it. */
+static struct host_window *open_window(struct host *host, int w, uint64_t at_ns)
+{
+	struct host_window *window = &host->windows[w];
+
+	if (!window->begun_ns)
+		window->begun_ns = at_ns ? at_ns : 1;
+	host->last_ns = at_ns > host->last_ns ? at_ns : host->last_ns;
+	return window;
+}
+
 void model_watch_begin(struct model_watch *watch, const struct flow *flow, uint8_t src_place,
 		       uint8_t dst_place)
 {
 	const struct five_tuple *t = &flow->tuple;
-	uint64_t to = addr_hash(&t->dst, 1);
+	uint64_t to = addr_hash(&t->dst, 1), at_ns = flow->first_ns;
 	uint64_t on = hash_pair(t->proto, t->dst_port), pair = hash_pair(to, on);
-	struct host *src = hosts_get(watch->hosts, &t->src, src_place, flow->first_ns);
+	struct host *src = hosts_get(watch->hosts, &t->src, src_place, at_ns);
 	struct host *dst = hosts_find(watch->hosts, &t->dst);
 	bool is_fresh;
 
-	if (!dst && dst_place != MODEL_PLACE_REMOTE)
-		dst = hosts_get(watch->hosts, &t->dst, dst_place, flow->first_ns);
+	if (!dst && dst_place != LEARNING_REMOTE)
+		dst = hosts_get(watch->hosts, &t->dst, dst_place, at_ns);
+	if (dst)
+		dst->place = dst_place;
 	for (int w = 0; dst && w < MODEL_WINDOWS; w++)
-		dst->windows[w].load++;
+		open_window(dst, w, at_ns)->load++;
 	if (!src)
 		return;
-	src->last_ns = flow->first_ns > src->last_ns ? flow->first_ns : src->last_ns;
+	src->place = src_place; /* the machine's own addresses may be known a second later */
 	is_fresh = hosts_is_fresh(watch->hosts, hash_pair(addr_hash(&t->src, 2), pair));
 	for (int w = 0; w < MODEL_WINDOWS; w++) {
-		struct host_window *window = &src->windows[w];
+		struct host_window *window = open_window(src, w, at_ns);
 
 		window->flows++;
 		window->fresh += is_fresh;
@@ -131,9 +126,11 @@ void model_watch_record(struct model_watch *watch, const struct flow *flow)
 	struct host *host = hosts_find(watch->hosts, &flow->tuple.src);
 	uint64_t out = flow->bytes_out - flow->cut_bytes_out;
 	uint64_t in = flow->bytes_in - flow->cut_bytes_in;
+	/* an end that is only known after a silence belongs to the window of now */
+	uint64_t at_ns = flow->last_ns > watch->ticked_ns ? flow->last_ns : watch->ticked_ns;
 
 	for (int w = 0; host && w < MODEL_WINDOWS; w++) {
-		struct host_window *window = &host->windows[w];
+		struct host_window *window = open_window(host, w, at_ns);
 
 		window->bytes_out += out;
 		window->bytes_in += in;
@@ -146,78 +143,42 @@ void model_watch_record(struct model_watch *watch, const struct flow *flow)
 	}
 }
 
-void model_watch_gate(struct model_watch *watch, const struct addr *src, uint64_t now_ns)
+void model_watch_flag(struct model_watch *watch, const struct addr *src, uint64_t now_ns)
 {
 	struct host *host = hosts_find(watch->hosts, src);
 
 	if (host)
-		host->gated_until_ns = now_ns + GRACE_NS;
+		host->flagged_until_ns = now_ns + GRACE_NS;
+}
+
+void model_watch_open(struct model_watch *watch, const struct addr *src, uint64_t now_ns)
+{
+	struct host *host = hosts_find(watch->hosts, src);
+
+	if (host)
+		host->open_until_ns = now_ns + GRACE_NS;
+}
+
+bool model_watch_is_flagged(const struct model_watch *watch, const struct addr *src,
+			    uint64_t now_ns)
+{
+	const struct host *host = hosts_find(watch->hosts, src);
+
+	return host && now_ns < host->flagged_until_ns;
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-static double slot_entropy(const uint16_t *slots, uint32_t *top)
+uint8_t watch_class(const struct host *host, int w)
 {
-	double total = 0, sum = 0;
+	const struct host_window *window = &host->windows[w];
 
-	*top = 0;
-	for (int i = 0; i < HOST_SLOTS; i++) {
-		total += slots[i];
-		sum += slots[i] > 1 ? slots[i] * log2(slots[i]) : 0;
-		*top = slots[i] > *top ? slots[i] : *top;
-	}
-	return total > 0 ? fmax(0, log2(total) - sum / total) : 0;
+	return (uint8_t)(host->place * 2 + (window->load > window->flows));
 }
 
-static float share(double part, double whole)
+bool watch_is_settling(const struct model_watch *watch, uint64_t now_ns)
 {
-	return whole > 0 ? (float)(part / whole) : 0;
-}
-
-/* How far the window lies from the host's own past; then it is part of it. */
-static float learn_z(struct ew *ew, double x)
-{
-	/* constants: "starting values" of docs/model.md; three windows make a past */
-	double z = ew->count >= 3 ? ew_z(ew, x, 0.05) : 0;
-
-	ew_add(ew, x, 0.05);
-	return (float)z;
-}
-
-static void fill_row(struct host *host, int w, uint64_t now_ns, float row[static FEATURE_COUNT])
-{
-	const struct host_window *x = &host->windows[w];
-	double bytes = (double)x->bytes_out + (double)x->bytes_in;
-	uint32_t top, top_port;
-
-	row[FEATURE_FLOWS] = log1pf((float)x->flows);
-	row[FEATURE_DESTINATIONS] = (float)log1p(hll_count(x->to, HOST_HLL_TO_BITS));
-	row[FEATURE_PORTS] = (float)log1p(hll_count(x->on, HOST_HLL_ON_BITS));
-	row[FEATURE_PAIR_ENTROPY] = (float)slot_entropy(x->pairs, &top);
-	row[FEATURE_PORT_ENTROPY] = (float)slot_entropy(x->ports, &top_port);
-	row[FEATURE_TOP] = log1pf((float)top);
-	row[FEATURE_TOP_SHARE] = share(top, x->flows);
-	row[FEATURE_NEW] = log1pf((float)x->fresh);
-	row[FEATURE_NEW_SHARE] = share(x->fresh, x->flows);
-	row[FEATURE_FAILED] = log1pf((float)x->failed);
-	row[FEATURE_FAILED_SHARE] = share(x->failed, x->ended);
-	row[FEATURE_TINY_SHARE] = share(x->tiny, x->ended);
-	row[FEATURE_BYTES_OUT] = (float)log1p((double)x->bytes_out);
-	row[FEATURE_BYTES_IN] = (float)log1p((double)x->bytes_in);
-	row[FEATURE_ASYMMETRY] = share((double)x->bytes_out - (double)x->bytes_in, bytes);
-	row[FEATURE_DURATION] = log1pf(share((double)x->duration_ms, x->ended));
-	row[FEATURE_DNS] = log1pf((float)x->dns);
-	row[FEATURE_LOAD] = log1pf((float)x->load);
-	row[FEATURE_Z_FLOWS] = learn_z(&host->flows[w], (double)row[FEATURE_FLOWS]);
-	row[FEATURE_Z_BYTES] = learn_z(&host->bytes[w], (double)row[FEATURE_BYTES_OUT]);
-	row[FEATURE_Z_LOAD] = learn_z(&host->load[w], (double)row[FEATURE_LOAD]);
-	row[FEATURE_AGE] = (float)log1p((double)(now_ns - host->first_ns) / (60.0 * NS_PER_S));
-}
-
-static bool is_empty(const struct host_window *window)
-{
-	return !window->flows && !window->ended && !window->load && !window->bytes_out &&
-	       !window->bytes_in;
+	return !watch->begun_ns || now_ns < watch->begun_ns + watch->options.settle_s * NS_PER_S;
 }
 
 static unsigned int count_active(const struct model_watch *watch)
@@ -230,172 +191,99 @@ static unsigned int count_active(const struct model_watch *watch)
 	return count;
 }
 
-/* The share of windows that may alarm, so that all learners together keep the budget. */
-static double allowed_rate(const struct model_watch *watch, const struct learner *learner,
-			   uint64_t now_ns)
+double watch_allowed_rate(const struct model_watch *watch, const struct learner *learner)
 {
-	double days = (double)(now_ns - watch->begun_ns) / NS_PER_S / DAY_S;
-	double windows = (double)(learner->learned + learner->gated) / fmax(days, 1.0 / 24);
 	double budget = watch->options.alerts_per_day / fmax(1, count_active(watch));
 
-	return fmin(RATE_MOST, budget / fmax(windows, 1));
+	return fmin(RATE_MOST, budget / fmax(learner_per_day(learner), 1));
 }
 
 static void raise_alarm(struct model_watch *watch, const struct host *host,
 			struct model_alarm *alarm, const float *row)
 {
-	const struct learner *learner = &watch->learners[alarm->window][alarm->class];
+	struct learner *learner = &watch->learners[alarm->window][alarm->class];
 
 	alarm->src = host->addr;
 	alarm->flows = host->windows[alarm->window].flows;
-	alarm->length_s = (uint32_t)(lengths_ns[alarm->window] / NS_PER_S);
+	alarm->begun_ns = host->windows[alarm->window].begun_ns;
+	alarm->length_s = (uint32_t)(watch_lengths_ns[alarm->window] / NS_PER_S);
 	alarm->reason_count = model_explain(learner->models[learner->model_count - 1], row,
 					    alarm->reasons, MODEL_REASONS);
+	learner->alarms++;
 	watch->alarms++;
 	watch->options.on_alarm(watch->options.arg, alarm);
 }
 
 /* Returns whether the row is quiet: it may be learned from. */
 static bool judge_row(struct model_watch *watch, struct host *host, struct model_alarm *alarm,
-		      const float *row, uint64_t now_ns)
+		      const float *row)
 {
 	struct learner *learner = &watch->learners[alarm->window][alarm->class];
-	bool is_gated = now_ns < host->gated_until_ns, is_alarm;
+	bool is_open = alarm->ended_ns < host->open_until_ns;
+	bool is_alarm;
 
+	if (alarm->ended_ns < host->flagged_until_ns)
+		return false; /* a detector tells of it already */
 	if (!learner_score(learner, row, &alarm->score))
-		return !is_gated;
-	alarm->threshold = tail_threshold(&learner->tail, allowed_rate(watch, learner, now_ns));
+		return !is_open;
+	alarm->allowed = watch_allowed_rate(watch, learner);
+	alarm->threshold = tail_threshold(&learner->tail, alarm->allowed);
 	alarm->rate = tail_rate(&learner->tail, alarm->score);
 	is_alarm = alarm->score > alarm->threshold;
 	if (is_alarm)
 		raise_alarm(watch, host, alarm, row);
-	if (!is_gated)
-		tail_add(&learner->tail, alarm->score);
-	return !is_gated && !is_alarm;
+	/* alarms count, too: who goes on as unusual is ordinary to the threshold after a while,
+	 * and the budget holds */
+	tail_add(&learner->tail, alarm->score);
+	return !is_open && !is_alarm;
 }
 
 static void close_window(struct model_watch *watch, struct host *host, int w, uint64_t now_ns)
 {
-	struct host_window *window = &host->windows[w];
+	struct model_alarm alarm = { .window = (uint8_t)w,
+				     .class = watch_class(host, w),
+				     .ended_ns = now_ns };
+	struct learner *learner = &watch->learners[w][alarm.class];
 	float row[FEATURE_COUNT];
-	struct model_alarm alarm = { .window = (uint8_t)w };
-	struct learner *learner;
 
-	if (is_empty(window))
-		return;
-	fill_row(host, w, now_ns, row);
-	alarm.class = (uint8_t)(host->place * 2 + (window->load > window->flows));
-	learner = &watch->learners[w][alarm.class];
-	if (judge_row(watch, host, &alarm, row, now_ns))
+	row_fill(host, w, now_ns, row);
+	row_remember(host, w, row);
+	if (watch_is_settling(watch, now_ns))
+		; /* everything is new: no measure of anything */
+	else if (judge_row(watch, host, &alarm, row))
 		learner_add(learner, row, FEATURE_COUNT);
 	else
 		learner->gated++;
-	memset(window, 0, sizeof(*window));
+	memset(&host->windows[w], 0, sizeof(host->windows[w]));
+}
+
+static void count_seconds(struct model_watch *watch, uint64_t now_ns)
+{
+	uint64_t passed_s = (now_ns - watch->ticked_ns) / NS_PER_S;
+
+	watch->ticked_ns += passed_s * NS_PER_S;
+	for (int w = 0; w < MODEL_WINDOWS; w++)
+		for (int c = 0; c < MODEL_CLASSES; c++) {
+			struct learner *learner = &watch->learners[w][c];
+
+			if (learner->learned + learner->gated && !watch_is_settling(watch, now_ns))
+				learner->watched_s += passed_s;
+		}
 }
 
 void model_watch_tick(struct model_watch *watch, uint64_t now_ns)
 {
-	if (!watch->begun_ns) {
-		watch->begun_ns = now_ns;
-		for (int w = 0; w < MODEL_WINDOWS; w++)
-			watch->ends_ns[w] = now_ns + lengths_ns[w];
-	}
-	for (int w = 0; w < MODEL_WINDOWS; w++) {
-		if (now_ns < watch->ends_ns[w])
-			continue;
-		for (uint32_t i = 0; i < hosts_len(watch->hosts); i++) {
-			struct host *host = hosts_at(watch->hosts, i);
+	if (!watch->begun_ns)
+		watch->begun_ns = watch->ticked_ns = now_ns;
+	count_seconds(watch, now_ns);
+	for (uint32_t i = 0; i < hosts_len(watch->hosts); i++) {
+		struct host *host = hosts_at(watch->hosts, i);
 
-			if (host)
+		for (int w = 0; host && w < MODEL_WINDOWS; w++) {
+			uint64_t begun_ns = host->windows[w].begun_ns;
+
+			if (begun_ns && now_ns >= begun_ns + watch_lengths_ns[w])
 				close_window(watch, host, w, now_ns);
 		}
-		watch->ends_ns[w] = now_ns + lengths_ns[w];
 	}
-}
-
-/* ---- fits ------------------------------------------------------------------------------------ */
-
-struct model_job *model_watch_job(struct model_watch *watch)
-{
-	for (int w = 0; w < MODEL_WINDOWS; w++)
-		for (int c = 0; c < MODEL_CLASSES; c++) {
-			struct learner *learner = &watch->learners[w][c];
-			CLEANUP(model_job_free) struct model_job *job = NULL;
-
-			if (!learner_is_due(learner))
-				continue;
-			job = calloc(1, sizeof(*job));
-			if (!job || learner_split(learner, &job->split))
-				return NULL; /* asked again with the next call */
-			job->window = (uint8_t)w;
-			job->class = (uint8_t)c;
-			job->features = learner->features;
-			job->seed = hash_pair(watch->options.seed, learner->learned);
-			learner->is_fitting = true;
-			learner->fitted_at = learner->learned;
-			return TAKE(job);
-		}
-	return NULL;
-}
-
-void model_job_run(struct model_job *job)
-{
-	const struct model_options options = {
-		.trees = MODEL_TREES, .sample = MODEL_SAMPLE, .seed = job->seed, .has_rules = true
-	};
-
-	if (model_fit(job->split.train, job->split.train_count, job->features, &options,
-		      &job->model))
-		return;
-	if (learner_judge(job->model, &job->split, job->features))
-		return;
-	model_free(job->model);
-	job->model = NULL;
-}
-
-void model_watch_take(struct model_watch *watch, struct model_job *job)
-{
-	learner_take(&watch->learners[job->window][job->class], TAKE(job->model), &job->split);
-	model_job_free(job);
-}
-
-void model_job_free(struct model_job *job)
-{
-	if (!job)
-		return;
-	model_free(job->model);
-	free(job->split.train);
-	free(job->split.hold);
-	free(job);
-}
-
-void model_watch_status(const struct model_watch *watch, struct model_status *status)
-{
-	memset(status, 0, sizeof(*status));
-	status->hosts = hosts_used(watch->hosts);
-	status->full = hosts_full(watch->hosts);
-	status->alarms = watch->alarms;
-	for (int w = 0; w < MODEL_WINDOWS; w++)
-		for (int c = 0; c < MODEL_CLASSES; c++) {
-			const struct learner *learner = &watch->learners[w][c];
-			struct model_learner_status *out = &status->learners[w][c];
-
-			out->learned = learner->learned;
-			out->gated = learner->gated;
-			out->wanted = LEARNER_FIRST;
-			out->models = learner->model_count;
-			out->promoted = learner->promoted;
-			out->refused = learner->refused;
-		}
-}
-
-const char *model_feature_name(uint32_t feature)
-{
-	static const char *const names[FEATURE_COUNT] = {
-#define FEATURE(id, name, unit, formula, source) [FEATURE_##id] = (name),
-#include "include/features.def"
-#undef FEATURE
-	};
-
-	return feature < FEATURE_COUNT ? names[feature] : "";
 }

@@ -90,5 +90,12 @@ int store_response_load(struct store *store, struct response_policy out[static D
 
 /* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
 int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
+/* store_incident_open_sources - of open and acknowledged incidents above low that went on after
+ * @since; the count, at most @max, the latest first. */
+int store_incident_open_sources(struct store *store, int64_t since_unix_ms, struct addr *out,
+				size_t max);
+/* store_incident_verdicts - incidents of @detector that went on after @since, by state. */
+int store_incident_verdicts(struct store *store, const char *detector, int64_t since_unix_ms,
+			    uint64_t counts[static 4]);
 
 #endif

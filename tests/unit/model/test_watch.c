@@ -80,16 +80,16 @@ static void spoofed_sources_take_no_place(void **state)
 		.hosts_max = 1000, .alerts_per_day = 5, .on_alarm = count_alarm, .arg = &alarms
 	};
 	struct model_watch *watch = NULL;
-	struct model_status status;
+	struct learning status;
 
 	(void)state;
 	assert_int_equal(model_watch_new(&options, &watch), 0);
 	for (uint32_t i = 0; i < 100000; i++) {
 		struct flow flow = make_flow(i, NS_PER_S);
 
-		model_watch_begin(watch, &flow, MODEL_PLACE_REMOTE, MODEL_PLACE_OWN);
+		model_watch_begin(watch, &flow, LEARNING_REMOTE, LEARNING_OWN);
 	}
-	model_watch_status(watch, &status);
+	model_watch_status(watch, NS_PER_S, &status);
 	assert_true(status.hosts < 100); /* the victim, and false yeses of the bloom filter */
 	assert_int_equal(status.full, 0);
 	model_watch_free(watch);
