@@ -99,6 +99,15 @@ static void identify(struct call *call, const struct principal *local)
 		call->who = *local;
 		return;
 	}
+	/* a token speaks for itself: a cookie beside it does not count */
+	if (*request->bearer) {
+		if (!auth_bearer(call->api->options.auth, request->bearer, &request->peer,
+				 &call->who, &ticket))
+			call->session_tag = ticket.tag;
+		else
+			call->who = (struct principal){ .peer = request->peer };
+		return;
+	}
 	if (*request->session && !auth_session(call->api->options.auth, request->session,
 					       &request->peer, &call->who, &ticket)) {
 		memcpy(call->csrf, ticket.csrf, sizeof(call->csrf));
@@ -114,11 +123,51 @@ static bool has_csrf(struct call *call, const struct route *route)
 	char field[PARAM_MAX] = "";
 	const char *token = request->csrf;
 
-	if (call->who.is_local || !strcmp(route->method, "GET") || (route->flags & ROUTE_NO_CSRF))
+	if (call->who.is_local || call->who.scopes || !strcmp(route->method, "GET") ||
+	    (route->flags & ROUTE_NO_CSRF))
 		return true;
 	if ((route->flags & ROUTE_FORM) && !*token && !param_text(request->body, "csrf", field))
 		token = field;
 	return auth_csrf_is_valid(call->api->options.auth, request->session, token);
+}
+
+/* What a token must have to be let in to @route. */
+static enum token_scope scope_of(const struct route *route)
+{
+	static const struct {
+		const char *begin;
+		enum token_scope scope;
+	} scopes[] = {
+		{ "/api/v1/hunt", SCOPE_READ }, /* a question too long for an address */
+		{ "/api/v1/incidents", SCOPE_INCIDENTS }, { "/api/v1/expected", SCOPE_INCIDENTS },
+		{ "/api/v1/blocks", SCOPE_BLOCKS },	  { "/api/v1/lists", SCOPE_BLOCKS },
+		{ "/api/v1/safe", SCOPE_BLOCKS },	  { "/api/v1/feeds", SCOPE_BLOCKS },
+	};
+
+	if (!strcmp(route->method, "GET"))
+		return SCOPE_READ;
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+		if (!strncmp(route->path, scopes[i].begin, strlen(scopes[i].begin)))
+			return scopes[i].scope;
+	return SCOPE_ADMIN;
+}
+
+static bool token_may(struct call *call, const struct route *route)
+{
+	char message[96];
+
+	if (!call->who.scopes)
+		return true;
+	if (route->flags & (ROUTE_NO_TOKEN | ROUTE_FORM)) {
+		answer_error(call, 403, "forbidden", NULL, "This is for people: no token may.");
+		return false;
+	}
+	if (call->who.scopes & scope_of(route))
+		return true;
+	(void)snprintf(message, sizeof(message), "This token lacks the scope %s.",
+		       auth_scope_name(scope_of(route)));
+	answer_error(call, 403, "scope", NULL, message);
+	return false;
 }
 
 /* Everything that keeps @call from its handler. Answers and returns false. */
@@ -150,7 +199,7 @@ static bool is_authorised(struct call *call, const struct route *route)
 				     : "You need the analyst role to do this.");
 		return false;
 	}
-	return true;
+	return token_may(call, route);
 }
 
 void api_handle(struct api *api, const struct request *request, const struct principal *local,

@@ -88,6 +88,9 @@ static void answer_refused_login(struct call *call, const struct auth_outcome *o
 	case -EINVAL:
 		answer_error(call, 422, "weak_password", "password", outcome->message);
 		return;
+	case -ENOKEY:
+		answer_error(call, 401, "totp_required", "code", outcome->message);
+		return;
 	case -EACCES:
 	case -EPERM:
 		answer_error(call, 401, is_setup ? "wrong_token" : "wrong_login", NULL,
@@ -116,9 +119,11 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 		memcpy(call.csrf, ticket.csrf, sizeof(call.csrf));
 		call.session_tag = ticket.tag;
 	}
-	if (pending->is_form)
-		answer_redirect(&call, outcome->error ? "/login?failed=1" : "/dashboard",
-				outcome->error ? "" : outcome->session);
+	if (pending->is_form && outcome->error)
+		answer_redirect(
+			&call, outcome->error == -ENOKEY ? "/login?totp=1" : "/login?failed=1", "");
+	else if (pending->is_form)
+		answer_redirect(&call, "/dashboard", outcome->session);
 	else if (outcome->error)
 		answer_refused_login(&call, outcome);
 	else
@@ -126,39 +131,41 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 	free(pending);
 }
 
-static void start_login(struct call *call, const char *name, const char *password, bool is_form)
+static void start_login(struct call *call, const struct auth_claim *claim, bool is_form)
 {
-	struct auth_claim claim = { .name = name, .password = password };
 	struct pending *pending = keep(call, is_form);
 
 	if (!pending) {
 		answer_failure(call, -ENOMEM);
 		return;
 	}
-	auth_login(call->api->options.auth, &claim, &call->request->peer, login_done, pending);
+	auth_login(call->api->options.auth, claim, &call->request->peer, login_done, pending);
 }
 
 void handle_login(struct call *call)
 {
 	CLEANUP(json_free) struct json *body = NULL;
-	const char *name, *password;
+	struct auth_claim claim = { .token = "" };
 
-	if (body_json(call, &body) || body_text(call, body, "username", &name) ||
-	    body_text(call, body, "password", &password))
+	if (body_json(call, &body) || body_text(call, body, "username", &claim.name) ||
+	    body_text(call, body, "password", &claim.password) ||
+	    body_text(call, body, "code", &claim.code))
 		return;
-	start_login(call, name, password, false);
+	start_login(call, &claim, false);
 }
 
 void handle_form_login(struct call *call)
 {
-	char name[PARAM_MAX], password[PARAM_MAX];
+	char name[PARAM_MAX], password[PARAM_MAX], code[PARAM_MAX];
+	const struct auth_claim claim = { .name = name, .password = password, .code = code };
 
 	if (param_text(call->request->body, "username", name) ||
-	    param_text(call->request->body, "password", password)) {
+	    param_text(call->request->body, "password", password) ||
+	    param_text(call->request->body, "code", code)) {
 		answer_redirect(call, "/login?failed=1", "");
 		return;
 	}
-	start_login(call, name, password, true);
+	start_login(call, &claim, true);
 }
 
 void handle_setup(struct call *call)

@@ -1,5 +1,5 @@
 /*
- * Users, for admins: list, add, set a password, disable.
+ * Users, for admins: list, add, set a password, a role, the second factor; disable.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "agent/auth/auth.h"
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/crypto.h"
 
 #define USERS_MAX 1000
 
@@ -33,6 +34,7 @@ static struct json *encode_user(const struct user *user)
 	json_set_string(item, "role", auth_role_name((enum role)user->role));
 	json_set_bool(item, "disabled", user->disabled);
 	json_set_bool(item, "must_change", user->must_change);
+	json_set_bool(item, "totp", user->has_totp);
 	json_set_time(item, "created", user->created_unix_ms);
 	json_set_time(item, "last_login", user->last_login_unix_ms);
 	return item;
@@ -173,4 +175,51 @@ void handle_user_disabled(struct call *call)
 		answer_user_error(call, error, message);
 	else
 		answer_user(call, 200, call->part);
+}
+
+void handle_user_role(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	const char *text, *message;
+	enum role role;
+	int error;
+
+	if (body_json(call, &body) || body_text(call, body, "role", &text))
+		return;
+	if (auth_role_parse(text, &role)) {
+		answer_error(call, 422, "invalid", "role", "role is viewer, analyst or admin.");
+		return;
+	}
+	error = auth_set_role(call->api->options.auth, &call->who, call->part, role, &message);
+	if (error)
+		answer_user_error(call, error, message);
+	else
+		answer_user(call, 200, call->part);
+}
+
+void handle_user_totp(struct call *call)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	struct auth_totp_gift gift;
+	bool on;
+	int error;
+
+	if (body_json(call, &body))
+		return;
+	if (json_get_bool(body, "on", &on)) {
+		answer_error(call, 422, "invalid", "on", "on is true or false.");
+		return;
+	}
+	error = auth_totp_set(call->api->options.store, &call->who, call->part, on, &gift);
+	if (error == -ENOENT)
+		answer_error(call, 404, "not_found", NULL,
+			     on ? "There is no such user."
+				: "There is no such user, or no second factor of theirs.");
+	else if (error)
+		answer_failure(call, error);
+	else if (on)
+		answer_json(call, 200, encode_totp(&gift.offer, &gift.codes));
+	else
+		answer_user(call, 200, call->part);
+	crypto_wipe(&gift, sizeof(gift));
 }

@@ -45,6 +45,7 @@ enum route_flag {
 	ROUTE_NO_CSRF = 1 << 1, /* changes something before a session exists */
 	ROUTE_FORM = 1 << 2,	/* the original's form post: csrf is a field, errors lead back */
 	ROUTE_ANY_PASSWORD = 1 << 3, /* also while a password change is due */
+	ROUTE_NO_TOKEN = 1 << 4,     /* of a person: no API token may */
 };
 
 struct route {
@@ -110,6 +111,14 @@ struct json *encode_ifaces(const struct coverage *coverage);
 void encode_addr(struct json *object, const char *key, const struct addr *addr);
 const char *encode_enforcement(const struct api *api);
 const char *attach_mode_name(uint8_t mode);
+
+/* ---- handle_totp.c ---------------------------------------------------------------------------
+ */
+
+struct auth_totp_codes;
+struct auth_totp_offer;
+/* encode_totp - what is shown once; either may be NULL. */
+struct json *encode_totp(const struct auth_totp_offer *offer, const struct auth_totp_codes *codes);
 
 /* ---- handle_blocks.c, for handle_lists.c -------------------------------------------------------
  */

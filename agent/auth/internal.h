@@ -61,6 +61,7 @@ struct auth_job {
 	struct principal who; /* whose order; not in a login */
 	char name[USER_NAME_MAX];
 	char email[USER_EMAIL_MAX];
+	char code[TOTP_CODE_TEXT]; /* of a login, as typed; longer ones are no code */
 	uint8_t role;
 	auth_done_fn done;
 	auth_user_done_fn user_done;
@@ -139,6 +140,19 @@ void session_flush(struct auth *auth);
 /* session_end_user - all of a user's, in memory and in main.db. Returns 0 or -errno of the store.
  */
 int session_end_user(struct auth *auth, int64_t user_id);
+
+/* session_set_role - of a user's live sessions; their streams close. */
+void session_set_role(struct auth *auth, int64_t user_id, enum role role);
+/* session_tell_end - the streams of @tag close. */
+void session_tell_end(struct auth *auth, uint64_t tag);
+uint64_t session_tag_of(const uint8_t id_hash[static 32]);
+
+/* ---- totp.c -----------------------------------------------------------------------------------
+ */
+
+/* totp_take - @code is right, and is used up by this: a code of the app or a recovery code. Returns
+ * 0, -EACCES, -errno. */
+int totp_take(struct auth *auth, int64_t user_id, const char *code);
 
 /* ---- setup.c ----------------------------------------------------------------------------------
  */

@@ -3,6 +3,7 @@
  * again here on what the rows say then. Every way takes one verification's time, user or not.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/auth/internal.h"
@@ -12,6 +13,7 @@
 #include "agent/util/log.h"
 
 static const char wrong_login[] = "Wrong user name or password.";
+static const char wrong_code[] = "This code is wrong, or was used before.";
 static const char too_many[] = "Too many attempts. Please wait and try again.";
 static const char busy[] = "Too many people are logging in at this moment. Please try again.";
 static const char broken[] = "This did not work because of a fault on the server; see its log.";
@@ -101,6 +103,28 @@ static bool may_log_in(const struct auth *auth, const struct user *user, const s
 	return !(auth->has_demo_login && user->must_change) || auth_addr_is_loopback(peer);
 }
 
+/* The password was right. Without a code that was no guess; with a wrong one it was. */
+static void finish_second_step(struct auth_job *job, struct user *user)
+{
+	struct auth *auth = job->auth;
+	int error = *job->code ? totp_take(auth, user->id, job->code) : -ENOKEY;
+
+	if (error == -ENOKEY) {
+		throttle_cancel(auth->throttle, &job->attempt, now_s(auth));
+		refuse(job->done, job->arg, error, "Enter the code of your app, too.");
+	} else if (error == -EACCES) {
+		auth_audit_failure(auth, "login.failed", job->name, &job->peer);
+		refuse(job->done, job->arg, -EACCES, wrong_code);
+	} else if (error) {
+		log_error("second factor of a login failed: %s", strerror(-error));
+		throttle_cancel(auth->throttle, &job->attempt, now_s(auth));
+		refuse(job->done, job->arg, error, broken);
+	} else {
+		throttle_succeed(auth->throttle, &job->attempt, now_s(auth));
+		grant(job, user, "login");
+	}
+}
+
 static void finish_login(struct auth_job *job)
 {
 	struct auth *auth = job->auth;
@@ -116,7 +140,9 @@ static void finish_login(struct auth_job *job)
 			 strcmp(user.password_hash, job->old_hash) != 0 ||
 			 !may_log_in(auth, &user, &job->peer)))
 		is_right = false;
-	if (is_right) {
+	if (is_right && user.has_totp) {
+		finish_second_step(job, &user);
+	} else if (is_right) {
 		throttle_succeed(auth->throttle, &job->attempt, now_s(auth));
 		grant(job, &user, "login");
 	} else {
@@ -158,6 +184,10 @@ void auth_login(struct auth *auth, const struct auth_claim *claim, const struct 
 	}
 	if (is_user)
 		memcpy(job->name, user.name, sizeof(job->name));
+	/* one that is too long is none, but was one: '?' is never right */
+	if (claim->code)
+		(void)snprintf(job->code, sizeof(job->code), "%s",
+			       strlen(claim->code) < sizeof(job->code) ? claim->code : "?");
 	crypto_wipe(&user, sizeof(user));
 	(void)start(job); /* answered in any case */
 }

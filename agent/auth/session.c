@@ -15,7 +15,7 @@
 /* Users looked at per tick for a changed role; everything else is told at once. */
 #define CHECKS_PER_TICK 16
 
-static uint64_t tag_of(const uint8_t id_hash[static 32])
+uint64_t session_tag_of(const uint8_t id_hash[static 32])
 {
 	uint64_t tag;
 
@@ -31,7 +31,7 @@ static bool is_over(const struct auth *auth, const struct live_session *session)
 	       now - session->created_boot_ms >= SESSION_ABSOLUTE_MS;
 }
 
-static void tell_end(struct auth *auth, uint64_t tag)
+void session_tell_end(struct auth *auth, uint64_t tag)
 {
 	if (auth->options.on_session_end)
 		auth->options.on_session_end(auth->options.arg, tag);
@@ -44,7 +44,7 @@ static void forget(struct auth *auth, struct live_session *session)
 
 	*session = auth->sessions[--auth->session_count];
 	crypto_wipe(&auth->sessions[auth->session_count], sizeof(*session));
-	tell_end(auth, tag);
+	session_tell_end(auth, tag);
 }
 
 static void end(struct auth *auth, struct live_session *session)
@@ -130,7 +130,7 @@ int session_create(struct auth *auth, const struct user *user, const struct addr
 	session.row.peer = *peer;
 	session.row.created_unix_ms = auth->unix_ms();
 	session.row.seen_unix_ms = session.row.created_unix_ms;
-	session.tag = tag_of(session.row.id_hash);
+	session.tag = session_tag_of(session.row.id_hash);
 	session.created_boot_ms = auth_boot_ms(auth);
 	session.seen_boot_ms = session.created_boot_ms;
 	session.touched_boot_ms = session.created_boot_ms;
@@ -158,7 +158,7 @@ static void adopt(struct auth *auth, const struct session *row)
 {
 	struct live_session session = {
 		.row = *row,
-		.tag = tag_of(row->id_hash),
+		.tag = session_tag_of(row->id_hash),
 		.created_boot_ms = boot_ms_of(auth, row->created_unix_ms),
 		.seen_boot_ms = boot_ms_of(auth, row->seen_unix_ms),
 		.touched_boot_ms = auth_boot_ms(auth),
@@ -305,6 +305,79 @@ int session_end_user(struct auth *auth, int64_t user_id)
 	return store_session_delete_user(auth->options.store, user_id);
 }
 
+void session_set_role(struct auth *auth, int64_t user_id, enum role role)
+{
+	for (size_t i = 0; i < auth->session_count; i++) {
+		struct live_session *session = &auth->sessions[i];
+
+		if (session->row.user_id != user_id || session->role == role)
+			continue;
+		session->role = (uint8_t)role;
+		session_tell_end(auth, session->tag); /* its streams were opened by the old role */
+	}
+}
+
+int auth_end_session(struct auth *auth, const struct principal *who, uint64_t tag)
+{
+	for (size_t i = 0; i < auth->session_count; i++) {
+		struct live_session *session = &auth->sessions[i];
+
+		if (session->tag != tag)
+			continue;
+		if (who->role < ROLE_ADMIN && session->row.user_id != who->user_id)
+			break; /* as one that is not there */
+		end(auth, session);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int auth_end_other_sessions(struct auth *auth, const struct principal *who, uint64_t keep_tag)
+{
+	int count = 0;
+
+	for (size_t i = auth->session_count; i-- > 0;) {
+		struct live_session *session = &auth->sessions[i];
+
+		if (session->row.user_id != who->user_id || session->tag == keep_tag)
+			continue;
+		end(auth, session);
+		count++;
+	}
+	return count;
+}
+
+/* Newest use first; the table is small and in no order. */
+static int compare_infos(const void *left, const void *right)
+{
+	const struct auth_session_info *a = left, *b = right;
+
+	return a->seen_unix_ms == b->seen_unix_ms ? 0 : a->seen_unix_ms > b->seen_unix_ms ? -1 : 1;
+}
+
+int auth_sessions(struct auth *auth, int64_t user_id, struct auth_session_info *out, size_t max)
+{
+	int64_t now = auth_boot_ms(auth), now_unix_ms = auth->unix_ms();
+	size_t count = 0;
+
+	for (size_t i = 0; i < auth->session_count && count < max; i++) {
+		const struct live_session *session = &auth->sessions[i];
+
+		if ((user_id && session->row.user_id != user_id) || is_over(auth, session))
+			continue;
+		out[count++] = (struct auth_session_info){
+			.tag = session->tag,
+			.user_id = session->row.user_id,
+			.peer = session->row.peer,
+			.created_unix_ms = session->row.created_unix_ms,
+			.seen_unix_ms = now_unix_ms - (now - session->seen_boot_ms),
+		};
+	}
+	if (count)
+		qsort(out, count, sizeof(*out), compare_infos);
+	return (int)count;
+}
+
 void auth_logout(struct auth *auth, const char *session)
 {
 	struct live_session *live = find(auth, session);
@@ -338,7 +411,8 @@ static void check_some_users(struct auth *auth)
 			end(auth, session);
 		} else if (!error && session->role != user.role) {
 			session->role = user.role;
-			tell_end(auth, session->tag); /* its streams were opened by the old role */
+			session_tell_end(
+				auth, session->tag); /* its streams were opened by the old role */
 		}
 		crypto_wipe(&user, sizeof(user));
 	}

@@ -264,19 +264,64 @@ int auth_disable_user(struct auth *auth, const struct principal *who, const char
 	return 0;
 }
 
+/* @id: out, whose role it is. */
+static int change_role(struct store *store, const char *name, enum role role, int64_t *id)
+{
+	struct user user;
+	int error = user_name_is_valid(name) ? store_user_by_name(store, name, &user) : -ENOENT;
+
+	if (error)
+		return error;
+	*id = user.id;
+	if (role < ROLE_ADMIN)
+		error = user_is_last_admin(store, user.id);
+	if (error > 0)
+		error = -EPERM;
+	user.role = (uint8_t)role;
+	if (!error)
+		error = store_user_update(store, &user);
+	crypto_wipe(&user, sizeof(user));
+	return error;
+}
+
+int auth_set_role(struct auth *auth, const struct principal *who, const char *name, enum role role,
+		  const char **message)
+{
+	int64_t id = 0;
+	int error = who->role < ROLE_ADMIN ? -EACCES : 0;
+
+	*message = no_admin;
+	if (error)
+		return error;
+	error = change_role(auth->options.store, name, role, &id);
+	*message = message_of(error);
+	if (error)
+		return error;
+	session_set_role(auth, id, role);
+	auth_audit(auth->options.store, who, "user.role", name, describe_role(role));
+	return 0;
+}
+
 /* ---- without a service -------------------------------------------------------------------------
  */
+
+void auth_local_principal(struct principal *out)
+{
+	const struct passwd *entry = getpwuid(getuid());
+
+	*out = (struct principal){ .role = ROLE_ADMIN, .is_local = true };
+	if (entry)
+		(void)snprintf(out->name, sizeof(out->name), "unix:%.64s", entry->pw_name);
+	else
+		(void)snprintf(out->name, sizeof(out->name), "unix:%u", getuid()); /* fits */
+}
 
 static void audit_local(struct store *store, const char *action, const char *name,
 			struct json *detail)
 {
-	const struct passwd *entry = getpwuid(getuid());
-	struct principal who = { .role = ROLE_ADMIN, .is_local = true };
+	struct principal who;
 
-	if (entry)
-		(void)snprintf(who.name, sizeof(who.name), "unix:%.64s", entry->pw_name);
-	else
-		(void)snprintf(who.name, sizeof(who.name), "unix:%u", getuid()); /* fits */
+	auth_local_principal(&who);
 	auth_audit(store, &who, action, name, detail);
 }
 
@@ -334,5 +379,15 @@ int auth_user_set_disabled(struct store *store, const char *name, bool disabled,
 
 	if (!error)
 		audit_local(store, disabled ? "user.disable" : "user.enable", name, NULL);
+	return tell(error, message_of(error), message);
+}
+
+int auth_user_set_role(struct store *store, const char *name, enum role role, const char **message)
+{
+	int64_t id;
+	int error = change_role(store, name, role, &id);
+
+	if (!error)
+		audit_local(store, "user.role", name, describe_role(role));
 	return tell(error, message_of(error), message);
 }

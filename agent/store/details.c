@@ -196,10 +196,16 @@ int details_reseal(struct db *main, const struct vault *vault, struct details_re
 
 int incidents_are_sealed(struct db *main)
 {
-	int64_t any;
+	/* a backup of an older version has no second factors yet */
+	static const char has_totp[] =
+		"SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'user_totp')";
+	int64_t any = 0, totp = 0;
 
-	return db_read_int(main, "SELECT EXISTS (SELECT 1 FROM incident_details)", &any) ? -EIO
-											 : any != 0;
+	if (db_read_int(main, "SELECT EXISTS (SELECT 1 FROM incident_details)", &any) ||
+	    db_read_int(main, has_totp, &totp) ||
+	    (totp && db_read_int(main, "SELECT EXISTS (SELECT 1 FROM user_totp)", &totp)))
+		return -EIO;
+	return any || totp;
 }
 
 /* 0 when one of the newest rows opens. */

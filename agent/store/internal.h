@@ -34,6 +34,9 @@ int store_run_changed(struct query *query);
 const char *detector_stored_name(int detector);
 int detector_find(const char *name);
 
+/* totp_reseal - every second factor with the key that seals now. */
+int totp_reseal(struct db *main, const struct vault *vault);
+
 struct audit_verdict;
 /* audit_prepare - once the vault is open: a first seal for a new or older file; a log that does not
  * fit its seal is said. @version_before: PRAGMA user_version as found. */

@@ -46,6 +46,8 @@ static int rotate_small_things(struct db *main, void *arg)
 		error = audit_seal_write(main, rotation->store->vault, &head);
 	else if (error == -ENOENT || error == -EBADMSG || error == -ENOKEY)
 		error = 0; /* broken before: the next audit row says so */
+	if (!error)
+		error = totp_reseal(main, rotation->store->vault);
 	return error ? error : recovery_reseal(main, rotation->store->vault);
 }
 

@@ -193,6 +193,30 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  author TEXT NOT NULL,"
 	"  changed_unix_ms INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;",
+	/* 6: second factors, and tokens of scripts. */
+	"CREATE TABLE user_totp ("
+	"  user_id INTEGER PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE,"
+	"  sealed BLOB NOT NULL," /* the secret, by the vault */
+	"  is_active INTEGER NOT NULL,"
+	"  last_step INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE TABLE recovery_codes ("
+	"  user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,"
+	"  code_hash BLOB NOT NULL,"
+	"  PRIMARY KEY (user_id, code_hash)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE tokens ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  id_hash BLOB NOT NULL UNIQUE,"
+	"  user_id INTEGER REFERENCES users(id) ON DELETE CASCADE," /* NULL: made on the machine */
+	"  name TEXT NOT NULL UNIQUE,"
+	"  author TEXT NOT NULL,"
+	"  role INTEGER NOT NULL,"
+	"  scopes INTEGER NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  expires_unix_ms INTEGER NOT NULL,"
+	"  used_unix_ms INTEGER NOT NULL"
+	") STRICT;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -233,6 +233,24 @@ int store_session_delete_user(struct store *store, int64_t user_id);
 /* store_session_list - of all users; Returns the count. */
 int store_session_list(struct store *store, struct session *out, size_t max);
 
+/* Second factors and recovery codes (totp.c). Secrets are sealed; codes come hashed. */
+int store_totp_get(struct store *store, int64_t user_id, struct totp *out); /* -ENOENT, -EBADMSG */
+int store_totp_set(struct store *store, const struct totp *totp);
+/* store_totp_spend - the code of @step is used up. -ENOENT: it was, or a newer one. */
+int store_totp_spend(struct store *store, int64_t user_id, int64_t step);
+int store_totp_delete(struct store *store, int64_t user_id); /* with its codes; -ENOENT */
+int store_codes_set(struct store *store, int64_t user_id, const uint8_t (*hashes)[32],
+		    size_t count);
+int store_code_spend(struct store *store, int64_t user_id, const uint8_t hash[32]); /* -ENOENT */
+int store_codes_left(struct store *store, int64_t user_id);			    /* the count */
+
+/* API tokens, found by the hash of their text (tokens.c). -EEXIST: the name; -ENOENT. */
+int store_token_insert(struct store *store, struct api_token *token); /* sets id */
+int store_token_by_hash(struct store *store, const uint8_t id_hash[32], struct api_token *out);
+int store_token_touch(struct store *store, int64_t id, int64_t used_unix_ms);
+int store_token_delete(struct store *store, int64_t id);
+int store_token_list(struct store *store, struct api_token *out, size_t max); /* the count */
+
 /* store_block_insert - sets id. -EEXIST: an active block of the same rule id or the same target,
  * direction, protocol and port. */
 int store_block_insert(struct store *store, struct block *block);

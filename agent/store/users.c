@@ -7,7 +7,8 @@
 
 #define USER_COLUMNS                                                                 \
 	"id, name, coalesce(email, ''), password_hash, role, disabled, must_change," \
-	" created_unix_ms, last_login_unix_ms"
+	" created_unix_ms, last_login_unix_ms, EXISTS (SELECT 1 FROM user_totp"      \
+	" WHERE user_id = users.id AND is_active)"
 
 static void user_bind(struct query *query, const struct user *user)
 {
@@ -33,6 +34,7 @@ static void user_read(struct query *query, struct user *user)
 	user->must_change = query_int(query, 6);
 	user->created_unix_ms = query_int(query, 7);
 	user->last_login_unix_ms = query_int(query, 8);
+	user->has_totp = query_int(query, 9);
 }
 
 static int user_insert(struct db *main, void *arg)
