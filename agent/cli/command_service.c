@@ -131,6 +131,8 @@ int command_check(const struct args *args)
 
 	if (args_option(args, "--audit"))
 		return check_audit(args);
+	if (args_option(args, "--rebuild"))
+		return check_rebuild(args);
 	if (!config)
 		return CLI_FAILED;
 	config_add_check(config, CONFIG_SNIFFER_FILTER, capture_view_check);

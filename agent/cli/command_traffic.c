@@ -40,6 +40,28 @@ static void print_ifaces(const struct json *body)
 	}
 }
 
+/* Nothing is said while there is nothing to tell a rate by. */
+static void print_budget(const struct args *args)
+{
+	CLEANUP(json_free) struct json *body = NULL;
+	char used[32], max[32];
+	const struct json *flows;
+	int64_t holds_s;
+
+	if (client_call(args, "GET", "/api/v1/store", NULL, &body))
+		return;
+	flows = json_get(body, "flows");
+	if (!number_of(flows, "max_bytes") || json_get_int(flows, "holds_s", &holds_s))
+		return;
+	units_format_bytes((uint64_t)number_of(flows, "used_bytes"), used, sizeof(used));
+	units_format_bytes((uint64_t)number_of(flows, "max_bytes"), max, sizeof(max));
+	say("flows use %s of %s, which holds ", used, max);
+	if (holds_s >= 2 * 86400)
+		say("%lld days at the present rate\n", (long long)(holds_s / 86400));
+	else
+		say("%lld hours at the present rate\n", (long long)(holds_s / 3600));
+}
+
 int command_status(const struct args *args)
 {
 	CLEANUP(json_free) struct json *body = NULL;
@@ -58,6 +80,7 @@ int command_status(const struct args *args)
 	    (long long)(up / 60 % 60), (long long)(up % 60));
 	say("enforcement %s, %lld packets counted, history %s\n", text_of(body, "enforcement"),
 	    (long long)number_of(body, "processed_packets"), bytes);
+	print_budget(args);
 	print_ifaces(body);
 	return CLI_OK;
 }

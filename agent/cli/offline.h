@@ -47,5 +47,7 @@ int read_secret(const struct args *args, const char *option, const char *what,
 
 /* check_audit - `sluice check --audit` (command_store.c). */
 int check_audit(const struct args *args);
+/* check_rebuild - `sluice check --rebuild` (command_rebuild.c). */
+int check_rebuild(const struct args *args);
 
 #endif

@@ -422,9 +422,34 @@ int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
 	return retention_shrink(history->db, &history->retention);
 }
 
+void history_limits(const struct history *history, uint64_t *max_bytes, int64_t *max_age_s)
+{
+	*max_bytes = history->retention.max_bytes;
+	*max_age_s = history->retention.max_age_s;
+}
+
 bool history_is_full(const struct history *history)
 {
 	return history->is_full;
+}
+
+struct rebuild {
+	int64_t hour;
+	struct tops_rebuilt *out;
+};
+
+static int history_rebuild_inside(struct history *history, void *arg)
+{
+	const struct rebuild *rebuild = arg;
+
+	return tops_rebuild(history->tops, history->db, rebuild->hour, rebuild->out);
+}
+
+int history_rebuild_hour(struct history *history, int64_t hour, struct tops_rebuilt *out)
+{
+	struct rebuild rebuild = { hour, out };
+
+	return history_transact_healing(history, history_rebuild_inside, &rebuild);
 }
 
 void history_seen_note(struct history *history, const struct seen_key *key, int64_t unix_s)

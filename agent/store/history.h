@@ -54,6 +54,10 @@ int history_write(struct history *history, const struct history_batch *batch);
 /* history_write_minutes - @count values of whole minutes, all or nothing. Errors as above. */
 int history_write_minutes(struct history *history, const struct totals *minutes, size_t count);
 
+struct tops_rebuilt;
+/* history_rebuild_hour - tops_rebuild in a transaction of its own. -ENODEV: no file. */
+int history_rebuild_hour(struct history *history, int64_t hour, struct tops_rebuilt *out);
+
 /* history_seen_note, history_seen_full - as in seen.h. Any thread. */
 void history_seen_note(struct history *history, const struct seen_key *key, int64_t unix_s);
 uint64_t history_seen_full(const struct history *history);
@@ -63,6 +67,8 @@ uint64_t history_seen_full(const struct history *history);
  * Call once a second. @may_age: the clock can be believed, so age may be judged by it
  */
 int history_retain(struct history *history, int64_t now_unix_s, bool may_age);
+/* history_limits - as they were given; 0 = no bound. */
+void history_limits(const struct history *history, uint64_t *max_bytes, int64_t *max_age_s);
 /* history_is_full - the byte budget is used up by the hour being written alone. */
 bool history_is_full(const struct history *history);
 /* history_wal_max - past this size of the WAL rows must stop. */

@@ -193,6 +193,37 @@ struct top_query {
  */
 int store_top(struct store *store, const struct top_query *query, struct top_row *out, size_t max);
 
+/* ---- the history as a whole (facts.c) -------------------------------------------------------- */
+
+struct store_history_facts {
+	uint64_t max_bytes;  /* 0 = no bound */
+	int64_t max_age_s;   /* 0 = no bound */
+	uint64_t used_bytes; /* of flows.db, pages in use */
+	uint64_t file_bytes; /* of flows.db with what is free in it */
+	uint64_t records;
+	int64_t oldest_unix_s; /* begin of the oldest hour with records; -1 = none */
+	int64_t bytes_per_day; /* at the rate of the last day; -1 = not known yet */
+	int64_t holds_s;       /* how far back it will reach at that rate, when it is full; -1 = not
+				* known, or no bound */
+};
+
+/* store_history_facts - any thread; deadline 1 s (-ETIMEDOUT). Returns 0 or -errno. */
+int store_history_facts(struct store *store, int64_t now_unix_s, struct store_history_facts *out);
+
+struct store_rebuilt {
+	uint64_t hours, records;
+	uint64_t changed;  /* hours whose sums were not those of their records */
+	int64_t next_hour; /* since 1970: go on from it; -1 = all done */
+};
+
+/*
+ * store_rebuild_sums - the hourly sums of every hour from @from_hour on anew from its records, an
+ * hour at a time between other work. Hours whose records were dropped keep theirs. Not on the
+ * writer's thread. @deadline_ns: monotonic, looked at between hours; 0 = none. Returns 0 or -errno.
+ */
+int store_rebuild_sums(struct store *store, int64_t from_hour, uint64_t deadline_ns,
+		       struct store_rebuilt *out);
+
 /* ---- what was ever seen (seen.c) ------------------------------------------------------------ */
 
 /*

@@ -47,6 +47,15 @@ uint64_t tops_pending(const struct tops *tops);
 int tops_recover(struct tops *tops, struct db *db);
 int tops_drop_hour(struct tops *tops, struct db *db, int64_t hour);
 
+struct tops_rebuilt {
+	uint64_t records;
+	bool has_changed; /* the sums over all keys of a kind were not those of the records */
+};
+
+/* tops_rebuild - an hour's sums anew from its records; in a transaction. -ENOENT: it has none that
+ * could be summed, and its sums stay. */
+int tops_rebuild(struct tops *tops, struct db *db, int64_t hour, struct tops_rebuilt *out);
+
 /* tops_read - sums of one kind over the hours [from, to) into @table. Any connection. */
 struct tops_range {
 	int64_t from, to;

@@ -93,6 +93,11 @@ def test_hourly_sums_are_those_of_the_records(demo):
         return (len(top["items"]) == 3 and any(g["key"] == "TCP/443" for g in top["items"])
                 and sum(g["records"] for g in top["items"]) + top["others"]["records"] >= count)
     wait_for(summed, 30, "the sums of what was written before")
+    code, out, _ = run(demo, "check", "--rebuild", "-o", "json")
+    assert code == 0 and json.loads(out)["records"] >= count and json.loads(out)["changed"] == 0
+    assert summed()
+    flows_db = demo.http("GET", "/api/v1/store")[1]["flows"]
+    assert 0 < flows_db["used_bytes"] <= flows_db["file_bytes"] <= flows_db["max_bytes"]
     assert demo.http("GET", "/api/v1/top?by=vlan&hours=2")[0] == 422
     assert demo.http("GET", "/api/v1/top?by=src&hours=x")[0] == 422
 

@@ -269,6 +269,54 @@ static void past_hours_keep_the_keys_with_the_most_bytes(void **state)
 	check_sums(f);
 }
 
+/* ---- made anew ------------------------------------------------------------------------------- */
+
+static void wrong_sums_are_found_and_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct store_rebuilt rebuilt;
+
+	hours = 5;
+	add_rows(f, 0, 4000, 300);
+	reopen(f);
+	assert_int_equal(store_rebuild_sums(f->store, 0, 0, &rebuilt), 0);
+	assert_int_equal(rebuilt.hours, 5);
+	assert_int_equal(rebuilt.records, 4000);
+	assert_int_equal(rebuilt.changed, 0);
+	assert_int_equal(rebuilt.next_hour, -1);
+	check_sums(f);
+	raw_exec(f, "flows.db",
+		 "UPDATE tops SET bytes_in = bytes_in + 1 WHERE by = 0 AND hour ="
+		 " (SELECT min(hour) FROM hours) AND key = (SELECT min(key) FROM"
+		 " tops WHERE by = 0 AND hour = (SELECT min(hour) FROM hours));"
+		 "DELETE FROM tops WHERE by = 4 AND hour = (SELECT max(hour) FROM"
+		 " hours)");
+	add_rows(f, 4000, 4500, 300); /* some of it in memory only */
+	assert_int_equal(store_rebuild_sums(f->store, 0, 0, &rebuilt), 0);
+	assert_int_equal(rebuilt.changed, 2);
+	reopen(f);
+	check_sums(f);
+}
+
+static void hours_without_records_keep_their_sums(void **state)
+{
+	struct fixture *f = *state;
+	struct store_rebuilt rebuilt;
+
+	hours = 2;
+	add_rows(f, 0, 100, 10);
+	reopen(f);
+	raw_exec(f, "flows.db", "DROP TABLE flows_2026011510; DROP TABLE names_2026011510");
+	int64_t keys = raw_int(f, "flows.db", "SELECT count(*) FROM tops");
+	assert_int_equal(store_rebuild_sums(f->store, 0, 0, &rebuilt), 0);
+	assert_int_equal(rebuilt.hours, 1);
+	assert_int_equal(raw_int(f, "flows.db", "SELECT count(*) FROM tops"), keys);
+	/* a deadline that is over says where to go on */
+	assert_int_equal(store_rebuild_sums(f->store, 0, 1, &rebuilt), 0);
+	assert_int_equal(rebuilt.hours, 0);
+	assert_int_equal(rebuilt.next_hour, TEN_MS / HOUR_MS + 1);
+}
+
 /* ---- kill -9 --------------------------------------------------------------------------------- */
 
 static void be_killed(struct fixture *f, uint64_t from)
@@ -315,6 +363,8 @@ int main(void)
 		T(keys_say_what_they_are),
 		T(more_keys_than_there_is_room_for_are_others),
 		T(past_hours_keep_the_keys_with_the_most_bytes),
+		T(wrong_sums_are_found_and_made_anew),
+		T(hours_without_records_keep_their_sums),
 		T(sums_are_exact_after_a_kill),
 	};
 
