@@ -15,6 +15,7 @@
 #include "include/snapshot.h"
 #include "include/user.h"
 
+struct addr;
 struct api;
 struct auth;
 struct block;
@@ -22,6 +23,8 @@ struct block_service;
 struct flow_record;
 struct incident;
 struct incident_service;
+struct learning;
+struct learning_host;
 struct store;
 struct upkeep_status;
 
@@ -46,6 +49,9 @@ struct api_options {
 	bool (*is_live)(enum config_key key); /* a change is in force without a restart */
 	config_check_fn check_filter;	      /* of [Sniffer] filter */
 	const char *settings_path;	      /* what the settings page keeps */
+	/* what the anomaly model has learned; one host beside it (-ENOENT) */
+	int (*learning)(void *arg, struct learning *out);
+	int (*learning_host)(void *arg, const struct addr *addr, struct learning_host *out);
 	void *arg;
 	const char *version;
 	const char *mode; /* "live", "demo" */

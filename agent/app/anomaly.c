@@ -237,9 +237,9 @@ void anomaly_stop(struct anomaly *anomaly)
 	jobs_stop(anomaly->jobs);
 	if (anomaly->finished)
 		take_finished(anomaly);
-	if (anomaly->errand.is_out) { /* it was not begun */
-		model_job_free(TAKE(anomaly->errand.fit));
-		anomaly_file_done(&anomaly->errand.file);
+	if (anomaly->errand.is_out) { /* it was not begun; it takes milliseconds */
+		errand_work(anomaly);
+		errand_done(anomaly);
 	}
 	if (anomaly->jobs)
 		save_all(anomaly);
@@ -269,7 +269,7 @@ void anomaly_flag(struct anomaly *anomaly, const struct finding *finding, uint64
 	if (finding->severity == SEVERITY_LOW || finding->detector == DETECTOR_ANOMALY)
 		return;
 	model_watch_flag(anomaly->watch, &finding->src, now_ns);
-	model_watch_flag(anomaly->watch, &finding->dst, now_ns); /* what it suffers is no habit */
+	model_watch_suffer(anomaly->watch, &finding->dst, now_ns);
 }
 
 static void take_mail(struct anomaly *anomaly)
@@ -279,6 +279,8 @@ static void take_mail(struct anomaly *anomaly)
 	(void)pthread_mutex_lock(&anomaly->mutex); /* held for a copy only */
 	if (anomaly->mail.has_own)
 		places_set_own(anomaly->places, anomaly->mail.own, anomaly->mail.own_count);
+	for (size_t i = 0; anomaly->mail.has_own && i < anomaly->mail.own_count; i++)
+		model_watch_place(anomaly->watch, &anomaly->mail.own[i], LEARNING_OWN);
 	has_open = anomaly->mail.has_open;
 	if (has_open) {
 		anomaly->open_count = anomaly->mail.open_count;

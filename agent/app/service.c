@@ -209,6 +209,8 @@ static int start_api(struct service *service)
 					     .rotate = order_rotate,
 					     .back_up = order_backup,
 					     .upkeep = read_upkeep,
+					     .learning = service_learning,
+					     .learning_host = service_learning_host,
 					     .reload = order_reload,
 					     .is_live = reload_is_live,
 					     .check_filter = capture_view_check,

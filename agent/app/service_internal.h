@@ -63,6 +63,9 @@ struct service {
 };
 
 /* service_request.c */
+/* questions of the API; @arg is the service */
+int service_learning(void *arg, struct learning *out);
+int service_learning_host(void *arg, const struct addr *addr, struct learning_host *out);
 void service_serve_link(struct service *service, struct link *link);
 void service_accept(struct service *service);
 struct link *service_find_link(struct service *service, uint64_t id);

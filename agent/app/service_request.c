@@ -134,3 +134,17 @@ void service_accept(struct service *service)
 		return;
 	link->principal = principal;
 }
+
+int service_learning(void *arg, struct learning *out)
+{
+	const struct service *service = arg;
+
+	return anomaly_desk_status(&service->desk, out);
+}
+
+int service_learning_host(void *arg, const struct addr *addr, struct learning_host *out)
+{
+	const struct service *service = arg;
+
+	return anomaly_desk_host(&service->desk, addr, out);
+}

@@ -170,6 +170,7 @@ int command_token_create(const struct args *args);
 int command_token_list(const struct args *args);
 int command_token_revoke(const struct args *args);
 int command_model_eval(const struct args *args);
+int command_model_show(const struct args *args);
 int command_backup(const struct args *args);
 int command_restore(const struct args *args);
 int command_rotate_key(const struct args *args);

@@ -21,6 +21,7 @@
 /* Counters of one open window; all zero is none: a window begins with what falls into it first. */
 struct host_window {
 	uint64_t begun_ns; /* 0 = not open */
+	bool is_tainted;   /* it suffered an attack meanwhile */
 	uint32_t flows, fresh, ended, failed, tiny, dns, load;
 	float duration_ms; /* sum */
 	uint64_t bytes_out, bytes_in;
@@ -36,8 +37,9 @@ struct host {
 	bool is_used;
 	uint32_t next; /* of the same bucket; 0 = none, else number + 1 */
 	uint64_t first_ns, last_ns;
-	uint64_t flagged_until_ns; /* by a detector */
-	uint64_t open_until_ns;	   /* an incident of it is open */
+	uint64_t flagged_until_ns;  /* by a detector */
+	uint64_t suffered_until_ns; /* it was what that went against */
+	uint64_t open_until_ns;	    /* an incident of it is open */
 	struct ew flows[MODEL_WINDOWS], bytes[MODEL_WINDOWS], load[MODEL_WINDOWS];
 	struct host_window windows[MODEL_WINDOWS];
 };

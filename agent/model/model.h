@@ -127,15 +127,20 @@ DEFINE_CLEANUP(model_watch_free, struct model_watch)
 /* model_watch_begin - a flow began. @src_place, @dst_place: enum learning_place. */
 void model_watch_begin(struct model_watch *watch, const struct flow *flow, uint8_t src_place,
 		       uint8_t dst_place);
+/* model_watch_place - @addr lives at @place, whatever was said before. */
+void model_watch_place(struct model_watch *watch, const struct addr *addr, uint8_t place);
 /* model_watch_record - a flow ended, or was cut: its counters since the last cut. */
 void model_watch_record(struct model_watch *watch, const struct flow *flow);
 /* model_watch_flag - a detector flagged @src: until 10 minutes later its windows neither teach nor
  * move thresholds, and what is unusual of them is not told once more. */
 void model_watch_flag(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
+/* model_watch_suffer - @dst is what a detector's finding goes against: its windows of now are no
+ * measure, but only of now: who is reachable is attacked every day, and has habits, too. */
+void model_watch_suffer(struct model_watch *watch, const struct addr *dst, uint64_t now_ns);
 /* model_watch_open - an incident of @src is open: until 10 minutes later its windows teach nothing.
  * They are judged, and move thresholds. */
 void model_watch_open(struct model_watch *watch, const struct addr *src, uint64_t now_ns);
-/* model_watch_is_flagged - is it so at @now_ns? */
+/* model_watch_is_flagged - does a detector tell of it, or of what it suffers, at @now_ns? */
 bool model_watch_is_flagged(const struct model_watch *watch, const struct addr *src,
 			    uint64_t now_ns);
 /* model_watch_tick - once a second: closes windows that are over, and tells alarms. */

@@ -18,6 +18,7 @@
 #define RATE_MOST 0.01
 #define DNS_PORT  53
 #define GRACE_NS  (600 * NS_PER_S) /* what was flagged, or open, is not quiet at once */
+#define SUFFER_NS (20 * NS_PER_S)  /* a finding repeats every 10 s while it goes on */
 #define TINY_MOST 2		   /* packets */
 
 const uint64_t watch_lengths_ns[MODEL_WINDOWS] = { 10 * NS_PER_S, 600 * NS_PER_S,
@@ -105,6 +106,14 @@ void model_watch_begin(struct model_watch *watch, const struct flow *flow, uint8
 	}
 }
 
+void model_watch_place(struct model_watch *watch, const struct addr *addr, uint8_t place)
+{
+	struct host *host = hosts_find(watch->hosts, addr);
+
+	if (host)
+		host->place = place;
+}
+
 /* Nobody answers for a group of hosts: multicast (RFC 1112, RFC 4291 2.7) and broadcast. */
 static bool is_group(const struct addr *addr)
 {
@@ -151,6 +160,17 @@ void model_watch_flag(struct model_watch *watch, const struct addr *src, uint64_
 		host->flagged_until_ns = now_ns + GRACE_NS;
 }
 
+void model_watch_suffer(struct model_watch *watch, const struct addr *dst, uint64_t now_ns)
+{
+	struct host *host = hosts_find(watch->hosts, dst);
+
+	if (!host)
+		return;
+	host->suffered_until_ns = now_ns + SUFFER_NS;
+	host->windows[0].is_tainted = host->windows[0].begun_ns != 0;
+	host->windows[1].is_tainted = host->windows[1].begun_ns != 0; /* a day has room for it */
+}
+
 void model_watch_open(struct model_watch *watch, const struct addr *src, uint64_t now_ns)
 {
 	struct host *host = hosts_find(watch->hosts, src);
@@ -164,7 +184,7 @@ bool model_watch_is_flagged(const struct model_watch *watch, const struct addr *
 {
 	const struct host *host = hosts_find(watch->hosts, src);
 
-	return host && now_ns < host->flagged_until_ns;
+	return host && (now_ns < host->flagged_until_ns || now_ns < host->suffered_until_ns);
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -222,7 +242,8 @@ static bool judge_row(struct model_watch *watch, struct host *host, struct model
 	bool is_open = alarm->ended_ns < host->open_until_ns;
 	bool is_alarm;
 
-	if (alarm->ended_ns < host->flagged_until_ns)
+	if (alarm->ended_ns < host->flagged_until_ns || host->windows[alarm->window].is_tainted ||
+	    (alarm->window == 0 && alarm->ended_ns < host->suffered_until_ns))
 		return false; /* a detector tells of it already */
 	if (!learner_score(learner, row, &alarm->score))
 		return !is_open;

@@ -146,7 +146,7 @@ void model_watch_status(const struct model_watch *watch, uint64_t now_ns, struct
 	out->alarms = watch->alarms;
 	out->alerts_per_day = watch->options.alerts_per_day;
 	if (watch_is_settling(watch, now_ns))
-		out->settle_s = watch->begun_ns ? (settled_ns - now_ns) / NS_PER_S + 1
+		out->settle_s = watch->begun_ns ? (settled_ns - now_ns - 1) / NS_PER_S + 1
 						: watch->options.settle_s;
 	for (int w = 0; w < MODEL_WINDOWS; w++) {
 		out->length_s[w] = (uint32_t)(watch_lengths_ns[w] / NS_PER_S);
@@ -209,7 +209,7 @@ int model_watch_host(const struct model_watch *watch, const struct addr *addr, u
 		return -ENOENT;
 	memset(out, 0, sizeof(*out));
 	out->place = host->place;
-	out->is_flagged = now_ns < host->flagged_until_ns;
+	out->is_flagged = now_ns < host->flagged_until_ns || now_ns < host->suffered_until_ns;
 	out->is_open = now_ns < host->open_until_ns;
 	if (now_ns > host->first_ns)
 		out->known_s = (double)(now_ns - host->first_ns) / NS_PER_S;

@@ -66,6 +66,7 @@ int json_bool(const struct json *json, bool *value);
 /* json_get_* - as above by key: -ENOENT when absent or null, -EINVAL for another type. */
 int json_get_string(const struct json *object, const char *key, const char **text);
 int json_get_int(const struct json *object, const char *key, int64_t *value);
+int json_get_double(const struct json *object, const char *key, double *value);
 int json_get_bool(const struct json *object, const char *key, bool *value);
 /* json_key - the key of the @index-th member of an object, or NULL. */
 const char *json_key(const struct json *object, size_t index);

@@ -312,6 +312,13 @@ int json_get_int(const struct json *object, const char *key, int64_t *value)
 	return member ? json_int(member, value) : -ENOENT;
 }
 
+int json_get_double(const struct json *object, const char *key, double *value)
+{
+	const struct json *member = json_get(object, key);
+
+	return member ? json_double(member, value) : -ENOENT;
+}
+
 int json_get_bool(const struct json *object, const char *key, bool *value)
 {
 	const struct json *member = json_get(object, key);

@@ -186,6 +186,26 @@ static void flagged_and_open_sources_teach_nothing(void **state)
 	model_watch_free(world.watch);
 }
 
+/* The victim's windows of now are no measure; soon after it is watched as before. */
+static void a_victim_is_kept_out_only_for_a_while(void **state)
+{
+	struct world world;
+	struct addr victim = host_addr(4);
+
+	(void)state;
+	learn(&world, 900);
+	scan(&world, &victim); /* as unusual as can be */
+	model_watch_suffer(world.watch, &victim, world.now_ns);
+	for (int i = 0; i < 30; i++)
+		pass_second(&world);
+	assert_int_equal(world.alarms, 0);
+	scan(&world, &victim);
+	for (int i = 0; i < 12; i++)
+		pass_second(&world);
+	assert_int_equal(world.alarms, 1);
+	model_watch_free(world.watch);
+}
+
 static void save(struct world *world, struct buffer *bytes)
 {
 	buffer_init(bytes, MODEL_SAVE_MAX);
@@ -276,6 +296,7 @@ int main(void)
 		cmocka_unit_test(learns_then_tells_a_scan_with_its_numbers),
 		cmocka_unit_test(nothing_is_learned_while_all_is_new),
 		cmocka_unit_test(flagged_and_open_sources_teach_nothing),
+		cmocka_unit_test(a_victim_is_kept_out_only_for_a_while),
 		cmocka_unit_test(what_was_learned_is_there_after_a_restart),
 		cmocka_unit_test(damaged_files_are_refused),
 		cmocka_unit_test(a_host_is_shown_beside_what_is_normal),
