@@ -7,7 +7,7 @@ import { startLive, stopLive, subscribe } from "./live.js";
 import { forget, loadSession, session } from "./session.js";
 import { mountShell } from "./shell.js";
 import { watchOpenIncidents } from "./open_incidents.js";
-import { button, fill, h, startClock } from "./ui.js";
+import { button, fill, h, startClock, toast } from "./ui.js";
 import { clean } from "./format.js";
 import { overviewView } from "./views/overview.js";
 
@@ -23,6 +23,8 @@ const ROUTES = [
 	[/^\/hosts\/((?:[0-9a-fA-F.:]|%3A){2,90})$/i,
 		async () => (await import("./views/host.js")).hostView],
 	[/^\/blocks$/, async () => (await import("./views/blocks.js")).blocksView],
+	[/^\/unblock_(?:ip|domain)\/(\d{1,18})$/,
+		async () => (await import("./views/unblock.js")).unblockView],
 	[/^\/password$/, async () => (await import("./views/account.js")).passwordView],
 	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
 ];
@@ -145,6 +147,10 @@ async function route() {
 		return;
 	}
 	enterShell();
+	if (path === "/dashboard" && new URLSearchParams(location.search).get("refused")) {
+		toast("You need administrator privileges to do this.", "error");
+		history.replaceState(null, "", path);
+	}
 	app.shell.select(path);
 	for (const [pattern, load] of ROUTES) {
 		const match = pattern.exec(path);

@@ -192,6 +192,10 @@ static bool is_authorised(struct call *call, const struct route *route)
 			     "Change the password first.");
 		return false;
 	}
+	if (call->who.role < route->role && (route->flags & ROUTE_FORM)) {
+		answer_redirect(call, "/dashboard?refused=1", ""); /* the page says why */
+		return false;
+	}
 	if (call->who.role < route->role) {
 		answer_error(call, 403, "forbidden", NULL,
 			     route->role == ROLE_ADMIN

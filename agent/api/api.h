@@ -45,6 +45,8 @@ struct api_options {
 	int (*rotate)(void *arg);  /* begin a rotation of the vault's key; -EBUSY */
 	int (*back_up)(void *arg); /* begin a backup into the configured folder; -EBUSY */
 	void (*upkeep)(void *arg, struct upkeep_status *out);
+	void (*pause)(void *arg, bool on); /* nothing is counted or detected; blocks go on */
+	bool (*is_paused)(void *arg);
 	int (*reload)(void *arg);	      /* begin to read the configuration again */
 	bool (*is_live)(enum config_key key); /* a change is in force without a restart */
 	config_check_fn check_filter;	      /* of [Sniffer] filter */

@@ -261,24 +261,6 @@ void handle_panic(struct call *call)
 	answer_json(call, 200, answer);
 }
 
-/* The original's form: back to the list, which says that it was refused. */
-void handle_form_block(struct call *call)
-{
-	char value[PARAM_MAX], reason[PARAM_MAX];
-	struct block_request request = { .value = value,
-					 .action = "",
-					 .direction = "",
-					 .proto = "",
-					 .ttl_s = -1,
-					 .reason = reason };
-	struct block_outcome outcome = { .error = -EINVAL };
-
-	if (!param_text(call->request->body, "ip_address", value) &&
-	    !param_text(call->request->body, "reason", reason))
-		(void)block_add(call->api->options.block, &call->who, &request, &outcome);
-	answer_redirect(call, outcome.error ? "/blocks?refused=1" : "/blocks", "");
-}
-
 /* ---- safe list --------------------------------------------------------------------------------
  */
 

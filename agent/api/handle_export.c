@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/api/search.h"
 #include "agent/incident/incident.h"
@@ -190,4 +191,131 @@ void handle_incidents_csv(struct call *call)
 void handle_incidents_ndjson(struct call *call)
 {
 	export_incidents(call, RECORD_JSON);
+}
+
+/* ---- the original's export (ORIGINAL.md 4.3) ---------------------------------------------------
+ */
+
+/* What its parts share. */
+struct original {
+	struct incident_filter filter;
+	int64_t zone_ms;
+};
+
+static void append_original_time(struct buffer *out, int64_t unix_ms)
+{
+	time_t seconds = (time_t)(unix_ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		buffer_append_text(out, text);
+}
+
+static void append_original_csv(struct search_job *job, const struct incident *incident,
+				const char *reason)
+{
+	const struct original *original = job->more;
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], proto[PROTO_TEXT_MAX];
+
+	buffer_append_format(&job->body, "%lld,", (long long)incident->id);
+	append_original_time(&job->body, incident->first_unix_ms + original->zone_ms);
+	buffer_append_format(&job->body, ",%s,%s,%s,%s,", addr_format(&incident->src, src),
+			     addr_format(&incident->dst, dst), proto_format(incident->proto, proto),
+			     incident_severity_name(incident->severity));
+	append_csv_text(&job->body, reason);
+	buffer_append_text(&job->body,
+			   incident->state >= INCIDENT_RESOLVED ? ",Yes\r\n" : ",No\r\n");
+}
+
+static int append_original(struct search_job *job, const struct incident *incident, bool is_first)
+{
+	bool shows = job->call.who.role >= ROLE_ANALYST;
+	struct incident_details details = { 0 };
+	struct incident same;
+
+	if (shows &&
+	    store_incident_get(job->call.api->options.store, incident->id, &same, &details))
+		shows = false; /* one that cannot be opened comes without it */
+	if (job->form == RECORD_CSV) {
+		append_original_csv(job, incident, shows ? details.reason : NULL);
+	} else {
+		CLEANUP(json_free)
+		struct json *json =
+			incident_to_legacy_json(incident, shows ? details.reason : NULL);
+		CLEANUP(free) char *text = json ? json_print(json, NULL) : NULL;
+
+		buffer_append_text(&job->body, is_first ? "" : ",");
+		buffer_append_text(&job->body, text ? text : "null");
+	}
+	store_incident_details_done(&details);
+	return job->body.error;
+}
+
+static int export_original_part(struct search_job *job)
+{
+	CLEANUP(free) struct incident *rows = calloc(INCIDENTS_PART, sizeof(*rows));
+	struct original *original = job->more;
+	bool is_begin = !job->search.after_row;
+	int count, error = 0;
+
+	original->filter.before_id = job->search.after_row;
+	count = rows ? store_incident_list(job->call.api->options.store, &original->filter, rows,
+					   INCIDENTS_PART)
+		     : -ENOMEM;
+	if (count < 0)
+		return count;
+	if (is_begin)
+		buffer_append_text(&job->body,
+				   job->form == RECORD_CSV
+					   ? "ID,Timestamp,Source IP,Destination IP,Protocol,"
+					     "Severity,Details,Resolved\r\n"
+					   : "[");
+	for (int i = 0; i < count && !error; i++)
+		error = append_original(job, &rows[i], is_begin && i == 0);
+	if (count == INCIDENTS_PART)
+		cursor_format(0, rows[count - 1].id, job->next);
+	else if (job->form == RECORD_JSON)
+		buffer_append_text(&job->body, "]");
+	return error;
+}
+
+/* csv unless the query says json. Answers itself. */
+static int read_form(struct call *call, struct search_job *job)
+{
+	char format[PARAM_MAX];
+
+	if (param_text(call->request->query, "format", format))
+		format[0] = '?';
+	set_form(job, RECORD_CSV, false);
+	if (!*format || !strcmp(format, "csv"))
+		return 0;
+	job->form = RECORD_JSON;
+	job->content_type = "application/json";
+	job->disposition = "attachment; filename=\"incidents.json\"";
+	if (!strcmp(format, "json"))
+		return 0;
+	answer_error(call, 422, "invalid", "format", "format is csv or json.");
+	return -EINVAL;
+}
+
+void handle_export_original(struct call *call)
+{
+	CLEANUP(search_job_free) struct search_job *job = search_job_new(call);
+	int64_t zone_min = 0;
+	struct original *original;
+
+	if (!job || read_form(call, job) || param_int(call, "tz", -14 * 60, 14 * 60, &zone_min))
+		return;
+	job->more = original = calloc(1, sizeof(*original));
+	if (!original) {
+		answer_failure(call, -ENOMEM);
+		return;
+	}
+	if (read_incident_filter(call, &original->filter) ||
+	    (!job->search.after_row && note_export(call, "incidents")))
+		return;
+	original->filter.sort = INCIDENTS_NEWEST; /* newest first: parts go on behind an id */
+	original->zone_ms = zone_min * 60000;
+	search_job_start(TAKE(job), export_original_part);
 }

@@ -167,12 +167,20 @@ struct edit {
 	struct json *changes;			/* as the answer has them */
 	size_t count;
 	enum config_key risky; /* the first that wants a confirmation; CONFIG_KEY_COUNT: none */
+	bool is_form;	       /* the original's: answers lead to the page */
 };
 
 static int refuse(struct edit *edit, const char *name, int status, const char *code,
 		  const char *message)
 {
-	answer_error(edit->call, status, code, name, message);
+	char location[SETTING_NAME_MAX + 32];
+
+	if (!edit->is_form) {
+		answer_error(edit->call, status, code, name, message);
+		return -EINVAL;
+	}
+	(void)snprintf(location, sizeof(location), "/settings?refused=%s", name ? name : "1");
+	answer_redirect(edit->call, location, "");
 	return -EINVAL;
 }
 
@@ -385,5 +393,54 @@ void handle_settings_change(struct call *call)
 	config_add_check(kept, CONFIG_SNIFFER_FILTER, call->api->options.check_filter);
 	edit.changes = json_new_array();
 	change(&edit, body);
+	json_free(edit.changes);
+}
+
+/* ---- the original's form: config_ID, ID of the option ------------------------------------------
+ */
+
+static int take_field(struct edit *edit, enum config_key key)
+{
+	const struct config *in_force = edit->call->api->options.config;
+	char field[32], text[PARAM_MAX], name[SETTING_NAME_MAX];
+	CLEANUP(json_free) struct json *value = NULL;
+	bool is_same;
+
+	(void)snprintf(field, sizeof(field), "config_%d", (int)key + 1);
+	if (!param_is_there(edit->call->request->body, field))
+		return 0;
+	if (param_text(edit->call->request->body, field, text))
+		return refuse(edit, name_of(key, name), 422, "invalid", "This is too long.");
+	is_same = !strcmp(text,
+			  config_text(config_is_set(edit->kept, key) ? edit->kept : in_force, key));
+	/* a form sends all of its fields, and secrets empty: they were never shown */
+	if (is_same || (config_option(key)->type == CONFIG_SECRET && !*text))
+		return 0;
+	value = json_new_string(text);
+	return take_change(edit, name_of(key, name), value);
+}
+
+void handle_form_config(struct call *call)
+{
+	CLEANUP(config_free) struct config *kept = read_kept(call);
+	struct edit edit = {
+		.call = call, .kept = kept, .risky = CONFIG_KEY_COUNT, .is_form = true
+	};
+	char confirm[PARAM_MAX], name[SETTING_NAME_MAX];
+	int error = 0;
+
+	if (!kept)
+		return;
+	config_add_check(kept, CONFIG_SNIFFER_FILTER, call->api->options.check_filter);
+	edit.changes = json_new_array();
+	for (unsigned int i = 0; i < CONFIG_KEY_COUNT && !error; i++)
+		error = take_field(&edit, (enum config_key)i);
+	if (!error && edit.risky != CONFIG_KEY_COUNT &&
+	    (param_text(call->request->body, "confirm", confirm) || !*confirm))
+		error = refuse(&edit, name_of(edit.risky, name), 409, "confirm_needed", "");
+	if (!error && edit.count)
+		error = apply(&edit);
+	if (!error)
+		answer_redirect(call, "/settings", "");
 	json_free(edit.changes);
 }

@@ -32,7 +32,7 @@ void handle_status(struct call *call)
 	CLEANUP(snapshot_unref) struct snapshot *snapshot = api_snapshot(call->api);
 	struct json *body = json_new_object();
 
-	json_set_string(body, "status", "running");
+	json_set_string(body, "status", analyzer_word(call->api));
 	json_set_string(body, "mode", options->mode);
 	json_set_string(body, "version", options->version);
 	json_set_int(body, "uptime_s", (clock_unix_ms() - options->started_unix_ms) / 1000);

@@ -26,6 +26,7 @@ struct search_job;
 struct api {
 	struct api_options options;
 	struct search_job *searches; /* under way */
+	bool has_released;	     /* whoever stopped counting ended all drops, too */
 };
 
 /* One request on its way through; on the stack unless a slow job keeps a copy. */
@@ -92,6 +93,8 @@ void answer_list(struct call *call, struct json *items, int64_t next);
 
 /* param_text - decoded value of a query or form text; "" when absent. Returns 0 or -EINVAL. */
 int param_text(const char *query, const char *name, char out[static PARAM_MAX]);
+/* param_is_there - also when its value is empty. */
+bool param_is_there(const char *query, const char *name);
 /* param_int - within bounds; @value keeps its default when absent. Answers 422 itself: -EINVAL. */
 int param_int(struct call *call, const char *name, int64_t min, int64_t max, int64_t *value);
 /* body_json - the body as an object; answers 400 itself. Caller frees. */
@@ -163,6 +166,9 @@ void answer_live_protos(struct call *call);
 #define ROUTE(method, path, role, flags, handler) void handler(struct call *call);
 #include "agent/api/routes.def"
 #undef ROUTE
+
+/* analyzer_word - "running", or "stopped" by a person (live.c). */
+const char *analyzer_word(const struct api *api);
 
 /* ---- snapshot
  * ----------------------------------------------------------------------------------*/

@@ -107,12 +107,16 @@ char *api_encode_statistics(struct api *api, const struct snapshot *snapshot)
 	return print_and_free(body);
 }
 
+const char *analyzer_word(const struct api *api)
+{
+	return api->options.is_paused(api->options.arg) ? "stopped" : "running";
+}
+
 char *api_encode_status(struct api *api)
 {
 	struct json *body = json_new_object();
 
-	(void)api;
-	json_set_string(body, "status", "running");
+	json_set_string(body, "status", analyzer_word(api));
 	return print_and_free(body);
 }
 
@@ -185,7 +189,7 @@ void handle_analyzer_status(struct call *call)
 	char uptime[64];
 
 	format_uptime(uptime_ms > 0 ? uptime_ms : 0, uptime, sizeof(uptime));
-	json_set_string(body, "status", "running");
+	json_set_string(body, "status", analyzer_word(call->api));
 	json_set_string(body, "uptime", uptime);
 	json_set_int(body, "uptime_seconds", uptime_ms / 1000);
 	json_set_uint(body, "processed_packets", snapshot ? snapshot->processed_packets : 0);

@@ -42,6 +42,16 @@ static int decode(const char *text, size_t len, char out[static PARAM_MAX])
 	return 0;
 }
 
+bool param_is_there(const char *query, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *query; query += strcspn(query, "&"), query += *query == '&')
+		if (!strncmp(query, name, len) && query[len] == '=')
+			return true;
+	return false;
+}
+
 int param_text(const char *query, const char *name, char out[static PARAM_MAX])
 {
 	size_t name_len = strlen(name);

@@ -53,6 +53,8 @@ static void take_delta(void *arg, const struct flow_delta *delta)
 	struct pipeline *p = arg;
 	struct flow_delta turned = *delta;
 
+	if (atomic_load(&p->is_paused))
+		return;
 	mirror_turn(p->options.mirror, &turned);
 	detect_delta(p->detect, &turned);
 	p->processed += delta->packets;
@@ -71,7 +73,8 @@ static void take_payload(void *arg, const struct payload *payload)
 {
 	struct pipeline *p = arg;
 
-	detect_payload(p->detect, payload);
+	if (!atomic_load(&p->is_paused))
+		detect_payload(p->detect, payload);
 	if (!payload->is_frame)
 		naming_way_take(p->naming, payload);
 }
@@ -183,8 +186,10 @@ static void close_second(struct pipeline *p)
 	flow_table_expire(p->flows, capture_now_ns(p->options.capture));
 	naming_way_expire(p->naming, capture_now_ns(p->options.capture));
 	hits_expire(p->hits, capture_now_ns(p->options.capture));
-	detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
-	anomaly_tick(p->anomaly, capture_now_ns(p->options.capture), unix_ms);
+	if (!atomic_load(&p->is_paused)) {
+		detect_tick(p->detect, capture_now_ns(p->options.capture), unix_ms);
+		anomaly_tick(p->anomaly, capture_now_ns(p->options.capture), unix_ms);
+	}
 	flow_table_second(p->flows, unix_s, &totals);
 	if (capture_coverage(p->options.capture, &p->coverage))
 		log_write_limited(&p->limit, LOG_LEVEL_WARN, "cannot read the counters");
@@ -403,6 +408,16 @@ struct block_datapath pipeline_datapath(struct pipeline *pipeline)
 int pipeline_panic(struct pipeline *pipeline, bool on)
 {
 	return orders_panic(&pipeline->orders, on);
+}
+
+void pipeline_pause(struct pipeline *pipeline, bool on)
+{
+	atomic_store(&pipeline->is_paused, on);
+}
+
+bool pipeline_is_paused(const struct pipeline *pipeline)
+{
+	return atomic_load(&pipeline->is_paused);
 }
 
 struct orders *pipeline_orders(struct pipeline *pipeline)

@@ -47,6 +47,11 @@ struct block_datapath pipeline_datapath(struct pipeline *pipeline);
 /* pipeline_panic - end all drops, or allow them again, by order; waits until it is so. */
 int pipeline_panic(struct pipeline *pipeline, bool on);
 
+/* pipeline_pause - nothing is counted, recorded or detected until it is turned off; blocks go on,
+ * names among them. Any thread. */
+void pipeline_pause(struct pipeline *pipeline, bool on);
+bool pipeline_is_paused(const struct pipeline *pipeline);
+
 /* For questions that only its thread answers (orders_call), and what any thread may tell the
  * anomaly model. Both live as long as the pipeline. */
 struct orders *pipeline_orders(struct pipeline *pipeline);

@@ -32,6 +32,7 @@ struct pipeline {
 	int epoll, timer;
 	atomic_bool is_stopping;
 	atomic_bool is_panicked;
+	atomic_bool is_paused; /* by a person: what comes is let go */
 	atomic_ullong beats;
 	/* below: the thread's own */
 	struct coverage coverage;

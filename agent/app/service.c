@@ -212,6 +212,8 @@ static int start_api(struct service *service)
 					     .learning = service_learning,
 					     .learning_host = service_learning_host,
 					     .reload = order_reload,
+					     .pause = service_pause,
+					     .is_paused = service_is_paused,
 					     .is_live = reload_is_live,
 					     .check_filter = capture_view_check,
 					     .settings_path = app->settings_path,

@@ -70,6 +70,10 @@ void service_serve_link(struct service *service, struct link *link);
 void service_accept(struct service *service);
 struct link *service_find_link(struct service *service, uint64_t id);
 
+/* service_pause.c; @arg is the service */
+void service_pause(void *arg, bool on);
+bool service_is_paused(void *arg);
+
 /* service_publish.c */
 /* @event without its id; no data, nothing sent */
 void service_publish(struct service *service, const struct event *event);

@@ -22,7 +22,9 @@ static const struct page pages[] = {
 	{ "/dashboard", ROUTE_INSIDE, false },
 	{ "/flows", ROUTE_INSIDE, false },
 	{ "/incidents", ROUTE_INSIDE, false },
-	{ "/incidents/*", ROUTE_INSIDE, false },
+	{ "/incidents/*", ROUTE_INSIDE, true },
+	{ "/unblock_ip/*", ROUTE_INSIDE, true },
+	{ "/unblock_domain/*", ROUTE_INSIDE, true },
 	{ "/incidents/expected", ROUTE_INSIDE, false },
 	{ "/blocks", ROUTE_INSIDE, false },
 	{ "/hosts/@", ROUTE_INSIDE, false },
@@ -82,8 +84,10 @@ struct route route_find(const char *path, enum method method)
 {
 	if (strncmp(path, "/api/", 5) == 0)
 		return (struct route){ ROUTE_CORE, ANY, false };
-	if (strcmp(path, "/block_ip") == 0)
+	if (strcmp(path, "/block_ip") == 0 || strcmp(path, "/block_domain") == 0)
 		return (struct route){ ROUTE_CORE, METHOD_POST, true };
+	if (strcmp(path, "/register") == 0 || strcmp(path, "/config") == 0)
+		return (struct route){ ROUTE_CORE, READ | METHOD_POST, true };
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (!is_page(&pages[i], path))
 			continue;

@@ -88,6 +88,11 @@ int store_response_set(struct store *store, uint8_t detector, const struct respo
 /* store_response_load - of each detector that has one; others stay as they are. */
 int store_response_load(struct store *store, struct response_policy out[static DETECTOR_COUNT]);
 
+/* store_incident_severities - of all there are. Returns 0 or -errno. */
+int store_incident_severities(struct store *store, uint64_t counts[3]);
+/* store_incident_course - opened per step, from @from_unix_ms on. Returns 0 or -errno. */
+int store_incident_course(struct store *store, int64_t from_unix_ms, int64_t step_ms,
+			  uint64_t *counts, size_t steps);
 /* store_incident_counts - open incidents per severity; per IP protocol number (256 entries). */
 int store_incident_counts(struct store *store, uint64_t by_severity[3], uint64_t by_proto[256]);
 /* store_incident_open_sources - of open and acknowledged incidents above low that went on after

@@ -130,7 +130,10 @@ static void routes_follow_the_table(void **state)
 	assert_route("/login", METHOD_GET, ROUTE_PAGE, read | METHOD_POST);
 	assert_route("/login", METHOD_POST, ROUTE_CORE, read | METHOD_POST);
 	assert_route("/dashboard", METHOD_GET, ROUTE_INSIDE, read);
-	assert_route("/incidents/12", METHOD_GET, ROUTE_INSIDE, read);
+	assert_route("/incidents/12", METHOD_GET, ROUTE_INSIDE, read | METHOD_POST);
+	assert_route("/incidents/12", METHOD_POST, ROUTE_CORE, read | METHOD_POST);
+	assert_route("/unblock_ip/12", METHOD_GET, ROUTE_INSIDE, read | METHOD_POST);
+	assert_route("/register", METHOD_POST, ROUTE_CORE, read | METHOD_POST);
 	assert_route("/incidents/1x", METHOD_GET, ROUTE_ASSET, read);
 	assert_route("/hosts/2001:db8::7", METHOD_GET, ROUTE_INSIDE, read);
 	assert_route("/hosts/", METHOD_GET, ROUTE_ASSET, read);
