@@ -1,0 +1,193 @@
+"""Every route of the table x everything that keeps a request from its handler, on one service."""
+
+import http.client
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from program import BINARY, PASSWORD, ROOT, Program
+
+VERA = ("vera", "seven grey umbrellas")
+BODY_MAX = 64 << 10
+METHODS = ("GET", "POST", "PUT", "DELETE")
+ROW = re.compile(r'ROUTE\("(\w+)",\s*"([^"]+)",\s*ROLE_(\w+),\s*([\w\s|]+?),\s*\w+\)')
+# one that is there for any '*': no number, name, address or code is the first of all
+PART = "1"
+
+
+def table():
+    """(method, path, role, flags) of each row of the one route table."""
+    text = (ROOT / "agent/api/routes.def").read_text(encoding="utf-8")
+    rows = [(m, p.replace("*", PART), role, set(re.findall(r"ROUTE_\w+", flags)))
+            for m, p, role, flags in ROW.findall(text)]
+    assert len(rows) == len(re.findall(r"^ROUTE\(", text, re.M)) > 60
+    return rows
+
+
+ROUTES = table()
+CHANGES = [row for row in ROUTES if row[0] != "GET"]
+
+
+def methods_of(path):
+    """Of all rows that take this path: /blocks/test is also one of /blocks/*."""
+    text = (ROOT / "agent/api/routes.def").read_text(encoding="utf-8")
+    return {m for m, p, _, _ in ROW.findall(text)
+            if re.fullmatch(re.escape(p).replace(r"\*", "[^/]+"), path)}
+
+
+def is_form(row):
+    """One of the original's forms and pages."""
+    return "ROUTE_FORM" in row[3]
+
+
+class Client:
+    """One kept connection; who asks is said with each request."""
+
+    def __init__(self, url):
+        self.netloc = urlsplit(url).netloc
+        self.connection = http.client.HTTPConnection(self.netloc, timeout=15)
+
+    def ask(self, method, path, who=None, csrf=None, body=b"{}", kind="application/json"):
+        """Status, headers, body as JSON if it is; @who: (cookie, csrf)."""
+        headers = {"Cookie": who[0], "X-CSRF-Token": who[1] if csrf is None else csrf} if who else {}
+        if method != "GET":
+            headers["Content-Type"] = kind
+        try:
+            self.connection.request(method, path, b"" if method == "GET" else body, headers)
+            answer = self.connection.getresponse()
+            text = answer.read()
+        except (http.client.HTTPException, ConnectionError):
+            self.connection.close()
+            raise
+        if answer.getheader("Connection") == "close":
+            self.connection.close()
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = None
+        return answer.status, answer.headers, data
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """One demo for the whole file, with its first password replaced, and a viewer."""
+    if not BINARY.exists():
+        pytest.fail("%s is not built" % BINARY)
+    program = Program()
+    program.claim()
+    program.run("user", "add", VERA[0], "--role", "viewer", typed=VERA[1] + "\n")
+    yield program
+    assert program.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def client(demo):
+    """The connection of all tests."""
+    return Client(demo.url)
+
+
+@pytest.fixture(scope="module")
+def admin(demo):
+    """Cookie and token of an admin."""
+    return demo.log_in("admin", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def viewer(demo):
+    """Cookie and token of a viewer."""
+    return demo.log_in(*VERA)
+
+
+@pytest.fixture(scope="module")
+def expired(demo):
+    """Cookie and token of a session that is over."""
+    session = demo.log_in(*VERA)
+    assert demo.call("POST", "/logout", {}, *session)[0] == 204
+    return session
+
+
+def assert_error(row, answer, status, code=None):
+    """The one shape of errors, with the request's id."""
+    got, headers, data = answer
+    assert got == status, (row, got, data)
+    error = data["error"]
+    assert error["message"] and set(error) == {"code", "message", "field", "request_id"}, row
+    assert error["request_id"] == headers["X-Request-Id"], row
+    assert code in (None, error["code"]), (row, error)
+
+
+def test_without_a_session_nothing_but_the_public_routes(client):
+    for row in ROUTES:
+        if "ROUTE_PUBLIC" in row[3]:
+            continue
+        answer = client.ask(row[0], row[1])
+        if is_form(row):
+            assert answer[0] == 303 and answer[1]["Location"].startswith("/login"), row
+        else:
+            assert_error(row, answer, 401, "login_required")
+
+
+def test_an_ended_session_is_none(client, expired):
+    for row in ROUTES:
+        if "ROUTE_PUBLIC" not in row[3] and not is_form(row):
+            assert_error(row, client.ask(row[0], row[1], expired), 401, "login_required")
+
+
+def test_a_viewer_gets_nothing_of_analysts_and_admins(client, viewer):
+    checked = 0
+    for row in ROUTES:
+        if row[2] not in ("ANALYST", "ADMIN"):
+            continue
+        checked += 1
+        answer = client.ask(row[0], row[1], viewer,
+                            body=b"csrf=" + viewer[1].encode() if is_form(row) else b"{}",
+                            kind="application/x-www-form-urlencoded" if is_form(row)
+                            else "application/json")
+        if is_form(row):
+            assert (answer[0], answer[1]["Location"]) == (303, "/dashboard?refused=1"), row
+        else:
+            assert_error(row, answer, 403, "forbidden")
+    assert checked > 30
+
+
+def test_another_user_s_token_or_none_changes_nothing(client, admin, viewer):
+    for row in CHANGES:
+        if "ROUTE_NO_CSRF" in row[3] or "ROUTE_PUBLIC" in row[3]:
+            continue
+        for token in (viewer[1], "", "x" * 43):
+            assert_error(row, client.ask(row[0], row[1], admin, token), 403, "csrf")
+
+
+def test_other_methods_are_named_as_not_allowed(client, admin):
+    for path in {row[1] for row in ROUTES if row[1].startswith("/api/")}:
+        there = methods_of(path)
+        for method in set(METHODS) - there:
+            status, headers, data = client.ask(method, path, admin)
+            assert status == 405, (method, path, status, data)
+            assert there <= set(headers["Allow"].replace(" ", "").split(",")), path
+        assert client.ask("PATCH", path, admin)[0] == 405
+
+
+def test_bodies_that_are_no_json_are_not_read(client, admin):
+    for row in CHANGES:
+        if not is_form(row):
+            assert_error(row, client.ask(row[0], row[1], admin, body=b"a=b", kind="text/plain"),
+                         415)
+            assert_error(row, client.ask(row[0], row[1], admin, body=b"a=b",
+                                         kind="application/x-www-form-urlencoded"), 415)
+
+
+def test_a_byte_too_many_is_refused_before_it_is_read(client, admin):
+    for row in CHANGES:
+        kind = "application/x-www-form-urlencoded" if is_form(row) else "application/json"
+        assert_error(row, client.ask(row[0], row[1], admin, body=b" " * (BODY_MAX + 1), kind=kind),
+                     413)
+
+
+@pytest.mark.parametrize("twist", ["%s%%00", "%s/..", "/%s", "%s/../../etc/passwd", "%s//x",
+                                   "%s%%2f..", "%s\\"])
+def test_ambiguous_paths_reach_no_handler(client, admin, twist):
+    for row in ROUTES:
+        assert_error(row, client.ask(row[0], twist % row[1], admin), 400)
