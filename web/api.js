@@ -95,7 +95,8 @@ function parse(text) {
 function refused(reply, data) {
 	const retryAfter = Number(reply.headers.get("Retry-After")) || 0;
 	const error = new ApiError(reply.status, data?.error || {}, retryAfter);
-	if (reply.status === 401 && !["wrong_login", "wrong_token"].includes(error.code)) {
+	if (reply.status === 401
+		&& !["wrong_login", "wrong_token", "totp_required"].includes(error.code)) {
 		onSessionEnd();
 	}
 	if (error.code === "password_change_required") {

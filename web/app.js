@@ -25,6 +25,16 @@ const ROUTES = [
 	[/^\/blocks$/, async () => (await import("./views/blocks.js")).blocksView],
 	[/^\/unblock_(?:ip|domain)\/(\d{1,18})$/,
 		async () => (await import("./views/unblock.js")).unblockView],
+	[/^\/reports$/, async () => (await import("./views/reports.js")).reportsView],
+	[/^\/settings$/, async () => (await import("./views/settings.js")).settingsView],
+	[/^\/users$/, async () => (await import("./views/users.js")).usersView],
+	[/^\/audit$/, async () => (await import("./views/audit.js")).auditView],
+	[/^\/backups$/, async () => (await import("./views/backups.js")).backupsView],
+	[/^\/account$/, async () => (await import("./views/security.js")).securityView],
+	[/^\/about$/, async () => (await import("./views/about.js")).aboutView],
+	[/^\/help$/, async () => (await import("./views/help_page.js")).helpView],
+	[/^\/help\/search$/, async () => (await import("./views/help_page.js")).helpSearchView],
+	[/^\/help\/api$/, async () => (await import("./views/help_page.js")).helpApiView],
 	[/^\/password$/, async () => (await import("./views/account.js")).passwordView],
 	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
 ];
@@ -42,7 +52,8 @@ function enterShell() {
 		return;
 	}
 	startLive();
-	app.shell = mountShell(root);
+	app.shell = mountShell(root, async () => (await import("./help.js")).showHelp(
+		app.view?.help));
 	app.ends = [watchOpenIncidents((n) => app.shell?.openIncidents(n)),
 		subscribe("logout", sessionEnded)];
 }

@@ -28,9 +28,13 @@ function accept(answer) {
 	return answer.user;
 }
 
-/** @param {string} username @param {string} password @returns {Promise<object>} the user */
-export async function login(username, password) {
-	return accept(await post("/login", { username, password }));
+/**
+ * @param {string} username @param {string} password
+ * @param {string} [code] of the second factor; refused with `totp_required` when it is needed
+ * @returns {Promise<object>} the user
+ */
+export async function login(username, password, code = "") {
+	return accept(await post("/login", { username, password, ...(code ? { code } : {}) }));
 }
 
 /** @param {string} token @param {string} username @param {string} password */

@@ -3,12 +3,10 @@
 
 import { icon, logo } from "./icons.js";
 import { liveState, latest, subscribe } from "./live.js";
+import { navigation } from "./nav.js";
 import { session, setTheme, theme } from "./session.js";
 import { fill, h, setText } from "./ui.js";
 import { clean } from "./format.js";
-
-const NAV = [["/dashboard", "Overview", "overview"], ["/flows", "Flows", "flows"],
-	["/incidents", "Incidents", "incidents"], ["/blocks", "Blocks", "blocks"]];
 
 const LIGHTS = {
 	connecting: ["wait", "Connecting", "Waiting for the first picture of the traffic."],
@@ -60,6 +58,7 @@ function userMenu() {
 			h("span", { class: "muted" }, user.role)),
 		h("div", { class: "menu-theme" }, h("span", { class: "muted" }, "Theme"),
 			themeChoice()),
+		h("a", { href: "/account", class: "menu-item" }, "Your account"),
 		h("a", { href: "/password", class: "menu-item" }, "Change password"),
 		h("a", { href: "/logout", class: "menu-item" }, "Log out"));
 	const toggle = h("button", {
@@ -87,13 +86,6 @@ function userMenu() {
 	const outside = (event) => !element.contains(event.target) && open(false);
 	document.addEventListener("pointerdown", outside);
 	return { element, stop: () => document.removeEventListener("pointerdown", outside) };
-}
-
-function navigation() {
-	return h("nav", { class: "nav", "aria-label": "Main" }, NAV.map(([href, label, picture]) =>
-		h("a", { href, class: "nav-link", data: { nav: href } }, icon(picture),
-			h("span", {}, label), href === "/incidents"
-				? h("span", { class: "nav-count", hidden: true }) : null)));
 }
 
 function statusChips() {
@@ -145,10 +137,11 @@ function footer() {
 /**
  * Draw the frame for somebody logged in.
  * @param {HTMLElement} root emptied first
+ * @param {() => void} onHelp shows the help of the page
  * @returns {{main: HTMLElement, select: (path: string) => void, openIncidents: (n: number) => void,
  *            stop: () => void}}
  */
-export function mountShell(root) {
+export function mountShell(root, onHelp) {
 	const menu = userMenu();
 	const chips = statusChips();
 	const lost = connectionBanner();
@@ -159,8 +152,11 @@ export function mountShell(root) {
 			h("a", { href: "/dashboard", class: "brand",
 				"aria-label": "Sluice, overview" }, logo(),
 				h("span", { class: "brand-name" }, "Sluice")),
-			h("div", { class: "chips" }, chips.light, chips.enforcement), menu.element),
-		nav,
+			h("div", { class: "chips" }, chips.light, chips.enforcement),
+			h("button", { type: "button", class: "icon-button help-button",
+				"aria-label": "Help", title: "Help", on: { click: onHelp } },
+			icon("help")), menu.element),
+		nav.element,
 		h("div", { class: "page" }, demoBanner(), lost.element, main, footer())));
 
 	const onState = (state) => {
@@ -175,24 +171,8 @@ export function mountShell(root) {
 	const ends = [subscribe("state", onState), subscribe("snapshot", onSnapshot), menu.stop];
 	return {
 		main,
-		select(path) {
-			for (const item of nav.querySelectorAll("a")) {
-				const here = path === item.dataset.nav
-					|| path.startsWith(`${item.dataset.nav}/`);
-				item.toggleAttribute("data-here", here);
-				if (here) {
-					item.setAttribute("aria-current", "page");
-				} else {
-					item.removeAttribute("aria-current");
-				}
-			}
-		},
-		openIncidents(n) {
-			const badge = nav.querySelector(".nav-count");
-			badge.hidden = n === 0;
-			setText(badge, n > 99 ? "99+" : String(n));
-			badge.title = `${n} open`;
-		},
+		select: nav.select,
+		openIncidents: nav.openIncidents,
 		stop: () => ends.forEach((end) => end()),
 	};
 }

@@ -45,9 +45,11 @@ export async function setState(incidents, state) {
 	const label = STATE_LABELS[state].toLowerCase();
 	try {
 		if (incidents.length > 1) {
-			await post("/incidents/bulk", { ids: incidents.map((i) => Number(i.id)),
-				state });
-			toast(`${plural(incidents.length, "incident")}: now ${label}.`);
+			const { changed, failed } = await post("/incidents/bulk", {
+				ids: incidents.map((i) => Number(i.id)), state });
+			toast(failed.length ? `${failed.length} not changed: ${failed[0].message}`
+				: `${plural(changed.length, "incident")}: now ${label}.`,
+			failed.length ? "error" : "ok");
 			return null;
 		}
 		const [one] = incidents;
@@ -71,22 +73,21 @@ export function blockSource(incident, done) {
 }
 
 function scopeBoxes(incident) {
-	const box = (key, label, value, checked) => {
-		const input = h("input", { type: "checkbox", name: key, checked });
-		return { key, value, input, element: h("label", { class: "check" }, input, label) };
+	const box = (key, label) => {
+		const input = h("input", { type: "checkbox", name: key, checked: true });
+		return { key, input, element: h("label", { class: "check" }, input, label) };
 	};
-	const boxes = [box("src", `from ${clean(incident.src_ip, 64)}`, incident.src_ip, true),
-		box("dst", `to ${clean(incident.dst_ip, 64)}`, incident.dst_ip, true)];
+	const boxes = [box("src", `from ${clean(incident.src_ip, 64)}`),
+		box("dst", `to ${clean(incident.dst_ip, 64)}`)];
 	if (incident.dst_port) {
-		boxes.push(box("dst_port", `port ${Number(incident.dst_port)}`,
-			Number(incident.dst_port), true));
+		boxes.push(box("port", `port ${Number(incident.dst_port)}`));
 	}
 	return boxes;
 }
 
 /**
  * "Expected here": this is normal; it is not reported again while the entry lasts.
- * @param {object} incident @param {(now: object) => void} done
+ * @param {object} incident @param {() => void} done
  */
 export function expectIt(incident, done) {
 	if (refuse("analyst", "Marking as expected")) {
@@ -105,12 +106,14 @@ export function expectIt(incident, done) {
 			boxes.map((b) => b.element)), ttl.element, note.element],
 		run: async () => {
 			const body = { ttl: ttl.input.value, note: note.input.value.trim() };
-			for (const { key, value, input } of boxes) {
-				body[key] = input.checked ? value : null;
+			for (const { key, input } of boxes) {
+				if (!input.checked) {
+					body[key] = null; // any; what is left out is the incident's
+				}
 			}
-			const now = await post(`/incidents/${Number(incident.id)}/expected`, body);
-			toast("Expected here from now on. The page Incidents lists such entries.");
-			done(now);
+			await post(`/incidents/${Number(incident.id)}/expected`, body);
+			toast("Expected here from now on.");
+			done();
 		},
 	});
 }

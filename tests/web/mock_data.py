@@ -110,3 +110,34 @@ SAFE = [("127.0.0.0/8", "loopback", ""), ("::1/128", "loopback", ""),
         ("192.168.10.1/32", "gateway", "default route of eth0"),
         ("9.9.9.9/32", "resolver", "/etc/resolv.conf"),
         ("192.168.10.40/32", "admin", "admin"), ("224.0.0.0/4", "special", "multicast")]
+
+
+def make_user(row_id, name, role, **more):
+    """A row of the users."""
+    return {"id": row_id, "name": name, "email": None, "role": role, "disabled": False,
+            "must_change": False, "totp": False, "created": iso(time.time() - 900_000),
+            "last_login": None, **more}
+
+
+def make_report(row_id, kind, state, **more):
+    """A row of the reports."""
+    now = time.time()
+    done = state == "done"
+    return {"id": row_id, "kind": kind, "title": kind.capitalize() + " report", "format": "pdf",
+            "state": state, "progress": 100 if done else 0, "from": iso(now - 604800),
+            "to": iso(now), "zone": "UTC", "author": "kim", "created": iso(now - 60),
+            "finished": iso(now) if done else None, "size": 84_120 if done else 0, "sha256": None,
+            "schedule_id": None, "error": None, **more}
+
+
+def make_audit():
+    """The last rows of the log."""
+    now = time.time()
+    rows = [("admin", "login", "", "", "192.168.10.40"),
+            ("admin", "block.add", "203.0.113.0/24", "for 7d: scans every night", "192.168.10.40"),
+            ("kim", "incident.state", "8", "open to acknowledged", "192.168.10.41"),
+            ("unix:root", "user.add", "kim", "role analyst", None),
+            ("admin", "settings.change", "Block.confirm", "60s to 90s", "192.168.10.40")]
+    return [{"id": 41 - n, "time": iso(now - n * 731), "who": who, "peer": peer, "action": action,
+             "target": target, "detail": detail}
+            for n, (who, action, target, detail, peer) in enumerate(rows)]

@@ -5,9 +5,9 @@ import time
 import mock_data as data
 import mock_state as base
 
-FEATURES = [{"name": "ports in 10 s", "value": 412, "low": 0, "high": 6, "unit": ""},
-            {"name": "failed connections", "value": 0.98, "low": 0, "high": 0.12, "unit": ""},
-            {"name": "packets a second", "value": 41.2, "low": 2, "high": 60, "unit": ""}]
+FEATURES = [{"name": "ports in 10 s", "value": 412, "normal_low": None, "normal_high": 6, "unit": ""},
+            {"name": "failed connections", "value": 0.98, "normal_low": None, "normal_high": 0.12, "unit": ""},
+            {"name": "packets a second", "value": 41.2, "normal_low": 2, "normal_high": 60, "unit": ""}]
 
 
 def remember(state, incident, action, after, text=""):
@@ -15,7 +15,7 @@ def remember(state, incident, action, after, text=""):
     incident["version"] = incident.get("version", 0) + 1
     incident.setdefault("history", []).append({
         "time": data.iso(time.time()), "who": state.user["name"], "action": action,
-        "before": incident["state"], "after": after, "text": text})
+        "from": incident["state"], "to": after, "text": text})
 
 
 def check_version(incident, body):
@@ -23,7 +23,7 @@ def check_version(incident, body):
     wanted = body.get("version")
     if wanted is not None and wanted != incident.get("version", 0):
         who = incident["history"][-1]["who"]
-        raise base.Refused(409, "changed", "%s changed this incident meanwhile." % who)
+        raise base.Refused(409, "changed_meanwhile", "%s changed this incident meanwhile." % who)
 
 
 def find(rows, row_id):
@@ -40,7 +40,7 @@ def post_bulk(state, _query, body):
         incident = find(state.incidents, row_id)
         remember(state, incident, "state", body["state"])
         incident["state"] = body["state"]
-    return 200, {"changed": len(body["ids"]), "items": []}
+    return 200, {"changed": body["ids"], "failed": []}
 
 
 def get_expected(state, _query, _body):
@@ -55,12 +55,12 @@ def post_expected(state, _query, body, row_id):
     ends = time.time() + int(ttl.group(1)) * base.UNIT_S[ttl.group(2)] if ttl else None
     state.expected.append({
         "id": len(state.expected) + 1, "detector": incident["detector"],
-        "title": incident["title"], "src": body.get("src"), "dst": body.get("dst"),
-        "dst_port": body.get("dst_port"), "note": body.get("note", ""),
+        "src": body.get("src", incident["src_ip"]), "dst": body.get("dst", incident["dst_ip"]),
+        "port": body.get("port"), "note": body.get("note", ""),
         "author": state.user["name"], "silenced": 0, "expires": ends and data.iso(ends)})
     remember(state, incident, "state", "resolved", "Expected here.")
     incident["state"] = "resolved"
-    return 200, incident
+    return 201, state.expected[-1]
 
 
 def delete_expected(state, _query, _body, row_id):

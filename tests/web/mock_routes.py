@@ -4,6 +4,7 @@ import ipaddress
 import re
 import time
 
+import mock_admin as admin
 import mock_data as data
 import mock_more as more
 import mock_state as base
@@ -18,7 +19,9 @@ def get_session(state, _query, _body):
 
 def post_login(state, _query, body):
     """admin/admin must change; admin/secret-secret is fine; the rest is wrong."""
-    if body.get("password") not in ("admin", "secret-secret"):
+    if body.get("password") == "second-factor" and body.get("code") != "123456":
+        raise base.Refused(401, "totp_required", "A code is needed, too.", "code")
+    if body.get("password") not in ("admin", "secret-secret", "second-factor"):
         raise base.Refused(401, "wrong_login", "User name or password is wrong.")
     must = body["password"] == "admin"
     state.user = {"name": body["username"], "role": "admin", "must_change": must}
@@ -332,7 +335,7 @@ ROUTES = [
 
 def call(state, method, path, query, body):
     """Find the route, check the role, answer (status, value)."""
-    for verb, pattern, role, handler in ROUTES + more.ROUTES:
+    for verb, pattern, role, handler in ROUTES + more.ROUTES + admin.ROUTES:
         match = re.fullmatch(pattern, path)
         if verb == method and match:
             with state.lock:

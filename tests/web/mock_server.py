@@ -105,6 +105,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.answer("POST", url, json.loads(body or b"{}"))
 
+    def do_PUT(self):
+        """Changes."""
+        length = min(int(self.headers.get("Content-Length") or 0), BODY_MAX)
+        self.answer("PUT", urlsplit(self.path), json.loads(self.rfile.read(length) or b"{}"))
+
     def do_DELETE(self):
         """Removals."""
         self.rfile.read(min(int(self.headers.get("Content-Length") or 0), BODY_MAX))

@@ -50,7 +50,15 @@ class State:
             data.make_incident(10, now + 9010, "high", "open", data.SCANNER)]
         self.notes = {10: [{"time": data.iso(now - 60), "author": "kim",
                             "text": "Asked the hoster; not one of ours."}]}
-        self.expected = []
+        self.expected, self.stored, self.tokens, self.schedules = [], {}, [], []
+        self.totp = self.backing_up = False
+        self.audit = data.make_audit()
+        self.users = [data.make_user(1, "admin", "admin", last_login=data.iso(now - 600)),
+                      data.make_user(2, "kim", "analyst", email="kim@example.org", totp=True,
+                                     last_login=data.iso(now - 90_000)),
+                      data.make_user(3, "old", "viewer", disabled=True)]
+        self.reports = [data.make_report(2, "general", "done"),
+                        data.make_report(1, "traffic", "failed", error="no data in this period")]
         self.blocks = []
         self.add_block("203.0.113.0/24", "scans every night", 604800, 48123, now - 86000)
         self.add_block("2001:db8:dead::/48", "spam source", 0, 0, now - 4000)

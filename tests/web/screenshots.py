@@ -17,7 +17,9 @@ PAGES = {"expected": "/incidents/expected", "overview": "/dashboard",
          "flows-none": "/flows?q=ip:203.0.113.250", "incidents": "/incidents",
          "incident": "/incidents/10", "incident-low": "/incidents/8", "blocks": "/blocks",
          "blocks-safe": "/blocks?value=192.168.10.1", "password": "/password",
-         "logout": "/logout", "notfound": "/nowhere"}
+         "reports": "/reports", "settings": "/settings", "users": "/users", "audit": "/audit",
+         "backups": "/backups", "account": "/account", "about": "/about", "help": "/help",
+         "help-search": "/help/search", "help-api": "/help/api", "logout": "/logout", "notfound": "/nowhere"}
 OUTSIDE = {"login": ("none", "/login"), "setup": ("setup", "/setup#mock-token"),
            "needs-setup": ("setup", "/login"), "viewer-incident": ("viewer", "/incidents/10"),
            "viewer-blocks": ("viewer", "/blocks")}

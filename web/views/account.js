@@ -55,6 +55,20 @@ function first(fields) {
 	Object.values(fields)[0].input.dataset.focus = "";
 }
 
+/** Ask for the code when the password was right; else ask for the password again. */
+function refused(fields, error) {
+	const { code, password } = fields;
+	if (error.code !== "totp_required") {
+		password.input.value = "";
+		throw error;
+	}
+	const isFirst = code.element.hidden;
+	code.element.hidden = false;
+	code.input.value = "";
+	code.input.focus();
+	throw isFirst ? new Error("One more step: the code of your second factor.") : error;
+}
+
 /** Log in. @param {object} context see app.js */
 export function loginView(context) {
 	const fields = {
@@ -65,6 +79,9 @@ export function loginView(context) {
 			required: true,
 			maxlength: 1024, autocomplete: "current-password" }),
 	};
+	fields.code = field({ name: "code", label: "Code of your second factor", maxlength: 24,
+		autocomplete: "one-time-code", hint: "From the app, or a recovery code." });
+	fields.code.element.hidden = true;
 	first(fields);
 	const hint = session().demo_login
 		? h("p", { class: "hint-box" }, "This demo listens on loopback only: log in with ",
@@ -75,12 +92,11 @@ export function loginView(context) {
 		title: "Log in",
 		element: outside("Log in", "", hint, form({
 			fields, submit: "Log in", class: "form-stack",
-			run: async ({ username, password }) => {
+			run: async ({ username, password, code }) => {
 				try {
-					await login(username, password);
+					await login(username, password, code);
 				} catch (error) {
-					fields.password.input.value = "";
-					throw error;
+					refused(fields, error);
 				}
 				context.entered();
 			},

@@ -31,12 +31,12 @@ function askRemove(entry, removed) {
 function columns(removed) {
 	return [
 		{ key: "detector", label: "Kind", value: (e) =>
-			capital(e.title || e.detector || "any"),
-			cell: (e) => name(capital(e.title || e.detector || "any"), 64) },
+			capital(e.detector || "any"),
+			cell: (e) => name(capital(e.detector || "any"), 64) },
 		{ key: "src", label: "From", class: "addr", value: (e) => e.src || "",
 			cell: (e) => place(e.src) },
 		{ key: "dst", label: "To", class: "addr addr-to", value: (e) => e.dst || "",
-			cell: (e) => [place(e.dst), e.dst_port ? `:${Number(e.dst_port)}` : ""] },
+			cell: (e) => [place(e.dst), e.port ? `:${Number(e.port)}` : ""] },
 		{ key: "hits", label: "Kept silent", class: "num", first: "desc",
 			value: (e) => e.silenced || 0, cell: (e) => count(e.silenced || 0) },
 		{ key: "note", label: "Why", class: "label", value: (e) => e.note || "",

@@ -15,7 +15,7 @@ function amount(value) {
 }
 
 function row(f) {
-	const high = Number(f.high ?? f.normal_high);
+	const high = Number(f.normal_high ?? NaN);
 	const beyond = Number.isFinite(high) && Number(f.value) > high;
 	return h("tr", {}, h("th", { scope: "row" }, name(capital(f.name), 80)),
 		h("td", { class: "num" }, h(beyond ? "strong" : "span", {}, amount(f.value)),

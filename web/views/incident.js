@@ -87,6 +87,18 @@ function blockedPanel(block, changed) {
 	};
 }
 
+/** What the service would do by itself here. */
+function responseText(response) {
+	if (!response || response.policy === "none") {
+		return null;
+	}
+	const text = response.policy === "ask" ? "The policy for this kind is to ask you."
+		: response.dry_run
+			? "The policy for this kind is to block; the dry run only says so."
+			: "The policy for this kind is to block by itself; this one was not.";
+	return h("p", { class: "muted" }, text);
+}
+
 function blockPanel(incident, act, changed) {
 	if (incident.block) {
 		return blockedPanel(incident.block, changed);
@@ -94,6 +106,7 @@ function blockPanel(incident, act, changed) {
 	const why = whyNot("admin", "Blocking");
 	return { element: panel("Block", { class: "panel-block" },
 		h("p", {}, mono(incident.src_ip), " is not blocked."),
+		responseText(incident.response),
 		button("Block this source…", { kind: "danger", icon: "blocks", why,
 			on: () => act("block") }),
 		why ? h("p", { class: "why" }, why) : null), stop: () => {} };

@@ -1,11 +1,13 @@
 // What the list of incidents is narrowed by: kept in the address, sent to the API, and the same for
 // a download.
 
-import { capital, SEVERITIES, STATE_LABELS } from "../format.js";
+import { capital, SEVERITIES } from "../format.js";
 import { h } from "../ui.js";
 
 const KEYS = ["q", "severity", "state", "detector", "src_ip", "dst_ip", "protocol", "age"];
-const STATES = [["", "To do"], ...Object.entries(STATE_LABELS), ["all", "All"]];
+const STATES = [["", "To do"], ["open", "Open"], ["acknowledged", "Acknowledged"],
+	["done", "Done"], ["all", "All"]];
+const RESOLVED = { "": "no", done: "yes" };
 const AGES = [["", "any time"], ["3600", "last hour"], ["86400", "last 24 hours"],
 	["604800", "last 7 days"], ["2592000", "last 30 days"]];
 const PROTOCOLS = [["", "any protocol"], ["TCP", "TCP"], ["UDP", "UDP"], ["ICMP", "ICMP"],
@@ -15,7 +17,7 @@ const PROTOCOLS = [["", "any protocol"], ["TCP", "TCP"], ["UDP", "UDP"], ["ICMP"
 export function readFilters(query) {
 	const state = Object.fromEntries(KEYS.map((key) => [key, query.get(key) || ""]));
 	if (query.get("resolved") === "yes" && !state.state) {
-		state.state = "resolved";
+		state.state = "done";
 	}
 	return state;
 }
@@ -25,7 +27,8 @@ export function askedBy(filters) {
 	const { state, age, ...rest } = filters;
 	const seconds = Number(age) || 0;
 	return {
-		...rest, state: state === "all" ? "" : state, resolved: state ? "" : "no",
+		...rest, state: ["all", "done"].includes(state) ? "" : state,
+		resolved: RESOLVED[state] || "",
 		from: seconds ? new Date(Date.now() - seconds * 1000).toISOString() : "",
 	};
 }

@@ -29,6 +29,12 @@ function both(at) {
 	return h("span", {}, time(at), h("span", { class: "muted" }, ` · ${absolute(at)}`));
 }
 
+const PLACES = { own: "this host", local: "local network" };
+
+function place(word) {
+	return PLACES[word] ? h("span", { class: "badge place" }, PLACES[word]) : null;
+}
+
 /** The sentence, and the columns of the list. */
 export function reasonPanel(incident) {
 	const text = incident.reason
@@ -36,8 +42,9 @@ export function reasonPanel(incident) {
 		: h("p", { class: "muted" }, "The reason is sealed; it needs the role analyst.");
 	return panel("Why it was reported", { class: "panel-reason" }, text, numbers(incident),
 		facts([
-		["Source", hostLink(incident.src_ip)],
-		["Destination", hostLink(incident.dst_ip, incident.dst_port)],
+		["Source", [hostLink(incident.src_ip), place(incident.src_place)]],
+		["Destination", [hostLink(incident.dst_ip, incident.dst_port),
+			place(incident.dst_place)]],
 		["Protocol", name(incident.proto, 16)],
 		["Count", count(incident.count)],
 		["Score", `${Number(incident.score || 0).toFixed(2)} of 1`],
@@ -54,6 +61,13 @@ function amount(value) {
 		: Number.isInteger(n) ? count(n) : n.toFixed(Math.abs(n) < 10 ? 2 : 1);
 }
 
+function normal({ normal_low: low, normal_high: high }) {
+	if (high === null || high === undefined) {
+		return low === null || low === undefined ? "–" : `from ${amount(low)}`;
+	}
+	return low ? `${amount(low)} to ${amount(high)}` : `up to ${amount(high)}`;
+}
+
 /** How far above the normal range: the bar is the value, the mark the range's upper end. */
 function gauge(value, high) {
 	const top = Math.max(Number(value) || 0, Number(high) || 0, 1e-9);
@@ -66,8 +80,8 @@ function gauge(value, high) {
 
 /**
  * What was measured against what is normal here.
- * @param {{features?: {name: string, value: number, low?: number, high?: number, unit?: string}[]}}
- *        incident
+ * @param {{features?: {name: string, unit: string, value: number, normal_low: number|null,
+ *          normal_high: number|null}[]}} incident
  */
 function numbers(incident) {
 	const rows = incident.features || [];
@@ -83,9 +97,9 @@ function numbers(incident) {
 			h("th", { scope: "row" }, name(r.name, 80)),
 			h("td", { class: "num" }, h("strong", {}, amount(r.value)), " ",
 				clean(r.unit, 16)),
-			h("td", { class: "num" }, r.low ? `${amount(r.low)} to ${amount(r.high)}`
-				: `up to ${amount(r.high)}`),
-			h("td", { class: "gauge-cell" }, gauge(r.value, r.high)))))));
+			h("td", { class: "num" }, normal(r)),
+			h("td", { class: "gauge-cell" }, r.normal_high === null ? null
+				: gauge(r.value, r.normal_high)))))));
 }
 
 /** The flows behind it. @returns {{element: HTMLElement, update: (rows: object[]) => void}} */
@@ -136,15 +150,18 @@ function historyEntry({ time: at, who, text, state }) {
 
 /** One entry of the API's history. */
 function step(entry) {
-	const state = entry.action === "state" ? entry.after : null;
+	const state = entry.action === "state" ? entry.to : null;
+	const what = entry.action === "response" ? `Response: ${capital(entry.to)}.`
+		: `${capital(entry.action)}.`;
 	return { time: entry.time, who: entry.who, state,
-		text: entry.text || (state ? "" : capital(entry.action)) };
+		text: entry.text || (state ? "" : what) };
 }
 
 /** What happened when: seen, changed, by whom; newest last. */
 export function timelinePanel(incident) {
+	const isOpened = (incident.history || []).some((e) => e.action === "opened");
 	const steps = [
-		{ time: incident.first_seen, text: "First seen." },
+		...(isOpened ? [] : [{ time: incident.first_seen, text: "First seen." }]),
 		...(incident.history || []).map(step),
 		{ time: incident.last_seen, text: `Last seen; ${count(incident.count)} counted.` },
 	].sort((a, b) => Date.parse(a.time) - Date.parse(b.time));

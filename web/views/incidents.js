@@ -180,7 +180,7 @@ function listParts(context, filters, on) {
 
 /** The list, its pages and what is selected in it; `filters` are those of the address. */
 function incidentList(context, filters) {
-	const list = { items: [], next: null, turn: 0 };
+	const list = { items: [], next: null, total: null, turn: 0 };
 	const parts = listParts(context, filters, { act, draw, older: () => load(true),
 		filter() {
 			context.setQuery(filters);
@@ -197,6 +197,7 @@ function incidentList(context, filters) {
 		rememberOrder(list.items.map((r) => Number(r.id)));
 		parts.older.hidden = !list.next;
 		setText(parts.summary, list.next ? `the newest ${list.items.length}`
+			+ `${list.total ? ` of ${count(list.total)}` : ""}`
 			: `${list.items.length} shown`);
 	}
 
@@ -212,7 +213,7 @@ function incidentList(context, filters) {
 				return; // the filters changed meanwhile
 			}
 			list.items = more ? [...list.items, ...answer.items] : answer.items;
-			list.next = answer.next;
+			Object.assign(list, { next: answer.next, total: answer.total });
 			fill(parts.problem);
 			parts.bars.offer(answer.items);
 			draw();
