@@ -7,6 +7,7 @@
 #include "agent/api/search.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "agent/util/csv.h"
 #include "agent/util/proto.h"
 #include "agent/util/utf8.h"
 #include "include/history.h"
@@ -55,19 +56,9 @@ void append_json_text(struct buffer *out, const char *text)
 	buffer_append_text(out, "\"");
 }
 
-/* RFC 4180 2, and OWASP "CSV Injection": an apostrophe before what a spreadsheet would run. */
 void append_csv_text(struct buffer *out, const char *text)
 {
-	if (!text || !*text)
-		return;
-	if (!strpbrk(text, ",\"\r\n") && !strchr("=+-@\t", *text)) {
-		buffer_append_text(out, text);
-		return;
-	}
-	buffer_append_text(out, strchr("=+-@\t\r", *text) ? "\"'" : "\"");
-	for (; *text; text++)
-		buffer_append(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-	buffer_append_text(out, "\"");
+	csv_append_text(out, text);
 }
 
 void append_time(struct buffer *out, int64_t unix_ms, const char *quote)
