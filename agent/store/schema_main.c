@@ -217,6 +217,34 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  expires_unix_ms INTEGER NOT NULL,"
 	"  used_unix_ms INTEGER NOT NULL"
 	") STRICT;",
+	/* 7: reports, and those that are made by themselves. */
+	"CREATE TABLE reports ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  kind INTEGER NOT NULL,"
+	"  format INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  from_unix_ms INTEGER NOT NULL,"
+	"  to_unix_ms INTEGER NOT NULL,"
+	"  zone TEXT NOT NULL,"
+	"  author TEXT NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  finished_unix_ms INTEGER NOT NULL,"
+	"  size_bytes INTEGER NOT NULL,"
+	"  sha256 TEXT NOT NULL,"
+	"  schedule_id INTEGER NOT NULL,"
+	"  error TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE report_schedules ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  kind INTEGER NOT NULL,"
+	"  format INTEGER NOT NULL,"
+	"  every INTEGER NOT NULL,"
+	"  minute INTEGER NOT NULL,"
+	"  zone TEXT NOT NULL,"
+	"  author TEXT NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  last_due_unix_ms INTEGER NOT NULL"
+	") STRICT;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/store/incidents.h"
+#include "agent/store/reports.h"
 #include "agent/util/cleanup.h"
 #include "include/block.h"
 #include "include/flow.h"
