@@ -56,6 +56,7 @@ LIBS_capture := -lbpf -lelf -lz -lpcap
 LIBS_store := -lsqlite3
 LIBS_front := -lmicrohttpd
 LIBS_demo := -lm
+LIBS_report := -lhpdf -lm
 LIBS_detect := -lm
 libs = $(foreach m,$(1),$(LIBS_$(m)))
 
@@ -66,7 +67,7 @@ BPF_OBJECT := build/bpf/sluice.bpf.o
 all: $(OUT)/sluice $(BPF_OBJECT) build/man/sluice.conf.5
 
 define module_rule
-$(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o)
+$(call archive,$(1)): $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard agent/$(1)/*.c)) $(if $(filter front,$(1)),$(OUT)/obj/gen/assets.o) $(if $(filter capture,$(1)),$(OUT)/obj/gen/bpf_object.o) $(if $(filter report,$(1)),$(OUT)/obj/gen/fonts.o)
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$(Q)ar rcs $$@ $$^
@@ -119,6 +120,12 @@ build/gen/assets.c: build/embed $(shell find web -type f 2>/dev/null)
 build/gen/bpf_object.c: build/embed $(BPF_OBJECT)
 	@mkdir -p $(@D)
 	$(Q)build/embed object $(BPF_OBJECT) $@
+
+FONTS := /usr/share/fonts/truetype/dejavu
+$(OUT)/obj/gen/fonts.o: tools/fonts.S $(FONTS)/DejaVuSans.ttf $(FONTS)/DejaVuSans-Bold.ttf
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -I$(FONTS) -c $< -o $@
 
 # ---- unit tests: tests/unit/<module>/test_*.c links the module and what it may use ---------------
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)

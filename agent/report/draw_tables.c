@@ -1,0 +1,194 @@
+/*
+ * The tables: what the document lists, row by row, with its columns named again on every page.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/report/chart.h"
+#include "agent/report/draw.h"
+
+#define ROW_HEIGHT  12.5F
+#define COLUMNS_MAX 8
+
+enum cell_kind {
+	CELL_TEXT,
+	CELL_COUNT,
+	CELL_BYTES,
+	CELL_TIME
+};
+
+struct column {
+	const char *title, *key;
+	enum cell_kind kind;
+	float width; /* parts of 100 */
+};
+
+struct table {
+	const char *title, *parent, *key;
+	const char *empty;
+	struct column columns[COLUMNS_MAX];
+};
+
+#define TOP_COLUMNS(what)                                                             \
+	{                                                                             \
+		{ what, "key", CELL_TEXT, 44 }, { "Flows", "flows", CELL_COUNT, 13 }, \
+			{ "Packets", "packets", CELL_COUNT, 15 },                     \
+			{ "Bytes", "bytes", CELL_BYTES, 14 },                         \
+		{                                                                     \
+			"Out", "bytes_out", CELL_BYTES, 14                            \
+		}                                                                     \
+	}
+
+static const struct table tables[] = {
+	{ "Incidents by detector",
+	  "incident_counts",
+	  "by_detector",
+	  "No incident began in this period.",
+	  { { "Detector", "title", CELL_TEXT, 60 },
+	    { "ATT&CK", "technique", CELL_TEXT, 20 },
+	    { "Incidents", "count", CELL_COUNT, 20 } } },
+	{ "Sources", "tops", "sources", "No flow was recorded.", TOP_COLUMNS("Source") },
+	{ "Destinations", "tops", "destinations", "No flow was recorded.",
+	  TOP_COLUMNS("Destination") },
+	{ "Ports", "tops", "ports", "No flow was recorded.", TOP_COLUMNS("Port") },
+	{ "Protocols", "tops", "protocols", "No flow was recorded.", TOP_COLUMNS("Protocol") },
+	{ "Names", "tops", "domains", "No name was seen.", TOP_COLUMNS("Name") },
+	{ "Blocks in force",
+	  NULL,
+	  "blocks",
+	  "Nothing is blocked.",
+	  { { "Blocked", "value", CELL_TEXT, 30 },
+	    { "Reason", "reason", CELL_TEXT, 28 },
+	    { "Since", "created", CELL_TIME, 20 },
+	    { "Hits", "hits", CELL_COUNT, 11 },
+	    { "Bytes", "hit_bytes", CELL_BYTES, 11 } } },
+	{ "Incidents",
+	  NULL,
+	  "incidents",
+	  "No incident began in this period.",
+	  { { "No", "id", CELL_COUNT, 6 },
+	    { "Began", "first_seen", CELL_TIME, 17 },
+	    { "Severity", "severity", CELL_TEXT, 9 },
+	    { "What", "title", CELL_TEXT, 20 },
+	    { "Source", "src_ip", CELL_TEXT, 18 },
+	    { "Destination", "dst_ip", CELL_TEXT, 18 },
+	    { "State", "state", CELL_TEXT, 12 } } },
+};
+
+static bool is_right(enum cell_kind kind)
+{
+	return kind == CELL_COUNT || kind == CELL_BYTES;
+}
+
+static void draw_cell(const struct draw *draw, const struct column *column, float x,
+		      const struct json *row)
+{
+	const struct text_style style = { 8, false, INK_TEXT };
+	float width = PAPER_INSIDE * column->width / 100;
+	struct text_box box = { x, paper_y(draw->paper) + 3.5F, width - 6,
+				is_right(column->kind) ? 1 : -1 };
+	char text[32];
+
+	if (column->kind == CELL_TEXT)
+		paper_text(draw->paper, &box, &style, draw_text(row, column->key));
+	else if (column->kind == CELL_TIME)
+		paper_text(draw->paper, &box, &style,
+			   draw_time(draw, draw_moment(row, column->key), text));
+	else
+		paper_text(draw->paper, &box, &style,
+			   chart_number(draw_number(row, column->key), column->kind == CELL_BYTES,
+					text));
+}
+
+static void draw_head(const struct draw *draw, const struct table *table)
+{
+	const struct text_style style = { 8, true, INK_FAINT };
+	float x = PAPER_LEFT;
+
+	paper_move(draw->paper, ROW_HEIGHT + 3);
+	for (size_t i = 0; i < COLUMNS_MAX && table->columns[i].title; i++) {
+		float width = PAPER_INSIDE * table->columns[i].width / 100;
+
+		paper_text(draw->paper,
+			   &(struct text_box){ x, paper_y(draw->paper) + 3.5F, width - 6,
+					       is_right(table->columns[i].kind) ? 1 : -1 },
+			   &style, table->columns[i].title);
+		x += width;
+	}
+	paper_fill(draw->paper,
+		   &(struct rect){ PAPER_LEFT, paper_y(draw->paper), PAPER_INSIDE, 0.6F },
+		   paper_colour(INK_LINE));
+}
+
+static void draw_row(const struct draw *draw, const struct table *table, const struct json *row)
+{
+	size_t pages = paper_pages(draw->paper);
+	float x = PAPER_LEFT;
+
+	paper_need(draw->paper, ROW_HEIGHT);
+	if (paper_pages(draw->paper) != pages)
+		draw_head(draw, table);
+	paper_move(draw->paper, ROW_HEIGHT);
+	for (size_t i = 0; i < COLUMNS_MAX && table->columns[i].title; i++) {
+		draw_cell(draw, &table->columns[i], x, row);
+		x += PAPER_INSIDE * table->columns[i].width / 100;
+	}
+	paper_fill(draw->paper,
+		   &(struct rect){ PAPER_LEFT, paper_y(draw->paper), PAPER_INSIDE, 0.25F },
+		   paper_colour(INK_LINE));
+}
+
+/* What the list leaves out is said under it. */
+static void draw_rest(const struct draw *draw, const struct table *table, size_t rows)
+{
+	const struct text_style style = { 9, false, INK_FAINT };
+	double total = draw_number(json_get(draw->document, "incident_counts"), "total");
+	char text[160], listed[32], all[32];
+
+	if (strcmp(table->key, "incidents") != 0 || total <= (double)rows)
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "The newest %s of %s incidents. sluice export incidents has all of them.",
+		       chart_number((double)rows, false, listed), chart_number(total, false, all));
+	paper_move(draw->paper, 6);
+	paper_paragraph(draw->paper, &style, text);
+}
+
+static void draw_table(const struct draw *draw, const struct table *table, const struct json *rows)
+{
+	const struct text_style style = { 9, false, INK_FAINT };
+	size_t count = json_array_len(rows);
+
+	paper_heading(draw->paper, table->title, 4 * ROW_HEIGHT);
+	if (!count) {
+		paper_paragraph(draw->paper, &style, table->empty);
+		return;
+	}
+	draw_head(draw, table);
+	for (size_t i = 0; i < count && !paper_error(draw->paper); i++) {
+		draw_row(draw, table, json_array_get(rows, i));
+		if (draw->progress && i % 256 == 0)
+			draw->progress->tell(draw->progress->arg,
+					     (unsigned int)(30 + 60 * i / count));
+	}
+	draw_rest(draw, table, count);
+}
+
+void draw_tables(const struct draw *draw)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		const struct json *at = tables[i].parent
+						? json_get(draw->document, tables[i].parent)
+						: draw->document;
+		const struct json *rows = json_get(at, tables[i].key);
+
+		if (!rows)
+			continue;
+		if (is_first)
+			paper_new_page(draw->paper);
+		is_first = false;
+		draw_table(draw, &tables[i], rows);
+	}
+}

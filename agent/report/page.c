@@ -1,0 +1,294 @@
+/*
+ * The document: fonts, pages with head and foot, bookmarks, contents, the file at the end.
+ */
+#include <errno.h>
+#include <hpdf_doc.h>
+#include <hpdf_fontdef.h>
+#include <hpdf_streams.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/report/fonts.h"
+#include "agent/report/page_internal.h"
+
+#define FONT_CHUNK    (1U << 20)
+#define READ_CHUNK    (64U << 10)
+#define CONTENTS_FROM 5 /* pages; a shorter document is seen at a glance */
+#define CONTENTS_STEP 13.0F
+
+static void take_error(HPDF_STATUS number, HPDF_STATUS detail, void *user)
+{
+	struct paper *paper = user;
+
+	(void)detail;
+	if (!paper->error)
+		paper->error = number == HPDF_FAILD_TO_ALLOC_MEM ? -ENOMEM : -EIO;
+}
+
+/* From memory: the public function reads files, which this role has none of. Does what that one
+ * does (libharu 2.3.0, hpdf_doc.c, LoadTTFontFromStream). */
+static HPDF_Font load_font(struct paper *paper, const unsigned char *begin,
+			   const unsigned char *end)
+{
+	HPDF_Stream stream = HPDF_MemStream_New(paper->pdf->mmgr, FONT_CHUNK);
+
+	if (HPDF_Stream_Write(stream, begin, (HPDF_UINT)(end - begin)) ||
+	    HPDF_Stream_Seek(stream, 0, HPDF_SEEK_SET))
+		return NULL;
+	/* the definition takes the stream, also when it fails */
+	paper->definition = HPDF_TTFontDef_Load(paper->pdf->mmgr, stream, HPDF_TRUE);
+	if (!paper->definition || HPDF_List_Add(paper->pdf->fontdef_list, paper->definition))
+		return NULL;
+	return HPDF_GetFont(paper->pdf, paper->definition->base_font, "UTF-8");
+}
+
+/* Metadata are no place for surprises: printable ASCII. */
+static void set_info(struct paper *paper, HPDF_InfoType type, const char *text)
+{
+	char plain[200];
+	size_t len = 0;
+
+	for (; *text && len + 1 < sizeof(plain); text++)
+		plain[len++] = *text >= ' ' && *text < 0x7f ? *text : '?';
+	plain[len] = '\0';
+	(void)HPDF_SetInfoAttr(paper->pdf, type, plain); /* remembered in error */
+}
+
+static void set_date(struct paper *paper)
+{
+	struct zone_time at;
+	HPDF_Date date = { .ind = 'Z' };
+
+	zone_local(NULL, paper->facts.unix_s, &at);
+	date.year = at.year;
+	date.month = at.month;
+	date.day = at.day;
+	date.hour = at.hour;
+	date.minutes = at.minute;
+	date.seconds = at.second;
+	(void)HPDF_SetInfoDateAttr(paper->pdf, HPDF_INFO_CREATION_DATE, date);
+	(void)HPDF_SetInfoDateAttr(paper->pdf, HPDF_INFO_MOD_DATE, date);
+}
+
+int paper_new(const struct paper_facts *facts, struct paper **out)
+{
+	CLEANUP(paper_free) struct paper *paper = calloc(1, sizeof(*paper));
+
+	if (!paper)
+		return -ENOMEM;
+	paper->facts = *facts;
+	paper->pdf = HPDF_New(take_error, paper);
+	if (!paper->pdf || HPDF_UseUTFEncodings(paper->pdf) ||
+	    HPDF_SetCompressionMode(paper->pdf, HPDF_COMP_ALL))
+		return -ENOMEM;
+	paper->fonts[1] = load_font(paper, report_font_bold, report_font_bold_end);
+	paper->fonts[0] = load_font(paper, report_font_regular, report_font_regular_end);
+	if (!paper->fonts[0] || !paper->fonts[1])
+		return paper->error ? paper->error : -ENOMEM;
+	set_info(paper, HPDF_INFO_TITLE, facts->title);
+	set_info(paper, HPDF_INFO_SUBJECT, facts->subtitle);
+	set_info(paper, HPDF_INFO_AUTHOR, facts->author);
+	set_info(paper, HPDF_INFO_CREATOR, facts->product);
+	set_date(paper);
+	(void)HPDF_SetPageMode(paper->pdf, HPDF_PAGE_MODE_USE_OUTLINE);
+	*out = TAKE(paper);
+	return 0;
+}
+
+void paper_free(struct paper *paper)
+{
+	if (!paper)
+		return;
+	if (paper->pdf)
+		HPDF_Free(paper->pdf);
+	free(paper->pages);
+	free(paper);
+}
+
+int paper_error(const struct paper *paper)
+{
+	return paper->error;
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+/* Under everything else: large, faint, across the page. */
+static void draw_mark(struct paper *paper)
+{
+	static const float cosine = 0.5F, sine = 0.866F; /* 60 degrees */
+	struct colour faint = paper_shade(INK_ORANGE, 0.16F);
+
+	(void)HPDF_Page_BeginText(paper->page);
+	(void)HPDF_Page_SetFontAndSize(paper->page, paper->fonts[1], 150);
+	(void)HPDF_Page_SetRGBFill(paper->page, faint.red, faint.green, faint.blue);
+	(void)HPDF_Page_SetTextMatrix(paper->page, cosine, sine, -sine, cosine, 230, 210);
+	(void)HPDF_Page_ShowText(paper->page, "DEMO");
+	(void)HPDF_Page_EndText(paper->page);
+}
+
+static void draw_head(struct paper *paper)
+{
+	const struct text_style small = { 8, false, INK_FAINT };
+	const struct text_style demo = { 8, true, INK_RED };
+	const struct rect rule = { PAPER_LEFT, 803, PAPER_INSIDE, 0.5F };
+
+	if (paper->facts.is_demo)
+		draw_mark(paper);
+	paper_text(paper, &(struct text_box){ PAPER_LEFT, 809, 330, -1 }, &small,
+		   paper->facts.subtitle);
+	if (paper->facts.is_demo)
+		paper_text(paper, &(struct text_box){ PAPER_RIGHT, 809, 0, 1 }, &demo,
+			   "Demo: simulated traffic");
+	else
+		paper_text(paper, &(struct text_box){ PAPER_RIGHT, 809, 0, 1 }, &small,
+			   paper->facts.product);
+	paper_fill(paper, &rule, paper_colour(INK_LINE));
+}
+
+void paper_new_page(struct paper *paper)
+{
+	if (paper->error)
+		return;
+	if (paper->page_count == paper->page_capacity) {
+		size_t capacity = paper->page_capacity ? paper->page_capacity * 2 : 64;
+		HPDF_Page *pages = realloc(paper->pages, capacity * sizeof(HPDF_Page));
+
+		if (!pages || paper->page_count == PAGES_MAX) {
+			paper->error = pages ? -E2BIG : -ENOMEM;
+			paper->pages = pages ? pages : paper->pages;
+			return;
+		}
+		paper->pages = pages;
+		paper->page_capacity = capacity;
+	}
+	paper->page = HPDF_AddPage(paper->pdf);
+	if (!paper->page)
+		return;
+	paper->pages[paper->page_count++] = paper->page;
+	(void)HPDF_Page_SetWidth(paper->page, PAPER_WIDTH);
+	(void)HPDF_Page_SetHeight(paper->page, PAPER_HEIGHT);
+	paper->y = PAPER_TOP;
+	draw_head(paper);
+}
+
+void paper_need(struct paper *paper, float height)
+{
+	if (!paper->page || paper->y - height < PAPER_BOTTOM)
+		paper_new_page(paper);
+}
+
+float paper_y(const struct paper *paper)
+{
+	return paper->y;
+}
+
+void paper_move(struct paper *paper, float down)
+{
+	paper->y -= down;
+	if (paper->page_count == 1)
+		paper->contents_y = paper->y;
+}
+
+size_t paper_pages(const struct paper *paper)
+{
+	return paper->page_count;
+}
+
+void paper_bookmark(struct paper *paper, const char *title)
+{
+	if (paper->bookmark_count < BOOKMARKS_MAX && paper->page_count)
+		paper->bookmarks[paper->bookmark_count++] =
+			(struct bookmark){ title, paper->page_count - 1, paper->y + 24 };
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static HPDF_Destination destination(struct paper *paper, const struct bookmark *mark)
+{
+	HPDF_Destination to = HPDF_Page_CreateDestination(paper->pages[mark->page]);
+
+	if (to)
+		(void)HPDF_Destination_SetFitH(to, mark->y);
+	return to;
+}
+
+static void write_outline(struct paper *paper)
+{
+	for (size_t i = 0; i < paper->bookmark_count && !paper->error; i++) {
+		HPDF_Outline entry =
+			HPDF_CreateOutline(paper->pdf, NULL, paper->bookmarks[i].title, NULL);
+
+		if (entry)
+			(void)HPDF_Outline_SetDestination(entry,
+							  destination(paper, &paper->bookmarks[i]));
+	}
+}
+
+static void write_contents_line(struct paper *paper, const struct bookmark *mark, float y)
+{
+	const struct text_style style = { 9, false, INK_TEXT };
+	const HPDF_Rect area = { PAPER_LEFT, y - 3, PAPER_RIGHT, y + 9 };
+	char number[16];
+	HPDF_Annotation link;
+
+	(void)snprintf(number, sizeof(number), "%zu", mark->page + 1);
+	paper_text(paper, &(struct text_box){ PAPER_LEFT, y, 400, -1 }, &style, mark->title);
+	paper_text(paper, &(struct text_box){ PAPER_RIGHT, y, 0, 1 }, &style, number);
+	link = HPDF_Page_CreateLinkAnnot(paper->page, area, destination(paper, mark));
+	if (link)
+		(void)HPDF_LinkAnnot_SetBorderStyle(link, 0, 0, 0);
+}
+
+/* At the foot of page 1, where it has room. */
+static void write_contents(struct paper *paper)
+{
+	const struct text_style bold = { 11, true, INK_TEXT };
+	float y = PAPER_BOTTOM + 8 + CONTENTS_STEP * (float)paper->bookmark_count;
+
+	if (paper->page_count < CONTENTS_FROM || !paper->bookmark_count ||
+	    y + 24 > paper->contents_y)
+		return;
+	paper->page = paper->pages[0];
+	paper_text(paper, &(struct text_box){ PAPER_LEFT, y + 4, 0, -1 }, &bold, "Contents");
+	for (size_t i = 0; i < paper->bookmark_count && !paper->error; i++)
+		write_contents_line(paper, &paper->bookmarks[i],
+				    y - CONTENTS_STEP * (float)(i + 1));
+}
+
+static void write_feet(struct paper *paper)
+{
+	const struct text_style small = { 8, false, INK_FAINT };
+	char text[64];
+
+	for (size_t i = 0; i < paper->page_count && !paper->error; i++) {
+		paper->page = paper->pages[i];
+		(void)snprintf(text, sizeof(text), "Page %zu of %zu", i + 1, paper->page_count);
+		paper_text(paper, &(struct text_box){ PAPER_RIGHT, 36, 0, 1 }, &small, text);
+		paper_text(paper, &(struct text_box){ PAPER_LEFT, 36, 380, -1 }, &small,
+			   paper->facts.title);
+	}
+}
+
+int paper_finish(struct paper *paper, struct buffer *out)
+{
+	HPDF_BYTE chunk[READ_CHUNK];
+	HPDF_STATUS status = HPDF_OK;
+
+	write_contents(paper);
+	write_feet(paper);
+	write_outline(paper);
+	if (!paper->error)
+		(void)HPDF_SaveToStream(paper->pdf); /* remembered in error */
+	while (!paper->error && status == HPDF_OK) {
+		HPDF_UINT32 len = sizeof(chunk);
+
+		status = HPDF_ReadFromStream(paper->pdf, chunk, &len);
+		if (status != HPDF_OK && status != HPDF_STREAM_EOF)
+			return -EIO;
+		buffer_append(out, chunk, len);
+		if (!len)
+			break;
+	}
+	return paper->error ? paper->error : out->error;
+}

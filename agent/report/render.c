@@ -1,0 +1,100 @@
+/*
+ * The render role: one document in, one PDF out, then it is gone. It trusts the document to be from
+ * core and nothing of what stands in it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/report/draw.h"
+
+int render_document(const struct json *document, const struct render_progress *progress,
+		    struct buffer *out)
+{
+	CLEANUP(paper_free) struct paper *paper = NULL;
+	struct draw draw = { .document = document,
+			     .from_unix_s = draw_moment(document, "from"),
+			     .to_unix_s = draw_moment(document, "to"),
+			     .zone_offset_s = (int32_t)draw_number(document, "zone_offset_s"),
+			     .progress = progress };
+	char period[96], subtitle[320];
+	struct paper_facts facts = { .title = draw_text(document, "title"),
+				     .subtitle = subtitle,
+				     .author = draw_text(document, "host"),
+				     .product = draw_text(document, "product"),
+				     .unix_s = draw.to_unix_s };
+
+	(void)json_get_bool(document, "demo", &facts.is_demo); /* absent: no */
+	draw_period(&draw, period);
+	(void)snprintf(subtitle, sizeof(subtitle), "%.64s%s%s", facts.author,
+		       *facts.author ? ", " : "", period);
+	int error = paper_new(&facts, &paper);
+	if (error)
+		return error;
+	draw.paper = paper;
+	draw_first_page(&draw);
+	draw_second_page(&draw);
+	if (progress)
+		progress->tell(progress->arg, 30);
+	draw_tables(&draw);
+	if (progress)
+		progress->tell(progress->arg, 90);
+	return paper_finish(paper, out);
+}
+
+/* ---- the role -------------------------------------------------------------------------------- */
+
+static int read_document(const struct exchange *exchange, struct packet *packet, struct json **out)
+{
+	CLEANUP(buffer_done) struct buffer text;
+	char reason[128];
+	int error;
+
+	buffer_init(&text, DOCUMENT_MAX);
+	do {
+		error = packet_receive(exchange, packet);
+		if (!error && packet->kind == PACKET_DATA)
+			buffer_append(&text, packet->data, packet->len);
+		if (!error)
+			error = text.error;
+	} while (!error && packet->kind == PACKET_DATA);
+	if (!error && packet->kind != PACKET_END)
+		error = -EPROTO;
+	return error ? error : json_parse((const char *)text.data, text.len, out, reason);
+}
+
+static void tell(void *arg, unsigned int percent)
+{
+	const uint8_t byte = (uint8_t)percent;
+
+	(void)packet_send(arg, PACKET_PROGRESS, &byte, 1); /* who does not read gets no file */
+}
+
+static int send_pdf(const struct exchange *exchange, const struct buffer *pdf)
+{
+	int error = 0;
+
+	for (size_t at = 0; at < pdf->len && !error; at += PACKET_MAX)
+		error = packet_send(exchange, PACKET_DATA, pdf->data + at,
+				    pdf->len - at < PACKET_MAX ? pdf->len - at : PACKET_MAX);
+	return error ? error : packet_send(exchange, PACKET_END, NULL, 0);
+}
+
+int report_render(int fd)
+{
+	CLEANUP(free) struct packet *packet = malloc(sizeof(*packet));
+	CLEANUP(json_free) struct json *document = NULL;
+	CLEANUP(buffer_done) struct buffer pdf;
+	struct exchange exchange = { .fd = fd };
+	const struct render_progress progress = { tell, &exchange };
+	int error;
+
+	buffer_init(&pdf, PDF_MAX);
+	error = packet ? read_document(&exchange, packet, &document) : -ENOMEM;
+	if (!error)
+		error = render_document(document, &progress, &pdf);
+	if (!error)
+		error = send_pdf(&exchange, &pdf);
+	return error;
+}

@@ -1,0 +1,82 @@
+/*
+ * What hostile names become on paper.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+#include <string.h>
+
+#include "agent/report/page.h"
+
+static bool has_latin(void *arg, uint32_t code)
+{
+	(void)arg;
+	return code < 0x250 || code == 0x2026;
+}
+
+static void check(const char *text, const char *expected)
+{
+	CLEANUP(buffer_done) struct buffer out;
+
+	buffer_init(&out, 65536);
+	text_safe(text, has_latin, NULL, &out);
+	assert_string_equal(out.data ? (const char *)out.data : "", expected);
+}
+
+static void plain_names_stay(void **state)
+{
+	(void)state;
+	check("www.example.com", "www.example.com");
+	check("b\xc3\xbc"
+	      "cher.example",
+	      "b\xc3\xbc"
+	      "cher.example");
+	check("", "");
+}
+
+static void what_steers_becomes_its_number(void **state)
+{
+	(void)state;
+	check("exe.\xe2\x80\xae"
+	      "fdp",
+	      "exe.\\u{202E}fdp");			/* right-to-left override */
+	check("pay\xe2\x80\x8bpal", "pay\\u{200B}pal"); /* zero width space */
+	check("a\xe2\x81\xa6"
+	      "b",
+	      "a\\u{2066}b"); /* isolate */
+	check("a\nb\x1b[0m", "a\\u{A}b\\u{1B}[0m");
+	check("e\xcc\x81", "e\\u{301}"); /* combining acute */
+	check("\xef\xbb\xbfx", "\\u{FEFF}x");
+}
+
+static void what_has_no_glyph_becomes_its_number(void **state)
+{
+	(void)state;
+	check("\xe4\xb8\xad", "\\u{4E2D}");
+	check("\xf0\x9f\x98\x80", "\\u{1F600}"); /* beyond the 65,536 that this font can number */
+}
+
+static void broken_bytes_are_seen(void **state)
+{
+	(void)state;
+	check("a\xff"
+	      "b",
+	      "a\xef\xbf\xbd"
+	      "b");
+	check("\xc3", "\xef\xbf\xbd");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_names_stay),
+		cmocka_unit_test(what_steers_becomes_its_number),
+		cmocka_unit_test(what_has_no_glyph_becomes_its_number),
+		cmocka_unit_test(broken_bytes_are_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
