@@ -3,6 +3,7 @@
  * becomes the role, before it reads a byte from outside.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "agent/app/internal.h"
 #include "agent/capture/capture.h"
 #include "agent/front/front.h"
+#include "agent/report/report.h"
 #include "agent/util/log.h"
 #include "agent/util/rights.h"
 
@@ -57,7 +59,8 @@ int role_core(struct app *app, int control, int front_link)
 		{ "/run/systemd/resolve", false },
 		{ "/run/NetworkManager", false },
 		{ "/run/resolvconf", false },
-		{ "/proc", false }, /* SSH peers; other roles are not dumpable */
+		{ "/usr/share/zoneinfo", false }, /* time zones of reports */
+		{ "/proc", false },		  /* SSH peers; other roles are not dumpable */
 		{ credentials ? credentials : app->work_dir, !credentials },
 	};
 	int keep[KEEP_MAX] = { control, front_link, app->control_fd };
@@ -123,5 +126,52 @@ int role_front(struct app *app, int control, int core_link)
 	error = front_run(&options);
 	if (error)
 		log_error("the web side ended error=%s", strerror(-error));
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+/* What one report may take: a document and its PDF at their largest, and no more. */
+#define RENDER_DATA_MAX	 (768UL << 20)
+#define RENDER_CPU_MAX_S 120 /* 10,000 pages at 100 a second */
+
+static void limit_render(void)
+{
+	static const struct {
+		int resource;
+		rlim_t most;
+	} limits[] = { { RLIMIT_DATA, RENDER_DATA_MAX },
+		       { RLIMIT_CPU, RENDER_CPU_MAX_S },
+		       { RLIMIT_FSIZE, 0 },
+		       { RLIMIT_CORE, 0 } };
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		const struct rlimit limit = { limits[i].most, limits[i].most };
+
+		if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit))
+			log_warn("a limit of the render process could not be set");
+	}
+}
+
+int role_render(struct app *app, int fd)
+{
+	sigset_t none;
+	int error;
+
+	log_init("render", LOG_LEVEL_INFO);
+	(void)signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (app->kernel)
+		capture_kernel_forget(app->kernel);
+	tls_identity_done(&app->identity);
+	if (rights_keep_descriptors(&fd, 1)) {
+		log_error("cannot close what render may not hold");
+		return CLI_FAILED;
+	}
+	limit_render();
+	if (drop(app, RIGHTS_CLIENT, NULL, 0))
+		return CLI_FAILED;
+	error = report_render(fd);
+	if (error)
+		log_error("a report could not be drawn error=%s", strerror(-error));
 	return error ? CLI_FAILED : CLI_OK;
 }

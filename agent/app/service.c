@@ -22,16 +22,15 @@
 #include "agent/app/upkeep.h"
 #include "agent/auth/auth.h"
 #include "agent/block/block.h"
-#include "agent/capture/capture.h"
 #include "agent/demo/demo.h"
 #include "agent/incident/incident.h"
+#include "agent/report/report.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "agent/util/queue.h"
 #include "agent/util/rights.h"
 #include "agent/util/snapshot.h"
-#include "include/history.h"
 
 #define ADMIN_PEERS_MAX 64
 
@@ -43,73 +42,6 @@ static int run_job(void *arg, void (*work)(void *), void (*done)(void *), void *
 	const struct job order = { .work = work, .done = done, .arg = job };
 
 	return jobs_post(service->jobs, &order);
-}
-
-/* On threads of their own: a search may take seconds, a log-in must not wait for it. */
-static int run_search(void *arg, void (*work)(void *), void (*done)(void *), void *job)
-{
-	struct service *service = arg;
-	const struct job order = { .work = work, .done = done, .arg = job };
-
-	service->next_searcher = (service->next_searcher + 1) % SEARCHERS;
-	return jobs_post(service->searchers[service->next_searcher], &order);
-}
-
-static struct snapshot *newest_snapshot(void *arg)
-{
-	const struct service *service = arg;
-
-	return cell_get(service->options.cell);
-}
-
-static bool is_in_view(void *arg, const struct flow_record *record)
-{
-	const struct service *service = arg;
-
-	return capture_view_has(service->options.app->view, &record->tuple, record->vlan);
-}
-
-static bool is_panicked(void *arg)
-{
-	const struct service *service = arg;
-
-	return pipeline_is_panicked(service->options.pipeline);
-}
-
-static int order_panic(void *arg, bool on)
-{
-	const struct service *service = arg;
-
-	return pipeline_panic(service->options.pipeline, on);
-}
-
-static int order_rotate(void *arg)
-{
-	struct service *service = arg;
-
-	return upkeep_rotate(service->upkeep);
-}
-
-static int order_backup(void *arg)
-{
-	struct service *service = arg;
-
-	return upkeep_back_up(service->upkeep);
-}
-
-/* The loader reads all files again; what may change at once comes back as SUPERVISE_CONFIG. */
-static int order_reload(void *arg)
-{
-	const struct service *service = arg;
-
-	return supervise_send(service->options.control, SUPERVISE_RELOAD, NULL, -1);
-}
-
-static void read_upkeep(void *arg, struct upkeep_status *out)
-{
-	const struct service *service = arg;
-
-	upkeep_status(service->upkeep, out);
 }
 
 /* Names come with the snapshot; the text lives in the service for the length of one call. */
@@ -193,40 +125,6 @@ static int start_incident(struct service *service)
 	return incident_service_new(&options, &service->incident);
 }
 
-static int start_api(struct service *service)
-{
-	const struct app *app = service->options.app;
-	const struct api_options options = { .auth = service->auth,
-					     .block = service->block,
-					     .incident = service->incident,
-					     .store = service->options.store,
-					     .config = app->config,
-					     .snapshot = newest_snapshot,
-					     .is_panicked = is_panicked,
-					     .panic = order_panic,
-					     .run = run_search,
-					     .is_in_view = app->view ? is_in_view : NULL,
-					     .rotate = order_rotate,
-					     .back_up = order_backup,
-					     .upkeep = read_upkeep,
-					     .learning = service_learning,
-					     .learning_host = service_learning_host,
-					     .reload = order_reload,
-					     .pause = service_pause,
-					     .is_paused = service_is_paused,
-					     .is_live = reload_is_live,
-					     .check_filter = capture_view_check,
-					     .settings_path = app->settings_path,
-					     .arg = service,
-					     .version = SLUICE_VERSION,
-					     .mode = app->is_demo ? "demo" : "live",
-					     .is_dry_run = app->is_dry_run,
-					     .is_loopback = app->is_loopback,
-					     .started_unix_ms = app->started_unix_ms };
-
-	return api_new(&options, &service->api);
-}
-
 static int open_clockwork(struct service *service)
 {
 	struct itimerspec every = { .it_interval.tv_sec = 1, .it_value.tv_sec = 1 };
@@ -293,7 +191,9 @@ static int start(struct service *service)
 		.store = service->options.store,
 		.block = service->block,
 	};
-	return error ? error : start_api(service);
+	if (!error)
+		error = service_reports_start(service);
+	return error ? error : service_api_start(service);
 }
 
 int service_new(const struct service_options *options, struct service **out)
@@ -326,6 +226,7 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	jobs_stop(service->jobs);
+	service_reports_stop(service);
 	upkeep_stop(service->upkeep);
 	for (int i = 0; i < SEARCHERS; i++)
 		jobs_stop(service->searchers[i]);
@@ -406,6 +307,8 @@ static void take_supervisor(struct service *service)
 		take_front(service, fd);
 	else if (message.kind == SUPERVISE_CONFIG && fd >= 0)
 		take_config(service, fd);
+	else if (message.kind == SUPERVISE_RENDER)
+		report_service_take_render(service->reports, fd);
 }
 
 static void take_tick(struct service *service)
@@ -423,6 +326,7 @@ static void take_tick(struct service *service)
 	incident_tick(service->incident);
 	upkeep_tick(service->upkeep);
 	anomaly_desk_tick(&service->desk);
+	report_service_tick(service->reports);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -19,6 +19,7 @@ struct event;
 struct incident;
 struct incident_service;
 struct jobs;
+struct report_service;
 struct upkeep;
 
 /* Commands are short: more clients at once than this is a mistake or an attack from inside. */
@@ -44,6 +45,8 @@ struct service {
 	struct jobs *searchers[SEARCHERS];
 	unsigned int next_searcher;
 	struct upkeep *upkeep;
+	struct jobs *reporter;
+	struct report_service *reports;
 	struct auth *auth;
 	struct block_service *block;
 	struct incident_service *incident;
@@ -61,6 +64,13 @@ struct service {
 	bool incidents_changed;
 	char iface_name[IFACE_NAME_MAX];
 };
+
+/* service_api.c */
+int service_api_start(struct service *service);
+
+/* service_reports.c */
+int service_reports_start(struct service *service);
+void service_reports_stop(struct service *service);
 
 /* service_request.c */
 /* questions of the API; @arg is the service */

@@ -49,6 +49,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
+	pid_t render_pid; /* 0 = none runs; one at a time, so that core cannot have a crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -151,6 +152,43 @@ static int start_both(struct supervisor *s)
 	return error ? error : start_child(s, CHILD_FRONT, front_end);
 }
 
+/* A process that draws one report; it ends by itself, and is told to core by its socket. */
+static int start_render(struct supervisor *s, int *mine)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (s->render_pid)
+		return -EBUSY;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	(void)fflush(NULL); /* a forked buffer would print twice */
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		exit(role_render(s->app, pair[1]));
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -EAGAIN;
+	}
+	s->render_pid = pid;
+	*mine = pair[0];
+	return 0;
+}
+
+static void hand_render(struct supervisor *s)
+{
+	CLEANUP(close) int fd = -1;
+	int error = start_render(s, &fd);
+
+	if (error)
+		log_warn("no process to draw a report error=%s", strerror(-error));
+	/* one that reads nothing gives up on it by itself */
+	(void)supervise_send(s->children[CHILD_CORE].control, SUPERVISE_RENDER, NULL, fd);
+}
+
 static void begin_stop(struct supervisor *s)
 {
 	if (s->is_stopping)
@@ -198,10 +236,13 @@ static void reap(struct supervisor *s)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->render_pid)
+			s->render_pid = 0; /* core sees the end of its socket */
 		for (int i = 0; i < CHILD_COUNT; i++)
 			if (s->children[i].pid == pid)
 				child_ended(s, (enum child_kind)i, status);
+	}
 }
 
 static void restart_due(struct supervisor *s, uint64_t now)
@@ -246,6 +287,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		break;
 	case SUPERVISE_BEAT:
 		(void)notify_send("WATCHDOG=1");
+		break;
+	case SUPERVISE_RENDER:
+		hand_render(s);
 		break;
 	case SUPERVISE_PASSWORD:
 		greet_print_password(message.text);

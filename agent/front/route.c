@@ -88,6 +88,11 @@ struct route route_find(const char *path, enum method method)
 		return (struct route){ ROUTE_CORE, METHOD_POST, true };
 	if (strcmp(path, "/register") == 0 || strcmp(path, "/config") == 0)
 		return (struct route){ ROUTE_CORE, READ | METHOD_POST, true };
+	if (strcmp(path, "/generate_report") == 0 || strcmp(path, "/reports/generate") == 0)
+		return (struct route){ ROUTE_CORE, METHOD_POST, true };
+	if (strncmp(path, "/download_report/", 17) == 0 ||
+	    strncmp(path, "/reports/download/", 18) == 0)
+		return (struct route){ ROUTE_CORE, READ, false };
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (!is_page(&pages[i], path))
 			continue;
