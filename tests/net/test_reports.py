@@ -1,8 +1,11 @@
 """Reports of a running demo, opened by other programs: qpdf, pdftotext, pdftoppm."""
+import datetime
 import json
 import os
 import re
 import subprocess
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -74,8 +77,11 @@ def test_its_numbers_are_those_of_the_api(running):
            f"{running.state}/t.json")
     with open(f"{running.state}/t.json", encoding="utf-8") as file:
         document = json.load(file)
-    span = f"from={document['from']}&to={document['to']}"
-    status, series = running.http("GET", f"/api/v1/series?step=3600&{span}")
+    begin, end = (datetime.datetime.fromisoformat(document[name].replace("Z", "+00:00")).timestamp()
+                  for name in ("from", "to"))
+    ago = int(time.time() - end) - 1800  # series end at whole steps: half a step from both
+    status, series = running.http("GET", f"/api/v1/series?step=3600&seconds={end - begin:.0f}"
+                                         f"&ago={ago}")
     assert status == 200, series
     for name in ("bytes_in", "bytes_out", "packets_in", "packets_out", "new_flows"):
         total = sum(item[name] for item in series["items"])
@@ -160,7 +166,7 @@ def test_a_missed_schedule_is_caught_up_once_and_pieces_are_removed():
         database = f"{demo.state}/demo-main.db"
         output("sqlite3", database,  # the service was away for 40 days; one was being made then
                "UPDATE report_schedules SET created_unix_ms = created_unix_ms - 40 * 86400000;"
-               "INSERT INTO reports VALUES (90,0,0,1,0,3600000,'','x',1,0,0,'',0,'');")
+               "INSERT INTO reports VALUES (90,0,0,1,0,3600000,'','x',unixepoch() * 1000,0,0,'',0,'');")
         for name in ("90.pdf.Ab12Cd", "90.pdf", "other"):
             with open(f"{demo.state}/reports/{name}", "wb") as piece:
                 piece.write(b"%PDF-1.3")
@@ -177,7 +183,7 @@ def test_a_missed_schedule_is_caught_up_once_and_pieces_are_removed():
         made = wait_for(scheduled, 20, "the missed report")
         assert len(made) == 1 and len(demo.json("report", "list")["items"]) == 2
         assert demo.json("report", "schedule")["items"][0]["last_due"] is not None
-        failed = demo.http("GET", "/healthz") and demo.json("report", "list")["items"][1]
+        failed = demo.json("report", "list")["items"][1]
         assert (failed["id"], failed["state"]) == (90, "failed")
         assert os.listdir(f"{demo.state}/reports") == [f"{made[0]['id']}.json"]
     finally:
