@@ -17,12 +17,14 @@ struct request {
 	const char *path;   /* decoded, begins with '/' */
 	const char *query;  /* raw, without '?' */
 	const char *content_type;
-	const char *session;	/* session id from the cookie, base64url */
-	const char *csrf;	/* X-CSRF-Token header */
-	const char *bearer;	/* API token */
-	const char *request_id; /* echoed in errors */
-	struct addr peer;	/* ADDR_NONE through the control socket */
-	uint16_t port;		/* of the listener; names the cookie on loopback */
+	const char *session;	     /* session id from the cookie, base64url */
+	const char *csrf;	     /* X-CSRF-Token header */
+	const char *bearer;	     /* API token */
+	const char *request_id;	     /* echoed in errors */
+	const char *if_none_match;   /* header as it came */
+	const char *idempotency_key; /* header as it came */
+	struct addr peer;	     /* ADDR_NONE through the control socket */
+	uint16_t port;		     /* of the listener; names the cookie on loopback */
 	bool tls;
 	const char *body;
 	size_t body_len;
@@ -36,6 +38,7 @@ struct response {
 	/* More of this body follows: ask the same again with this as "after" in the query,
 	 * once this part is out. Letters, digits, '-' and '_'; empty = it is whole. */
 	const char *next;
+	const char *etag;	 /* of the body, with its quotes; empty = none */
 	const char *set_session; /* new session id for the cookie; "-" = clear it; empty = leave */
 	bool stream;		 /* the request may open the event stream */
 	uint8_t role;		 /* enum role of who asked, for event fan-out */

@@ -9,7 +9,10 @@
 #include "agent/api/internal.h"
 #include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/crypto.h"
 #include "agent/util/log.h"
+
+#define TAG_BYTES 12 /* 96 bits: two answers never share one by chance */
 
 static struct response plain_response(const struct call *call, int status)
 {
@@ -17,10 +20,41 @@ static struct response plain_response(const struct call *call, int status)
 				  .content_type = "",
 				  .location = "",
 				  .next = "",
+				  .etag = "",
 				  .set_session = "",
 				  .role = call->who.role,
 				  .session_tag = call->session_tag,
 				  .body = "" };
+}
+
+/*
+ * A reader that has the same already gets no second copy: 304. Source: RFC 9110 13.1.2; a list of
+ * tags is not looked into, it only gets the whole answer.
+ */
+static void send_tagged(struct call *call, struct response *response)
+{
+	const char *known = call->request->if_none_match;
+	const char *method = call->request->method;
+	uint8_t hash[CRYPTO_HASH_BYTES];
+	char tag[2 * TAG_BYTES + 3];
+
+	if (response->status != 200 || !method || strcmp(method, "GET") != 0) {
+		call->reply(call->reply_arg, response);
+		return;
+	}
+	crypto_digest(response->body, response->body_len, hash);
+	tag[0] = '"';
+	for (size_t i = 0; i < TAG_BYTES; i++)
+		(void)snprintf(tag + 1 + 2 * i, 3, "%02x", hash[i]);
+	tag[2 * TAG_BYTES + 1] = '"';
+	tag[2 * TAG_BYTES + 2] = '\0';
+	response->etag = tag;
+	if (known && !strcmp(known, tag)) {
+		response->status = 304;
+		response->body = "";
+		response->body_len = 0;
+	}
+	call->reply(call->reply_arg, response);
 }
 
 static void send_json(struct call *call, struct response *response, struct json *body)
@@ -36,7 +70,7 @@ static void send_json(struct call *call, struct response *response, struct json 
 		response->body = text;
 	}
 	response->content_type = "application/json";
-	call->reply(call->reply_arg, response);
+	send_tagged(call, response);
 }
 
 void answer_json(struct call *call, int status, struct json *body)
@@ -53,7 +87,7 @@ void answer_text(struct call *call, int status, const char *text, size_t len)
 	response.content_type = "application/json";
 	response.body = text;
 	response.body_len = len;
-	call->reply(call->reply_arg, &response);
+	send_tagged(call, &response);
 }
 
 void answer_part(struct call *call, const struct part *part)

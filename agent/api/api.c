@@ -22,13 +22,16 @@ static const struct route routes[] = {
 
 int api_new(const struct api_options *options, struct api **out)
 {
-	struct api *api = calloc(1, sizeof(*api));
+	CLEANUP(api_free) struct api *api = calloc(1, sizeof(*api));
+	int error;
 
 	if (!api)
 		return -ENOMEM;
 	api->options = *options;
-	*out = api;
-	return 0;
+	error = idempotent_new(&api->idempotent);
+	if (!error)
+		*out = TAKE(api);
+	return error;
 }
 
 void api_free(struct api *api)
@@ -36,6 +39,7 @@ void api_free(struct api *api)
 	if (!api)
 		return;
 	search_free_all(api);
+	idempotent_free(api->idempotent);
 	free(api);
 }
 
@@ -206,6 +210,13 @@ static bool is_authorised(struct call *call, const struct route *route)
 	return token_may(call, route);
 }
 
+/* Changes may come with a key; not where the answer is a secret or a session. */
+static bool takes_key(const struct call *call, const struct route *route)
+{
+	return *call->request->idempotency_key && strcmp(route->method, "GET") != 0 &&
+	       !(route->flags & (ROUTE_SECRET | ROUTE_PUBLIC | ROUTE_FORM | ROUTE_ANY_PASSWORD));
+}
+
 void api_handle(struct api *api, const struct request *request, const struct principal *local,
 		api_reply_fn reply, void *arg)
 {
@@ -222,6 +233,6 @@ void api_handle(struct api *api, const struct request *request, const struct pri
 		return;
 	}
 	identify(&call, local);
-	if (is_authorised(&call, route))
+	if (is_authorised(&call, route) && (!takes_key(&call, route) || idempotent_passes(&call)))
 		route->handler(&call);
 }

@@ -21,12 +21,14 @@
 #define PATH_PART_MAX	 128
 #define PARAM_MAX	 2049 /* a search of FLOW_QUERY_TEXT_MAX bytes */
 
+struct idempotent;
 struct search_job;
 
 struct api {
 	struct api_options options;
 	struct search_job *searches; /* under way */
-	bool has_released;	     /* whoever stopped counting ended all drops, too */
+	struct idempotent *idempotent;
+	bool has_released; /* whoever stopped counting ended all drops, too */
 };
 
 /* One request on its way through; on the stack unless a slow job keeps a copy. */
@@ -47,6 +49,7 @@ enum route_flag {
 	ROUTE_FORM = 1 << 2,	/* the original's form post: csrf is a field, errors lead back */
 	ROUTE_ANY_PASSWORD = 1 << 3, /* also while a password change is due */
 	ROUTE_NO_TOKEN = 1 << 4,     /* of a person: no API token may */
+	ROUTE_SECRET = 1 << 5,	     /* its answer is shown once: never kept for a second */
 };
 
 struct route {
@@ -56,6 +59,14 @@ struct route {
 	unsigned int flags;
 	void (*handler)(struct call *call);
 };
+
+/* ---- idempotent.c ------------------------------------------------------------------------------
+ */
+
+int idempotent_new(struct idempotent **out);
+void idempotent_free(struct idempotent *table); /* accepts NULL */
+/* idempotent_passes - a change with a key goes on, and its answer is kept; false: answered. */
+bool idempotent_passes(struct call *call);
 
 /* ---- answer.c ------------------------------------------------------------------------------- */
 

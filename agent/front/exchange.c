@@ -273,6 +273,8 @@ struct request exchange_request(const struct exchange *exchange)
 		.csrf = text_of(&headers->csrf),
 		.bearer = exchange->bearer,
 		.request_id = exchange->request_id,
+		.if_none_match = text_of(&headers->if_none_match),
+		.idempotency_key = text_of(&headers->idempotency_key),
 		.peer = exchange->client,
 		.port = exchange->site->port,
 		.tls = exchange->tls,

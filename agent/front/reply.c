@@ -164,7 +164,9 @@ bool reply_add_core_headers(const struct reply_context *context, const struct re
 	if (!reply_add_headers(response, true) ||
 	    !add(response, "X-Request-Id", context->request_id))
 		return false;
-	if (core->status != MHD_HTTP_NO_CONTENT &&
+	if (*core->etag && !add(response, "ETag", core->etag))
+		return false;
+	if (core->status != MHD_HTTP_NO_CONTENT && core->status != MHD_HTTP_NOT_MODIFIED &&
 	    !add(response, "Content-Type",
 		 *core->content_type ? core->content_type : "application/json"))
 		return false;

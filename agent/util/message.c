@@ -154,6 +154,8 @@ void message_encode_request(struct buffer *out, const struct request *request)
 	put_text(out, request->csrf);
 	put_text(out, request->bearer);
 	put_text(out, request->request_id);
+	put_text(out, request->if_none_match);
+	put_text(out, request->idempotency_key);
 	put_addr(out, &request->peer);
 	put_number(out, request->port);
 	put_number(out, request->tls);
@@ -174,6 +176,8 @@ int message_decode_request(const uint8_t *body, size_t len, struct request *requ
 	decoded.csrf = get_text(&in);
 	decoded.bearer = get_text(&in);
 	decoded.request_id = get_text(&in);
+	decoded.if_none_match = get_text(&in);
+	decoded.idempotency_key = get_text(&in);
 	decoded.peer = get_addr(&in);
 	decoded.port = (uint16_t)get_number(&in, UINT16_MAX);
 	decoded.tls = get_number(&in, 1) != 0;
@@ -191,6 +195,7 @@ void message_encode_response(struct buffer *out, const struct response *response
 	put_text(out, response->content_type);
 	put_text(out, response->location);
 	put_text(out, response->next);
+	put_text(out, response->etag);
 	put_text(out, response->set_session);
 	put_number(out, response->stream);
 	put_number(out, response->role);
@@ -208,6 +213,7 @@ int message_decode_response(const uint8_t *body, size_t len, struct response *re
 	decoded.content_type = get_text(&in);
 	decoded.location = get_text(&in);
 	decoded.next = get_text(&in);
+	decoded.etag = get_text(&in);
 	decoded.set_session = get_text(&in);
 	decoded.stream = get_number(&in, 1) != 0;
 	decoded.role = (uint8_t)get_number(&in, UINT8_MAX);

@@ -49,9 +49,10 @@ class Client:
         self.netloc = urlsplit(url).netloc
         self.connection = http.client.HTTPConnection(self.netloc, timeout=15)
 
-    def ask(self, method, path, who=None, csrf=None, body=b"{}", kind="application/json"):
-        """Status, headers, body as JSON if it is; @who: (cookie, csrf)."""
+    def ask(self, method, path, who=None, csrf=None, body=b"{}", kind="application/json", **more):
+        """Status, headers, body as JSON if it is; @who: (cookie, csrf); @more: other headers."""
         headers = {"Cookie": who[0], "X-CSRF-Token": who[1] if csrf is None else csrf} if who else {}
+        headers.update({name.replace("_", "-"): value for name, value in more.items()})
         if method != "GET":
             headers["Content-Type"] = kind
         try:
@@ -191,3 +192,41 @@ def test_a_byte_too_many_is_refused_before_it_is_read(client, admin):
 def test_ambiguous_paths_reach_no_handler(client, admin, twist):
     for row in ROUTES:
         assert_error(row, client.ask(row[0], twist % row[1], admin), 400)
+
+
+# ---- asked twice ---------------------------------------------------------------------------------
+
+def test_an_unchanged_answer_is_not_sent_again(client, admin):
+    status, headers, body = client.ask("GET", "/api/v1/safe", admin)
+    assert status == 200 and body["items"]
+    again = client.ask("GET", "/api/v1/safe", admin, If_None_Match=headers["ETag"])
+    assert (again[0], again[2], again[1]["ETag"]) == (304, None, headers["ETag"])
+    assert client.ask("GET", "/api/v1/safe", admin, If_None_Match='"other"')[2] == body
+    assert client.ask("GET", "/api/v1/safe", If_None_Match=headers["ETag"])[0] == 401
+
+
+def test_a_change_with_a_key_happens_once(client, admin, viewer):
+    body = json.dumps({"value": "203.0.113.90"}).encode()
+    first = client.ask("POST", "/api/v1/blocks", admin, body=body, Idempotency_Key="k1")
+    again = client.ask("POST", "/api/v1/blocks", admin, body=body, Idempotency_Key="k1")
+    assert first[0] == again[0] == 201 and first[2] == again[2]
+    assert client.ask("POST", "/api/v1/blocks", admin, body=body)[0] == 409, "one block is there"
+    other = json.dumps({"value": "203.0.113.91"}).encode()
+    assert_error("k1", client.ask("POST", "/api/v1/blocks", admin, body=other,
+                                  Idempotency_Key="k1"), 422, "key_used")
+    assert_error("k1", client.ask("POST", "/api/v1/blocks", viewer, body=body,
+                                  Idempotency_Key="k1"), 403)
+    assert_error("long", client.ask("POST", "/api/v1/blocks", admin, body=other,
+                                    Idempotency_Key="k" * 65), 422, "invalid")
+    # refusals are answers, too
+    wrong = json.dumps({"value": "192.0.2.0/99"}).encode()
+    twice = [client.ask("POST", "/api/v1/blocks", admin, body=wrong, Idempotency_Key="k2")
+             for _ in range(2)]
+    assert twice[0][0] == twice[1][0] == 422 and twice[0][2] == twice[1][2]
+
+
+def test_a_secret_is_not_kept_for_who_asks_again(client, admin):
+    body = json.dumps({"name": "once"}).encode()
+    assert client.ask("POST", "/api/v1/tokens", admin, body=body, Idempotency_Key="k3")[0] == 201
+    assert_error("k3", client.ask("POST", "/api/v1/tokens", admin, body=body,
+                                  Idempotency_Key="k3"), 409, "exists")
