@@ -137,6 +137,8 @@ static int start(struct core *core, int control, int front_link)
 	};
 	int error = open_store(core);
 
+	if (core->app->is_demo && pipeline.learn_s > DEMO_LEARN_S)
+		pipeline.learn_s = DEMO_LEARN_S;
 	if (!error)
 		error = fill_history(core);
 	if (!error)

@@ -22,7 +22,9 @@ struct demo {
 	struct scenario *scenario;
 	struct truth *truth;
 	double speed;
-	uint64_t start_ns; /* the machine's clock at the start; also the scenario's */
+	uint64_t (*clock_ns)(void *arg); /* NULL: the machine's */
+	void *clock_arg;
+	uint64_t start_ns; /* the clock at the start; also the scenario's */
 	uint64_t now_ns;   /* scenario time reached */
 	uint8_t iface;
 };
@@ -37,6 +39,11 @@ uint64_t random_gap_ns(struct random *random, uint64_t mean_ns)
 static struct demo *demo_of(struct capture *capture)
 {
 	return (struct demo *)capture; /* base is the first member */
+}
+
+static uint64_t read_clock(const struct demo *demo)
+{
+	return demo->clock_ns ? demo->clock_ns(demo->clock_arg) : clock_monotonic_ns();
 }
 
 static bool send_frame(void *arg, const struct segment *segment, bool is_egress, uint64_t at_ns)
@@ -57,7 +64,7 @@ static bool send_frame(void *arg, const struct segment *segment, bool is_egress,
 static int demo_drain(struct capture *capture, bool scan, const struct capture_sink *sink)
 {
 	struct demo *demo = demo_of(capture);
-	uint64_t elapsed = clock_monotonic_ns() - demo->start_ns;
+	uint64_t elapsed = read_clock(demo) - demo->start_ns;
 	uint64_t until = demo->start_ns + (uint64_t)((double)elapsed * demo->speed);
 
 	capture_user_set_boot_ns(demo->user, clock_boot_ns());
@@ -174,6 +181,8 @@ static void demo_close(struct capture *capture)
 {
 	struct demo *demo = demo_of(capture);
 
+	if (demo->scenario)
+		scenario_end(demo->scenario, demo->now_ns);
 	scenario_free(demo->scenario);
 	truth_close(demo->truth);
 	capture_close(demo->user);
@@ -214,7 +223,9 @@ int demo_open(const struct demo_options *options, struct capture **out)
 		return -ENOMEM;
 	demo->base.ops = &demo_ops;
 	demo->speed = options->speed;
-	demo->start_ns = demo->now_ns = clock_monotonic_ns();
+	demo->clock_ns = options->clock_ns;
+	demo->clock_arg = options->clock_arg;
+	demo->start_ns = demo->now_ns = read_clock(demo);
 	error = capture_user_new(options->flow_slots, &demo->user);
 	if (!error)
 		index = capture_user_add_iface(demo->user, "demo0");
@@ -223,8 +234,15 @@ int demo_open(const struct demo_options *options, struct capture **out)
 	if (!error)
 		error = truth_open(options->truth_path, &demo->truth);
 	if (!error)
-		error = scenario_new(options->seed, demo->start_ns, clock_unix_ms() / 1000,
-				     demo->truth, &demo->scenario);
+		error = scenario_new(
+			&(struct scenario_options){
+				.seed = options->seed,
+				.start_ns = demo->start_ns,
+				.start_unix_ms = options->start_unix_ms ? options->start_unix_ms
+									: clock_unix_ms(),
+				.only_attacks = options->only_attacks,
+				.truth = demo->truth },
+			&demo->scenario);
 	if (error) {
 		demo_close(&demo->base);
 		return error;

@@ -6,6 +6,7 @@
 #ifndef SLUICE_DEMO_DEMO_H
 #define SLUICE_DEMO_DEMO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,8 @@
 struct capture;
 
 #define DEMO_SAFE_COUNT 4
+/* What is new in the first minutes is taken for known: nobody waits for an hour. */
+#define DEMO_LEARN_S 300
 
 /* demo_safe_entries - the simulated host's own addresses, its gateway and its resolver. */
 void demo_safe_entries(struct safe_entry out[static DEMO_SAFE_COUNT]);
@@ -24,6 +27,12 @@ struct demo_options {
 	double speed; /* of scenario time against the clock, > 0 */
 	unsigned int flow_slots;
 	const char *truth_path; /* truth.ndjson, appended; NULL = none */
+	/* another clock than the machine's, and wall time at its beginning: for what runs through a
+	 * scenario at once */
+	uint64_t (*clock_ns)(void *arg);
+	void *clock_arg;
+	int64_t start_unix_ms; /* 0 = now */
+	bool only_attacks;     /* no ordinary traffic */
 };
 
 /*

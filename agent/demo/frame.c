@@ -8,11 +8,13 @@
 
 #include "agent/demo/internal.h"
 
-#define ETHER_LEN 14
-#define IPV4_LEN  20
-#define IPV6_LEN  40
-#define TCP_LEN	  20
-#define UDP_LEN	  8
+#define ETHER_LEN   14
+#define IPV4_LEN    20
+#define IPV6_LEN    40
+#define TCP_LEN	    20
+#define UDP_LEN	    8
+#define ARP_LEN	    28
+#define ETHER_LEAST 60 /* without its checksum, IEEE 802.3 */
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -120,6 +122,36 @@ static uint32_t pseudo_sum(const struct five_tuple *tuple, size_t len)
 	return sum + tuple->proto + (uint32_t)len;
 }
 
+static void put_mac(uint8_t *out, const struct addr *addr)
+{
+	out[0] = 0x02;
+	out[1] = 0;
+	memcpy(out + 2, addr->bytes + 12, 4);
+}
+
+/* RFC 826: a question goes to all, an answer to the one who is told. */
+static size_t build_arp(const struct segment *segment, uint8_t *out)
+{
+	static const uint8_t head[] = { 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0 };
+	uint8_t *arp = out + ETHER_LEN;
+
+	memset(out, segment->arp == 1 ? 0xff : 0, 6);
+	if (segment->arp != 1)
+		put_mac(out, &segment->told);
+	put_mac(out + 6, &segment->device);
+	memcpy(out + 12, head, sizeof(head));
+	arp[7] = segment->arp;
+	put_mac(arp + 8, &segment->device);
+	memcpy(arp + 14, segment->tuple.src.bytes + 12, 4);
+	memset(arp + 18, 0, 6);
+	if (segment->arp != 1)
+		put_mac(arp + 18, &segment->told);
+	memcpy(arp + 24,
+	       segment->arp == 1 ? segment->tuple.dst.bytes + 12 : segment->told.bytes + 12, 4);
+	memset(out + ETHER_LEN + ARP_LEN, 0, ETHER_LEAST - ETHER_LEN - ARP_LEN);
+	return ETHER_LEAST;
+}
+
 size_t frame_build(const struct segment *segment, uint8_t *out)
 {
 	bool is_ipv4 = segment->tuple.src.family == ADDR_IPV4;
@@ -128,6 +160,8 @@ size_t frame_build(const struct segment *segment, uint8_t *out)
 	uint8_t *ip = out + ETHER_LEN, *transport = ip + ip_len;
 	size_t checksum;
 
+	if (segment->arp)
+		return build_arp(segment, out);
 	if (ETHER_LEN + ip_len + len > FRAME_MAX)
 		return 0;
 	put_ether(out, &segment->tuple);

@@ -2,6 +2,7 @@
  * The parts of the simulator. Only agent/demo includes it.
  *   demo.c     the capture source: time, and the datapath below it
  *   scenario.c who starts what and when: habits of hosts, attacks, the day's rhythm
+ *   attack.c   what each kind of attack does, step by step
  *   talk.c     one conversation, packet by packet
  *   frame.c    Ethernet frames with right lengths and checksums
  *   payload.c  DNS, TLS, HTTP and SSH bytes with the names of the scenario
@@ -44,6 +45,10 @@ struct segment {
 	uint8_t tcp_flags;
 	uint32_t seq, ack;
 	uint8_t icmp_type;
+	/* ARP instead: tuple.src asks for tuple.dst, or tells @told that it is tuple.src. Who sends
+	 * is @device, whose hardware address it carries. */
+	uint8_t arp; /* 0 = no, 1 = ask, 2 = answer (RFC 826) */
+	struct addr device, told;
 	const uint8_t *payload; /* NULL: @payload_len zero bytes */
 	size_t payload_len;
 };
@@ -55,10 +60,17 @@ size_t frame_build(const struct segment *segment, uint8_t *out);
  * ----------------------------------------------------------------------------------- */
 
 /* Each returns the length written into @out (PAYLOAD_MAX bytes). */
-size_t payload_dns_query(uint16_t id, const char *name, uint8_t *out);
-size_t payload_dns_answer(uint16_t id, const char *name, const struct addr *addr, uint8_t *out);
+struct dns_question {
+	uint16_t id, type;
+	const char *label, *name; /* label "" = the name alone */
+};
+
+size_t payload_dns_query(const struct dns_question *question, uint8_t *out);
+/* payload_dns_answer - @addr NULL: the name does not exist. */
+size_t payload_dns_answer(const struct dns_question *question, const struct addr *addr,
+			  uint8_t *out);
 size_t payload_client_hello(struct random *random, const char *name, uint8_t *out);
-size_t payload_http_request(const char *name, uint8_t *out);
+size_t payload_http_request(const char *name, bool has_password, uint8_t *out);
 size_t payload_ssh_banner(uint8_t *out);
 
 /* ---- rhythm.c
@@ -80,7 +92,13 @@ enum talk_kind {
 	TALK_BULK,  /* a backup: one direction, large */
 	TALK_PROBE, /* one SYN of a scan */
 	TALK_UDP_PROBE,
+	TALK_HALF_OPEN, /* a SYN that is answered, and no more */
+	TALK_LOGIN,	/* as TALK_HTTP, with a password anybody can read */
+	TALK_ARP,	/* a question for tuple.dst, answered when it is there */
+	TALK_ARP_LIE,	/* an answer nobody asked for: tuple.src is at the device @liar */
 };
+
+#define LABEL_MAX 48
 
 struct talk {
 	uint64_t due_ns; /* scenario time of its next packet; heap key */
@@ -90,6 +108,11 @@ struct talk {
 	bool answers;		 /* the port probed is open, or the server is up */
 	struct five_tuple tuple; /* as the initiator sends */
 	const char *name;
+	char label[LABEL_MAX]; /* DNS: in front of the name; "" none */
+	uint16_t dns_type;     /* 0 = A */
+	bool is_missing;       /* the name does not exist */
+	uint16_t fixed_len;    /* of data packets; 0 = drawn */
+	struct addr liar;
 	struct random random;
 	uint32_t step;
 	uint32_t seq_out, seq_in;
@@ -110,8 +133,16 @@ bool talk_step(struct talk *talk, talk_send_fn send, void *arg);
 struct scenario;
 struct truth;
 
-int scenario_new(uint64_t seed, uint64_t start_ns, int64_t start_unix_s, struct truth *truth,
-		 struct scenario **out);
+struct scenario_options {
+	uint64_t seed, start_ns;
+	int64_t start_unix_ms;
+	bool only_attacks;
+	struct truth *truth; /* borrowed */
+};
+
+int scenario_new(const struct scenario_options *options, struct scenario **out);
+/* scenario_end - attacks under way are over: what was of them is told. */
+void scenario_end(struct scenario *scenario, uint64_t now_ns);
 void scenario_free(struct scenario *scenario);
 /*
  * scenario_advance - everything due up to @until_ns, in order of time, at most @max packets.
@@ -126,6 +157,32 @@ bool scenario_advance(struct scenario *scenario, uint64_t until_ns, unsigned int
 /* truth_open - append to @path; NULL path: nothing is written. */
 int truth_open(const char *path, struct truth **out);
 void truth_close(struct truth *truth);
+
+/* ---- attack.c ---------------------------------------------------------------------------------
+ */
+
+/* One attack under way. */
+struct attack {
+	const struct attack_plan *plan; /* NULL = none */
+	struct random random;
+	struct addr src, dst; /* as the incident will have them */
+	uint32_t left, serial, port;
+	uint16_t src_port;
+	uint64_t begun_ns, due_ns;
+};
+
+#define ATTACK_PLANS 16
+enum {
+	ATTACK_SCAN = 0, /* what a newcomer sees first */
+	ATTACK_GUESS = 3,
+};
+
+/* attack_begin - the @plan-th kind, at @at_ns; false: it makes no sense before @age_ns of scenario
+ * have gone by. @serial: the how manieth attack it is. */
+bool attack_begin(struct attack *attack, unsigned int plan, uint64_t at_ns, uint64_t age_ns);
+/* attack_next - the conversation due now, and when the next one is. False: it is over. */
+bool attack_next(struct attack *attack, struct talk *talk);
+const char *attack_detector(const struct attack *attack);
 
 struct truth_attack {
 	int64_t start_unix_ms, end_unix_ms;

@@ -27,34 +27,45 @@ static void put_name(uint8_t **at, const char *name)
 	*(*at)++ = 0;
 }
 
-static void put_dns(uint8_t **at, uint16_t id, uint32_t flags, const char *name, bool is_ipv6)
+/* Flags as in RFC 1035 4.1.1. */
+static void put_dns(uint8_t **at, const struct dns_question *question, uint32_t flags,
+		    uint16_t answers)
 {
-	put16(at, id);
+	char name[320];
+
+	(void)snprintf(name, sizeof(name), "%s%s%s", question->label, *question->label ? "." : "",
+		       question->name); /* fits: a label and a name of the scenario */
+	put16(at, question->id);
 	put16(at, flags);
 	put16(at, 1);
-	put16(at, flags & 0x8000 ? 1 : 0);
+	put16(at, answers);
 	put16(at, 0);
 	put16(at, 0);
 	put_name(at, name);
-	put16(at, is_ipv6 ? 28 : 1); /* AAAA or A, RFC 3596 and RFC 1035 */
+	put16(at, question->type);
 	put16(at, 1);
 }
 
-size_t payload_dns_query(uint16_t id, const char *name, uint8_t *out)
+size_t payload_dns_query(const struct dns_question *question, uint8_t *out)
 {
 	uint8_t *at = out;
 
-	put_dns(&at, id, 0x0100, name, false);
+	put_dns(&at, question, 0x0100, 0);
 	return (size_t)(at - out);
 }
 
-size_t payload_dns_answer(uint16_t id, const char *name, const struct addr *addr, uint8_t *out)
+size_t payload_dns_answer(const struct dns_question *question, const struct addr *addr,
+			  uint8_t *out)
 {
-	bool is_ipv6 = addr->family == ADDR_IPV6;
+	bool is_ipv6 = addr && addr->family == ADDR_IPV6;
 	size_t size = is_ipv6 ? 16 : 4;
 	uint8_t *at = out;
 
-	put_dns(&at, id, 0x8180, name, is_ipv6);
+	if (!addr) {
+		put_dns(&at, question, 0x8183, 0); /* NXDOMAIN */
+		return (size_t)(at - out);
+	}
+	put_dns(&at, question, 0x8180, 1);
 	put16(&at, 0xc00c); /* the question's name */
 	put16(&at, is_ipv6 ? 28 : 1);
 	put16(&at, 1);
@@ -125,12 +136,12 @@ size_t payload_client_hello(struct random *random, const char *name, uint8_t *ou
 	return len;
 }
 
-size_t payload_http_request(const char *name, uint8_t *out)
+size_t payload_http_request(const char *name, bool has_password, uint8_t *out)
 {
 	int len = snprintf((char *)out, PAYLOAD_MAX,
 			   "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: curl/7.88.1\r\n"
-			   "Accept: */*\r\n\r\n",
-			   name);
+			   "Accept: */*\r\n%s\r\n",
+			   name, has_password ? "Authorization: Basic ZGVtbzpkZW1v\r\n" : "");
 
 	return len < 0 || len >= PAYLOAD_MAX ? 0 : (size_t)len;
 }

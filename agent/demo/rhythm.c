@@ -10,14 +10,14 @@
 #define TWO_PI	  6.283185307179586
 #define PEAK_HOUR 15.0
 
-/* Means of the live scenario over a day, so that history and present join without a step:
- * measured: GET /series of `sluice demo --seed 1 --speed 20` over 18 min of scenario, divided by
- * rhythm_factor (1.52), 2026-11-24. */
-#define MEAN_PACKETS_IN_S  93.0
-#define MEAN_PACKETS_OUT_S 88.0
-#define MEAN_BYTES_IN	   343.0 /* per packet */
-#define MEAN_BYTES_OUT	   530.0
-#define MEAN_FLOWS_S	   8.9
+/* Of the live scenario over a day without its attacks, so that history and present join without a
+ * step: medians of GET /series of `sluice demo --seed 1 --speed 20` over 14 min, divided by
+ * rhythm_factor (1.26), 2026-11-30. */
+#define MEAN_PACKETS_IN_S  65.0
+#define MEAN_PACKETS_OUT_S 64.0
+#define MEAN_BYTES_IN	   438.0 /* per packet */
+#define MEAN_BYTES_OUT	   616.0
+#define MEAN_FLOWS_S	   5.0
 
 double rhythm_factor(int64_t unix_s)
 {

@@ -3,12 +3,12 @@
  * rhythm, and attackers with a plan. Conversations wait in a heap for their next packet.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/demo/internal.h"
 #include "agent/demo/world.h"
+#include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
 #define TALKS_MAX 4096
@@ -33,68 +33,35 @@ static const struct habit habits[] = {
 	{ TALK_SSH, true, true, 45000, 60, 70, 180000 },
 	{ TALK_NTP, false, false, 64000, 0, 0, 0 },
 	{ TALK_PING, true, false, 20000, 5, 0, 0 },
-	{ TALK_BULK, false, false, 120000, 900, 10, 1500 },
+	{ TALK_BULK, false, false, 300000, 250, 10, 1500 }, /* 75 MB a day: no large upload */
+	{ TALK_ARP, true, false, 6000, 0, 0, 0 },
+	{ TALK_ARP, false, false, 45000, 0, 0, 0 },
 };
 
 #define HABIT_COUNT (sizeof(habits) / sizeof(habits[0]))
 
-/* What an attacker does; lengths and ports are drawn per attack. */
-struct attack_plan {
-	const char *detector;
-	enum talk_kind kind;
-	uint32_t ports_min, ports_span;
-	uint32_t gap_us;
-};
-
-static const struct attack_plan attack_plans[] = {
-	{ "port_scan", TALK_PROBE, 200, 800, 3000 },
-	{ "port_scan", TALK_PROBE, 60, 80, 60000 },
-	{ "port_scan", TALK_UDP_PROBE, 80, 120, 20000 },
-};
-
-#define PLAN_COUNT	     (sizeof(attack_plans) / sizeof(attack_plans[0]))
 #define FIRST_ATTACK_MIN_MS  5000
 #define FIRST_ATTACK_SPAN_MS 6000
-#define ATTACK_GAP_MIN_MS    45000
-#define ATTACK_GAP_SPAN_MS   150000
-
-struct attack {
-	const struct attack_plan *plan; /* NULL = waiting for the next one */
-	struct addr src;
-	uint32_t left;
-	uint32_t port;
-	uint16_t src_port;
-	uint64_t begun_ns;
-};
-
-/*
- * Who scanned comes back to guess passwords for a while: that is what a block of it then drops.
- * No detector names this yet, so truth.c hears nothing of it.
- */
-#define VISITORS_MAX  4
-#define VISIT_GAP_MS  900
-#define VISIT_SPAN_MS 600000
-
-struct visitor {
-	struct addr src;
-	struct random random;
-	uint64_t due_ns; /* UINT64_MAX: nobody */
-	uint64_t until_ns;
-};
+/* From one to the next: what a small server on the Internet sees, and a page can show. */
+#define ATTACK_GAP_MIN_MS  120000
+#define ATTACK_GAP_SPAN_MS 120000
+#define ATTACKS_MAX	   8 /* under way at once; a beacon goes on for minutes */
 
 struct scenario {
 	uint64_t start_ns;
-	int64_t start_unix_s;
+	int64_t start_unix_ms;
 	struct truth *truth;
 	struct random habit_random[HABIT_COUNT];
 	uint64_t habit_due_ns[HABIT_COUNT];
 	struct random attack_random;
-	uint64_t attack_due_ns;
-	struct attack attack;
-	struct visitor visitors[VISITORS_MAX];
-	unsigned int next_visitor; /* the longest there makes room */
-	uint64_t started;	   /* talks so far */
-	uint64_t refused;	   /* talks that found no room */
+	uint64_t attack_due_ns; /* of the next one */
+	struct attack attacks[ATTACKS_MAX];
+	uint32_t attacks_begun;
+	/* kinds in the order they come in; shuffled anew when all were there */
+	uint8_t deck[ATTACK_PLANS];
+	unsigned int deck_left;
+	uint64_t started; /* talks so far */
+	uint64_t refused; /* talks that found no room */
 	unsigned int count;
 	struct talk *heap[TALKS_MAX];
 	struct talk talks[TALKS_MAX];
@@ -163,9 +130,9 @@ static void end_first(struct scenario *s)
 /* ---- habits -------------------------------------------------------------------------------------
  */
 
-static int64_t unix_at(const struct scenario *s, uint64_t at_ns)
+static int64_t unix_ms_at(const struct scenario *s, uint64_t at_ns)
 {
-	return s->start_unix_s + (int64_t)((at_ns - s->start_ns) / NS_PER_S);
+	return s->start_unix_ms + (int64_t)((at_ns - s->start_ns) / NS_PER_MS);
 }
 
 static uint32_t around(struct random *random, uint32_t mean)
@@ -176,6 +143,7 @@ static uint32_t around(struct random *random, uint32_t mean)
 static void start_talk(struct scenario *s, const struct habit *habit, struct random *random,
 		       uint64_t at_ns)
 {
+	const struct addr own = world_own_addr(false);
 	struct talk talk = { .due_ns = at_ns,
 			     .kind = habit->kind,
 			     .is_inbound = habit->is_inbound,
@@ -188,6 +156,8 @@ static void start_talk(struct scenario *s, const struct habit *habit, struct ran
 	talk.left_out = around(&talk.random, habit->left_out);
 	talk.left_in = around(&talk.random, habit->left_in);
 	world_choose(&talk.random, habit->kind, habit->is_inbound, &talk.tuple, &talk.name);
+	if (habit->kind == TALK_ARP) /* a question between others is heard, its answer not */
+		talk.answers = addr_is_equal(&talk.tuple.dst, &own) || !habit->is_inbound;
 	(void)add_talk(s, &talk); /* counted when there is no room */
 }
 
@@ -196,7 +166,7 @@ static void run_habit(struct scenario *s, size_t i)
 	const struct habit *habit = &habits[i];
 	struct random *random = &s->habit_random[i];
 	uint64_t at_ns = s->habit_due_ns[i];
-	double factor = habit->follows_day ? rhythm_factor(unix_at(s, at_ns)) : 1.0;
+	double factor = habit->follows_day ? rhythm_factor(unix_ms_at(s, at_ns) / 1000) : 1.0;
 
 	start_talk(s, habit, random, at_ns);
 	s->habit_due_ns[i] +=
@@ -208,103 +178,127 @@ static void run_habit(struct scenario *s, size_t i)
 /* ---- attacks ------------------------------------------------------------------------------------
  */
 
-static void begin_attack(struct scenario *s)
+static struct attack *free_attack(struct scenario *s)
 {
-	struct attack *attack = &s->attack;
-	struct random *random = &s->attack_random;
-	bool is_first = !attack->begun_ns;
-
-	/* the first is a fast one, so that a newcomer soon sees what an incident is */
-	attack->plan = &attack_plans[is_first ? 0 : random_below(random, PLAN_COUNT)];
-	attack->src = world_attacker(random);
-	attack->left = attack->plan->ports_min + random_below(random, attack->plan->ports_span);
-	attack->port = 1 + random_below(random, 200);
-	attack->src_port = (uint16_t)(32768 + random_below(random, 28000));
-	attack->begun_ns = s->attack_due_ns;
+	for (size_t i = 0; i < ATTACKS_MAX; i++)
+		if (!s->attacks[i].plan)
+			return &s->attacks[i];
+	return NULL;
 }
 
-static void begin_visits(struct scenario *s)
+/* Each attack draws from a stream of its own: what runs beside it changes nothing. */
+static bool start_attack(struct scenario *s, unsigned int plan, uint64_t at_ns)
 {
-	struct visitor *visitor = &s->visitors[s->next_visitor++ % VISITORS_MAX];
+	struct attack *attack = free_attack(s);
 
-	visitor->src = s->attack.src;
-	visitor->random.state = random_next(&s->attack_random);
-	visitor->due_ns = s->attack_due_ns;
-	visitor->until_ns = s->attack_due_ns + VISIT_SPAN_MS * NS_PER_MS;
+	if (!attack)
+		return false;
+	*attack = (struct attack){ .random = { random_next(&s->attack_random) },
+				   .serial = s->attacks_begun };
+	if (!attack_begin(attack, plan, at_ns, at_ns - s->start_ns))
+		return false;
+	s->attacks_begun++;
+	return true;
 }
 
-static void run_visit(struct scenario *s, struct visitor *visitor)
+/* Fisher and Yates; Knuth, "The Art of Computer Programming" 2, 3.4.2 P. */
+static void shuffle(struct scenario *s)
 {
-	struct random *random = &visitor->random;
-	struct talk talk = { .due_ns = visitor->due_ns,
-			     .kind = TALK_SSH,
-			     .is_inbound = true,
-			     .answers = true,
-			     .left_out = 3,
-			     .left_in = 4,
-			     .gap_us = 90000 };
+	for (uint8_t i = 0; i < ATTACK_PLANS; i++)
+		s->deck[i] = i;
+	for (uint32_t i = ATTACK_PLANS - 1; i > 0; i--) {
+		uint32_t other = random_below(&s->attack_random, i + 1);
+		uint8_t swap = s->deck[i];
 
-	talk.random.state = random_next(random);
-	talk.seq_out = (uint32_t)random_next(&talk.random);
-	talk.seq_in = (uint32_t)random_next(&talk.random);
-	talk.tuple = (struct five_tuple){
-		.src = visitor->src,
-		.dst = world_own_addr(false),
-		.src_port = (uint16_t)(32768 + random_below(random, 28000)),
-		.dst_port = 22,
-		.proto = IPPROTO_TCP,
-	};
-	(void)add_talk(s, &talk); /* counted when there is no room */
-	visitor->due_ns += random_gap_ns(random, VISIT_GAP_MS * NS_PER_MS) + 1;
-	if (visitor->due_ns > visitor->until_ns)
-		visitor->due_ns = UINT64_MAX;
+		s->deck[i] = s->deck[other];
+		s->deck[other] = swap;
+	}
+	s->deck_left = ATTACK_PLANS;
 }
 
-static void end_attack(struct scenario *s)
+/* A newcomer sees a fast scan first; what makes no sense yet comes later. */
+static void start_next(struct scenario *s)
 {
-	const struct truth_attack record = {
-		.start_unix_ms = unix_at(s, s->attack.begun_ns) * 1000,
-		.end_unix_ms = unix_at(s, s->attack_due_ns) * 1000,
-		.detector = s->attack.plan->detector,
-		.src = s->attack.src,
-		.dst = world_own_addr(false),
-	};
+	uint64_t at_ns = s->attack_due_ns;
 
-	truth_write(s->truth, &record);
-	begin_visits(s);
-	s->attack.plan = NULL;
+	if (!s->attacks_begun) {
+		(void)start_attack(s, ATTACK_SCAN, at_ns);
+		shuffle(s);
+	} else {
+		for (unsigned int i = s->deck_left; i-- > 0;) {
+			uint8_t plan = s->deck[i];
+
+			if (!start_attack(s, plan, at_ns))
+				continue;
+			memmove(&s->deck[i], &s->deck[i + 1], --s->deck_left - i);
+			break;
+		}
+	}
+	if (!s->deck_left)
+		shuffle(s);
 	s->attack_due_ns += (ATTACK_GAP_MIN_MS +
 			     (uint64_t)random_below(&s->attack_random, ATTACK_GAP_SPAN_MS)) *
 			    NS_PER_MS;
 }
 
-static void run_attack(struct scenario *s)
+static void tell_truth(const struct scenario *s, const struct attack *attack, uint64_t end_ns)
 {
-	struct attack *attack = &s->attack;
-	struct talk talk = { .due_ns = s->attack_due_ns, .is_inbound = true };
-
-	if (!attack->plan) {
-		begin_attack(s);
-		return;
-	}
-	if (!attack->left) {
-		end_attack(s);
-		return;
-	}
-	talk.kind = attack->plan->kind;
-	talk.random.state = random_next(&s->attack_random);
-	talk.tuple = (struct five_tuple){
+	const struct truth_attack record = {
+		.start_unix_ms = unix_ms_at(s, attack->begun_ns),
+		.end_unix_ms = unix_ms_at(s, end_ns),
+		.detector = attack_detector(attack),
 		.src = attack->src,
-		.dst = world_own_addr(false),
-		.src_port = attack->src_port,
-		.dst_port = (uint16_t)attack->port,
-		.proto = talk.kind == TALK_PROBE ? IPPROTO_TCP : IPPROTO_UDP,
+		.dst = attack->dst,
 	};
-	talk.answers = world_is_open((uint16_t)attack->port);
-	(void)add_talk(s, &talk); /* counted when there is no room */
-	attack->port++;
-	attack->left--;
-	s->attack_due_ns += random_gap_ns(&s->attack_random, attack->plan->gap_us * 1000ULL) + 1;
+
+	truth_write(s->truth, &record);
+}
+
+/* Who scanned the quick way comes back to guess passwords: that is what a block of it then drops.
+ */
+static void end_attack(struct scenario *s, struct attack *attack)
+{
+	bool was_first = !attack->serial;
+	struct attack ended = *attack;
+	struct attack *next;
+
+	tell_truth(s, attack, attack->due_ns);
+	attack->plan = NULL;
+	if (!was_first || !start_attack(s, ATTACK_GUESS, ended.due_ns))
+		return;
+	for (next = s->attacks; next->serial != s->attacks_begun - 1 || !next->plan;)
+		next++;
+	next->src = ended.src;
+}
+
+static void run_attack(struct scenario *s, struct attack *attack)
+{
+	struct talk talk;
+
+	if (attack_next(attack, &talk))
+		(void)add_talk(s, &talk); /* counted when there is no room */
+	else
+		end_attack(s, attack);
+}
+
+static struct attack *first_attack(struct scenario *s)
+{
+	struct attack *first = NULL;
+
+	for (size_t i = 0; i < ATTACKS_MAX; i++) {
+		struct attack *attack = &s->attacks[i];
+
+		if (attack->plan && (!first || attack->due_ns < first->due_ns))
+			first = attack;
+	}
+	return first;
+}
+
+void scenario_end(struct scenario *scenario, uint64_t now_ns)
+{
+	for (size_t i = 0; i < ATTACKS_MAX; i++)
+		if (scenario->attacks[i].plan)
+			tell_truth(scenario, &scenario->attacks[i], now_ns);
 }
 
 /* ---- the run of time ----------------------------------------------------------------------------
@@ -320,16 +314,6 @@ static size_t first_habit(const struct scenario *s)
 	return first;
 }
 
-static struct visitor *first_visitor(struct scenario *s)
-{
-	struct visitor *first = &s->visitors[0];
-
-	for (size_t i = 1; i < VISITORS_MAX; i++)
-		if (s->visitors[i].due_ns < first->due_ns)
-			first = &s->visitors[i];
-	return first;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -340,17 +324,17 @@ static uint64_t start_due(struct scenario *s, uint64_t until_ns)
 {
 	for (;;) {
 		uint64_t first = s->count ? s->heap[0]->due_ns : UINT64_MAX;
-		struct visitor *visitor = first_visitor(s);
+		struct attack *attack = first_attack(s);
 		size_t habit = first_habit(s);
-		uint64_t due =
-			least(s->habit_due_ns[habit], least(s->attack_due_ns, visitor->due_ns));
+		uint64_t attack_ns = attack ? attack->due_ns : UINT64_MAX;
+		uint64_t due = least(s->habit_due_ns[habit], least(s->attack_due_ns, attack_ns));
 
 		if (due > until_ns || due > first)
 			return first;
 		if (due == s->attack_due_ns)
-			run_attack(s);
-		else if (due == visitor->due_ns)
-			run_visit(s, visitor);
+			start_next(s);
+		else if (due == attack_ns)
+			run_attack(s, attack);
 		else
 			run_habit(s, habit);
 	}
@@ -373,31 +357,30 @@ bool scenario_advance(struct scenario *scenario, uint64_t until_ns, unsigned int
 	return false;
 }
 
-int scenario_new(uint64_t seed, uint64_t start_ns, int64_t start_unix_s, struct truth *truth,
-		 struct scenario **out)
+int scenario_new(const struct scenario_options *options, struct scenario **out)
 {
 	struct scenario *s = calloc(1, sizeof(*s));
-	struct random random = { seed };
+	struct random random = { options->seed };
 
 	if (!s)
 		return -ENOMEM;
-	s->start_ns = start_ns;
-	s->start_unix_s = start_unix_s;
-	s->truth = truth;
-	for (unsigned int i = 0; i < VISITORS_MAX; i++)
-		s->visitors[i].due_ns = UINT64_MAX;
+	s->start_ns = options->start_ns;
+	s->start_unix_ms = options->start_unix_ms;
+	s->truth = options->truth;
 	for (unsigned int i = 0; i < TALKS_MAX; i++)
 		s->free_talks[s->free_count++] = &s->talks[TALKS_MAX - 1 - i];
 	s->attack_random.state = random_next(&random);
 	s->attack_due_ns =
-		start_ns + (FIRST_ATTACK_MIN_MS +
-			    (uint64_t)random_below(&s->attack_random, FIRST_ATTACK_SPAN_MS)) *
-				   NS_PER_MS;
+		s->start_ns + (FIRST_ATTACK_MIN_MS +
+			       (uint64_t)random_below(&s->attack_random, FIRST_ATTACK_SPAN_MS)) *
+				      NS_PER_MS;
 	for (size_t i = 0; i < HABIT_COUNT; i++) {
+		uint64_t gap_ns = habits[i].mean_gap_ms * NS_PER_MS / 4;
+
 		s->habit_random[i].state = random_next(&random);
-		s->habit_due_ns[i] =
-			start_ns +
-			random_gap_ns(&s->habit_random[i], habits[i].mean_gap_ms * NS_PER_MS / 4);
+		s->habit_due_ns[i] = s->start_ns + random_gap_ns(&s->habit_random[i], gap_ns);
+		if (options->only_attacks)
+			s->habit_due_ns[i] = UINT64_MAX;
 	}
 	*out = s;
 	return 0;

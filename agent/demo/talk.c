@@ -62,7 +62,8 @@ static size_t first_payload(struct talk *talk, uint8_t *out)
 	case TALK_WEB:
 		return payload_client_hello(&talk->random, talk->name, out);
 	case TALK_HTTP:
-		return payload_http_request(talk->name, out);
+	case TALK_LOGIN:
+		return payload_http_request(talk->name, talk->kind == TALK_LOGIN, out);
 	default:
 		return payload_ssh_banner(out);
 	}
@@ -78,6 +79,8 @@ static bool step_data(const struct sender *s)
 	size_t len = is_small ? 36 + random_below(&talk->random, 64)
 			      : 600 + random_below(&talk->random, PAYLOAD_MAX - 600);
 
+	if (talk->fixed_len)
+		len = talk->fixed_len;
 	if (!both)
 		return false;
 	if (is_out)
@@ -179,7 +182,7 @@ static bool step_probe(const struct sender *s)
 					     : TCP_FLAG_RST | TCP_FLAG_ACK,
 			       NULL, 0);
 		wait_us(talk, ROUND_TRIP_US);
-		return talk->answers;
+		return talk->answers && talk->kind != TALK_HALF_OPEN;
 	default:
 		(void)send_tcp(s, true, TCP_FLAG_RST, NULL, 0);
 		return false;
@@ -194,16 +197,20 @@ static bool step_dns(const struct sender *s)
 	struct talk *talk = s->talk;
 	uint8_t payload[PAYLOAD_MAX];
 	struct segment segment = { .payload = payload };
-	uint16_t id = (uint16_t)talk->seq_out;
+	const struct dns_question question = { .id = (uint16_t)talk->seq_out,
+					       .type = talk->dns_type ? talk->dns_type : 1,
+					       .label = talk->label,
+					       .name = talk->name };
 
 	if (talk->step++ == 0) {
-		segment.payload_len = payload_dns_query(id, talk->name, payload);
+		segment.payload_len = payload_dns_query(&question, payload);
 		if (!send_packet(s, true, &segment))
 			return false;
 		wait_us(talk, ROUND_TRIP_US);
 		return true;
 	}
-	segment.payload_len = payload_dns_answer(id, talk->name, &talk->tuple.dst, payload);
+	segment.payload_len =
+		payload_dns_answer(&question, talk->is_missing ? NULL : &talk->tuple.dst, payload);
 	(void)send_packet(s, false, &segment);
 	return false;
 }
@@ -235,6 +242,31 @@ static bool step_udp_probe(const struct sender *s)
 	return false;
 }
 
+/* ---- ARP ----------------------------------------------------------------------------------------
+ */
+
+static bool step_arp(const struct sender *s)
+{
+	struct talk *talk = s->talk;
+	const struct five_tuple *tuple = &talk->tuple;
+	bool is_question = talk->step++ == 0;
+	struct segment segment = { .arp = is_question ? 1 : 2,
+				   .device = is_question ? tuple->src : tuple->dst,
+				   .told = tuple->src };
+
+	(void)send_packet(s, is_question, &segment);
+	wait_us(talk, 300); /* a neighbour answers at once */
+	return is_question && talk->answers;
+}
+
+static bool step_arp_lie(const struct sender *s)
+{
+	struct segment segment = { .arp = 2, .device = s->talk->liar, .told = s->talk->tuple.dst };
+
+	(void)send_packet(s, true, &segment);
+	return false;
+}
+
 bool talk_step(struct talk *talk, talk_send_fn send, void *arg)
 {
 	const struct sender sender = { talk, send, arg };
@@ -245,7 +277,12 @@ bool talk_step(struct talk *talk, talk_send_fn send, void *arg)
 	case TALK_NTP:
 	case TALK_PING:
 		return step_echo(&sender);
+	case TALK_ARP:
+		return step_arp(&sender);
+	case TALK_ARP_LIE:
+		return step_arp_lie(&sender);
 	case TALK_PROBE:
+	case TALK_HALF_OPEN:
 		return step_probe(&sender);
 	case TALK_UDP_PROBE:
 		return step_udp_probe(&sender);

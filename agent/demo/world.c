@@ -62,10 +62,8 @@ double random_unit(struct random *random)
 
 void demo_safe_entries(struct safe_entry out[static DEMO_SAFE_COUNT])
 {
-	static const uint8_t gateway[4] = { 192, 0, 2, 1 };
 	const struct addr addrs[DEMO_SAFE_COUNT] = { world_own_addr(false), world_own_addr(true),
-						     addr_from_ipv4(gateway),
-						     addr_from_ipv4(resolver) };
+						     world_gateway(), world_resolver() };
 	const enum safe_kind kinds[DEMO_SAFE_COUNT] = { SAFE_OWN, SAFE_OWN, SAFE_GATEWAY,
 							SAFE_RESOLVER };
 
@@ -79,6 +77,40 @@ void demo_safe_entries(struct safe_entry out[static DEMO_SAFE_COUNT])
 struct addr world_own_addr(bool is_ipv6)
 {
 	return is_ipv6 ? addr_from_ipv6(own_ipv6) : addr_from_ipv4(own_ipv4);
+}
+
+struct addr world_nobody(void)
+{
+	static const uint8_t nobody[4] = { 0 };
+
+	return addr_from_ipv4(nobody);
+}
+
+struct addr world_resolver(void)
+{
+	return addr_from_ipv4(resolver);
+}
+
+struct addr world_lan_addr(uint8_t last)
+{
+	const uint8_t ipv4[4] = { 192, 0, 2, last };
+
+	return addr_from_ipv4(ipv4);
+}
+
+struct addr world_gateway(void)
+{
+	return world_lan_addr(1);
+}
+
+struct addr world_neighbour(uint32_t number)
+{
+	return world_lan_addr((uint8_t)(20 + number % WORLD_NEIGHBOURS));
+}
+
+struct addr world_stranger(uint32_t serial)
+{
+	return world_lan_addr((uint8_t)(100 + serial % 150));
 }
 
 static struct addr visitor(struct random *random, bool is_ipv6)
@@ -149,11 +181,32 @@ static void choose_outside(struct random *random, enum talk_kind kind, struct fi
 		tuple->dst = addr_from_ipv4(time_server);
 }
 
+/* A neighbour, or the gateway, asks for this server or the gateway; or this server for it. */
+static void choose_arp(struct random *random, bool is_inbound, struct five_tuple *tuple)
+{
+	bool is_gateway = !random_below(random, 3);
+
+	tuple->src = world_own_addr(false);
+	tuple->dst = world_gateway();
+	if (!is_inbound)
+		return;
+	tuple->src = is_gateway ? world_gateway()
+				: world_neighbour(random_below(random, WORLD_NEIGHBOURS));
+	if (is_gateway)
+		tuple->dst = world_own_addr(false);
+	else if (random_below(random, 8))
+		tuple->dst = world_neighbour(random_below(random, WORLD_NEIGHBOURS));
+}
+
 void world_choose(struct random *random, enum talk_kind kind, bool is_inbound,
 		  struct five_tuple *tuple, const char **name)
 {
 	bool is_ipv6 = is_inbound && !random_below(random, SHARE_IPV6);
 
+	if (kind == TALK_ARP) {
+		choose_arp(random, is_inbound, tuple);
+		return;
+	}
 	if (is_inbound) {
 		*name = own_names[random_below(random, sizeof(own_names) / sizeof(own_names[0]))];
 		tuple->src = visitor(random, is_ipv6);

@@ -138,7 +138,8 @@ def test_for_ends_by_itself_with_a_summary_and_a_seed_repeats():
             assert made.process.returncode == 0
             assert re.search(r"stopped: \d+ packets counted", rest), rest
             with open(f"{made.state}/truth.ndjson", encoding="utf-8") as file:
-                attacks.append([(row["src_ip"], row["detector"]) for row in map(json.loads, file)])
+                rows = sorted(map(json.loads, file), key=lambda row: row["start"])
+            attacks.append([(row["src_ip"], row["detector"]) for row in rows])
         finally:
             if made.process.poll() is None:
                 made.process.kill()
