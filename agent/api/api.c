@@ -20,6 +20,12 @@ static const struct route routes[] = {
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
+const struct route *api_routes(size_t *count)
+{
+	*count = ROUTE_COUNT;
+	return routes;
+}
+
 int api_new(const struct api_options *options, struct api **out)
 {
 	CLEANUP(api_free) struct api *api = calloc(1, sizeof(*api));

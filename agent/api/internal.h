@@ -60,6 +60,9 @@ struct route {
 	void (*handler)(struct call *call);
 };
 
+/* api_routes - the one route table (api.c). */
+const struct route *api_routes(size_t *count);
+
 /* ---- idempotent.c ------------------------------------------------------------------------------
  */
 
