@@ -78,11 +78,10 @@ HOT enum outcome entry_decide(const struct suspect *s, struct block_entry *entry
 	if (exact ? safe_holds_exact(s, word, entry, family) : safe_holds(s, family))
 		return OUTCOME_PASS;
 	entry_count(entry, s->segments, s->bytes, s->jiffies);
+	emit_hit(s, says & SAYS_DROP ? EVENT_BLOCK_HIT : EVENT_COUNT_HIT, SAYS_RULE(says),
+		 LAYER_ADDRESS);
 	/* a rule that only counts stands in no other rule's way */
-	if (!(says & SAYS_DROP))
-		return OUTCOME_NEXT;
-	emit_block_hit(s, SAYS_RULE(says), LAYER_ADDRESS);
-	return OUTCOME_DROP;
+	return says & SAYS_DROP ? OUTCOME_DROP : OUTCOME_NEXT;
 }
 
 /* ---- prefixes, from the longest to the widest ---- */
@@ -215,7 +214,7 @@ APART int flow_decide(const struct suspect *s)
 	ATOMIC_ADD(&block->packets, s->segments);
 	ATOMIC_ADD(&block->bytes, s->bytes);
 	VOLATILE(block->last_jiffies) = s->jiffies;
-	emit_block_hit(s, block->rule, block->layer);
+	emit_hit(s, EVENT_BLOCK_HIT, block->rule, block->layer);
 	return OUTCOME_DROP;
 }
 

@@ -203,7 +203,7 @@ HOT long domain_hit(struct name_walk *w, const struct suspect *s, struct domain_
 	VOLATILE(entry->last_jiffies) = s->jiffies;
 	if (!(says & SAYS_DROP))
 		return 0;
-	emit_block_hit(s, SAYS_RULE(says), (__u8)layer);
+	emit_hit(s, EVENT_BLOCK_HIT, SAYS_RULE(says), (__u8)layer);
 	w->verdict = says;
 	return 1;
 }

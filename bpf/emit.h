@@ -67,14 +67,14 @@ HOT __u64 tokens_gained(__u64 tokens, __u64 jiffies, const __u64 rate, const __u
 	return tokens < burst ? tokens : burst;
 }
 
-/* Takes one token of this CPU's bucket. */
-HOT bool event_is_due(const struct suspect *s, struct cpu_state *cpu)
+/* Takes one token of this CPU's bucket, which must hold more than @reserve. */
+HOT bool event_is_due(const struct suspect *s, struct cpu_state *cpu, __u64 reserve)
 {
 	if (budget_is_off(s))
 		return true;
 	cpu->tokens = tokens_gained(cpu->tokens, s->jiffies - cpu->tokens_jiffies, 1, EVENT_BURST);
 	cpu->tokens_jiffies = s->jiffies;
-	if (!cpu->tokens)
+	if (cpu->tokens <= reserve)
 		return false;
 	cpu->tokens--;
 	return true;
@@ -115,15 +115,18 @@ HOT void event_fill(struct event_record *event, const struct suspect *s, __u8 ki
 	__builtin_memset(event->zero, 0, sizeof(event->zero));
 }
 
-/* A packet that @rule dropped at @layer, sampled. */
-HOT void emit_block_hit(const struct suspect *s, __u32 rule, __u8 layer)
+/* What is only counted leaves this much of the budget to what is dropped. */
+#define COUNT_RESERVE (EVENT_BURST / 2)
+
+/* A packet that @rule dropped at @layer, or let pass (@kind), sampled. */
+HOT void emit_hit(const struct suspect *s, __u8 kind, __u32 rule, __u8 layer)
 {
 	struct cpu_state *cpu = ARRAY_ELEM(s->ctx, cpus, s->cpu);
 	struct event_record *event;
 
 	if (!cpu)
 		return;
-	if (!event_is_due(s, cpu)) {
+	if (!event_is_due(s, cpu, kind == EVENT_COUNT_HIT ? COUNT_RESERVE : 0)) {
 		cpu->events_skipped++;
 		return;
 	}
@@ -132,7 +135,7 @@ HOT void emit_block_hit(const struct suspect *s, __u32 rule, __u8 layer)
 		cpu->events_lost++;
 		return;
 	}
-	event_fill(event, s, EVENT_BLOCK_HIT);
+	event_fill(event, s, kind);
 	event->rule = rule;
 	event->layer = layer;
 	RING_SUBMIT(s->ctx, event);

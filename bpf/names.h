@@ -27,6 +27,7 @@ enum packet_verdict {
 #define HTTP_WINDOW   4096
 #define SSH_WINDOW    256   /* RFC 4253 4.2: 255 with CR LF */
 #define STREAM_WINDOW 65535 /* DNS over TCP */
+#define LOGIN_WINDOW  2048  /* greeting, options and prompts of each side, then the login */
 
 /* Fragments of UDP datagrams without known ports may be anybody's: they leave half of the budget to
  * what surely is a name. */
@@ -96,6 +97,18 @@ HOT enum speech window_begin(struct spoken *w, const struct head *head, const bo
 	return SPEECH_NONE;
 }
 
+/* Where passwords are said in the clear, what is said first is wanted from both sides. */
+HOT enum speech login_open(struct spoken *w)
+{
+	__u32 is = is_login_port(NTOHS(w->who.dst_port)) | is_login_port(NTOHS(w->who.src_port));
+
+	FORGET(is);
+	if (!is)
+		return SPEECH_NONE;
+	window_open(w, NAME_STREAM, LOGIN_WINDOW);
+	return SPEECH_PIECE;
+}
+
 /* Some of the payload is inside the window. */
 HOT bool window_holds(const struct spoken *w)
 {
@@ -152,13 +165,16 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 		speech = window_begin(w, head, true);
 		if (speech == SPEECH_NONE && w->packets >= SEEK_PACKETS)
 			mark->state = NAME_CLOSED;
+		else if (speech == SPEECH_NONE) /* its SYN may have come in on another CPU */
+			speech = login_open(w);
 		return speech;
 	}
 	if (mark->state == NAME_OPEN && w->seq == mark->seq) {
 		speech = window_begin(w, head, false);
-		if (speech == SPEECH_NONE)
-			mark->state = NAME_CLOSED;
-		return speech;
+		if (speech != SPEECH_NONE)
+			return speech;
+		mark->state = NAME_CLOSED;
+		return login_open(w);
 	}
 	if (mark->state == NAME_OPEN) {
 		/* ahead of the first byte: wanted when that turns out to be a hello's */

@@ -12,6 +12,14 @@
 #define QUIC_V1	     0x00000001
 #define QUIC_V2	     0x6b3343cf /* RFC 9369 3.1 */
 #define QUIC_DRAFT29 0xff00001d
+/* Where people log in without encryption: FTP, telnet, SMTP, POP3, IMAP, submission (IANA). */
+#define PORT_FTP    21
+#define PORT_TELNET 23
+#define PORT_SMTP   25
+#define PORT_POP3   110
+#define PORT_IMAP   143
+#define PORT_SUBMIT 587
+
 #define HELLO_WINDOW 16389 /* a record and its header (RFC 8446 5.1) */
 #define HELLO_MAX    32768 /* over several records */
 
@@ -103,6 +111,13 @@ HOT __u32 head_is_http(__u64 word, __u64 mask, __u32 have)
 	HEAD_TRY(kinds, WORD8('L', 'O', 'C', 'K', ' ', 0, 0, 0), 5);
 	HEAD_TRY(kinds, WORD8('U', 'N', 'L', 'O', 'C', 'K', ' ', 0), 7);
 	return kinds;
+}
+
+/* 1 when a side of a connection, by its port, is such a service. */
+HOT __u32 is_login_port(__u32 port)
+{
+	return is_zero(port ^ PORT_FTP) | is_zero(port ^ PORT_TELNET) | is_zero(port ^ PORT_SMTP) |
+	       is_zero(port ^ PORT_POP3) | is_zero(port ^ PORT_IMAP) | is_zero(port ^ PORT_SUBMIT);
 }
 
 /* A handshake record (22, version 3.x) that begins with a ClientHello (1): RFC 8446 5.1, 4. */

@@ -71,7 +71,7 @@ struct scope {
 	__be16 port;
 };
 
-/* What one rule, or the first of several that applies, says; 0: nothing. */
+/* What one rule, or the first of several that drops, else that counts, says; 0: nothing. */
 #define SAYS_COUNT     1
 #define SAYS_DROP      2
 #define SAYS_REFUSE    4
@@ -108,7 +108,7 @@ HOT __u32 rule_says(CONTEXT *ctx, __u32 id, const struct scope *scope, __u64 boo
 	if (!rule_applies(&rule, scope, boot_ns))
 		return 0;
 	if (rule.flags & RULE_COUNT_ONLY)
-		return SAYS_COUNT;
+		return id << 3 | SAYS_COUNT;
 	return id << 3 | (rule.flags & RULE_REFUSE ? SAYS_REFUSE : 0) | SAYS_DROP | SAYS_COUNT;
 }
 
@@ -122,7 +122,7 @@ APART int set_says(const struct suspect *s, __u32 index, __u64 boot_ns)
 {
 	const struct rule_set *set;
 	struct scope scope;
-	__u32 says = 0;
+	__u32 says = 0, one;
 
 	if (!s)
 		return 0;
@@ -133,7 +133,9 @@ APART int set_says(const struct suspect *s, __u32 index, __u64 boot_ns)
 
 		if (!id)
 			break;
-		says |= rule_says(CTX_OF(s), id, &scope, boot_ns);
+		one = rule_says(CTX_OF(s), id, &scope, boot_ns);
+		if (one & SAYS_DROP || !says)
+			says = one;
 	}
 	return (int)says;
 }

@@ -301,9 +301,10 @@ struct clock_sample {
 
 enum event_kind {
 	EVENT_BLOCK_HIT = 1,
-	EVENT_PAYLOAD = 2,  /* struct event_payload: behind the transport header */
-	EVENT_FRAGMENT = 3, /* struct event_payload: behind the IP header, of a UDP fragment */
-	EVENT_FRAME = 4,    /* struct event_payload: ARP, neighbour discovery; the frame */
+	EVENT_PAYLOAD = 2,   /* struct event_payload: behind the transport header */
+	EVENT_FRAGMENT = 3,  /* struct event_payload: behind the IP header, of a UDP fragment */
+	EVENT_FRAME = 4,     /* struct event_payload: ARP, neighbour discovery; the frame */
+	EVENT_COUNT_HIT = 5, /* as EVENT_BLOCK_HIT, of a rule that only counts: it passed */
 };
 
 struct event_record {

@@ -68,6 +68,7 @@ struct block_rule {
 	/* not for the datapath: what the history says of the packets it dropped */
 	int64_t block_id;
 	int64_t incident_id; /* 0 = none */
+	const char *list;    /* the list's name; NULL: none */
 };
 
 struct block_hits {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/capture/capture.h"
@@ -29,6 +30,7 @@ struct dropped {
 /* What a rule of the datapath stands for. */
 struct stands_for {
 	int64_t block_id, incident_id;
+	char list[BLOCK_LIST_MAX];
 };
 
 struct hits {
@@ -67,10 +69,21 @@ void hits_free(struct hits *hits)
 
 void hits_know(struct hits *hits, const struct block_rule *rules, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (rules[i].rule_id < BLOCK_RULES_MAX)
-			hits->rules[rules[i].rule_id] =
-				(struct stands_for){ rules[i].block_id, rules[i].incident_id };
+	for (size_t i = 0; i < count; i++) {
+		struct stands_for *known = &hits->rules[rules[i].rule_id % BLOCK_RULES_MAX];
+
+		if (rules[i].rule_id >= BLOCK_RULES_MAX)
+			continue;
+		*known = (struct stands_for){ .block_id = rules[i].block_id,
+					      .incident_id = rules[i].incident_id };
+		if (rules[i].list)
+			(void)snprintf(known->list, sizeof(known->list), "%s", rules[i].list);
+	}
+}
+
+const char *hits_list_of(const struct hits *hits, uint32_t rule_id)
+{
+	return hits && rule_id < BLOCK_RULES_MAX ? hits->rules[rule_id].list : "";
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */

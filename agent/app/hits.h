@@ -35,6 +35,8 @@ DEFINE_CLEANUP(hits_free, struct hits)
 
 /* hits_know - which block, and which incident, a rule of the datapath stands for from now on. */
 void hits_know(struct hits *hits, const struct block_rule *rules, size_t count);
+/* hits_list_of - the list that a rule of the datapath stands for; "" = none, also of @hits NULL. */
+const char *hits_list_of(const struct hits *hits, uint32_t rule_id);
 /* hits_take - one sampled packet. @unix_minus_mono_ms turns its time into wall time. */
 void hits_take(struct hits *hits, const struct capture_hit *hit, int64_t unix_minus_mono_ms);
 /* hits_expire - write what is due: 5 s after the first packet, then once a minute. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/app/aliases.h"
+#include "agent/app/hits.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
@@ -38,6 +39,7 @@ struct naming_way {
 	struct capture *capture;
 	struct flow_table *flows;
 	struct detect *detect;
+	const struct hits *hits;
 	struct names *names;
 	struct aliases *aliases;
 	struct verdict verdicts[VERDICTS_MAX];
@@ -165,12 +167,50 @@ static void judge(struct naming_way *way, const struct name_event *event)
 	}
 }
 
+/* ---- a name that is only counted --------------------------------------------------------------
+ */
+
+static void tell_counted(struct naming_way *way, const struct name_event *event, const char *name)
+{
+	uint32_t rule_id = *name ? capture_domain_counted(way->capture, name) : 0;
+	const struct detect_contact contact = {
+		.tuple = event->tuple,
+		.is_outgoing = true, /* whoever asks for a name goes there */
+		.list = hits_list_of(way->hits, rule_id),
+		.domain = name,
+		.at_ns = capture_now_ns(way->capture),
+	};
+
+	if (rule_id)
+		detect_listed(way->detect, &contact);
+}
+
+static void look_counted(struct naming_way *way, const struct name_event *event)
+{
+	switch (event->kind) {
+	case NAME_TLS_HELLO:
+	case NAME_QUIC_HELLO:
+		tell_counted(way, event, event->hello->sni);
+		break;
+	case NAME_HTTP_REQUEST:
+		tell_counted(way, event, host_of(event->http));
+		break;
+	case NAME_DNS_QUERY:
+		for (unsigned int i = 0; i < event->dns->question_count; i++)
+			tell_counted(way, event, event->dns->questions[i].name);
+		break;
+	default:
+		break;
+	}
+}
+
 static void name_read(void *arg, const struct name_event *event)
 {
 	struct naming_way *way = arg;
 
 	name_flow(way, event);
 	detect_name(way->detect, event);
+	look_counted(way, event);
 	if (!event->rule_id)
 		judge(way, event);
 }
@@ -224,8 +264,7 @@ struct names *naming_way_names(struct naming_way *way)
 	return way->names;
 }
 
-int naming_way_new(struct capture *capture, struct flow_table *flows, struct detect *detect,
-		   struct naming_way **out)
+int naming_way_new(const struct naming_ends *ends, struct naming_way **out)
 {
 	CLEANUP(naming_way_free) struct naming_way *way = calloc(1, sizeof(*way));
 	const struct names_options options = {
@@ -235,9 +274,10 @@ int naming_way_new(struct capture *capture, struct flow_table *flows, struct det
 
 	if (!way)
 		return -ENOMEM;
-	way->capture = capture;
-	way->flows = flows;
-	way->detect = detect;
+	way->capture = ends->capture;
+	way->flows = ends->flows;
+	way->detect = ends->detect;
+	way->hits = ends->hits;
 	error = names_new(&options, &way->names);
 	if (!error)
 		error = aliases_new(&way->aliases);

@@ -14,13 +14,20 @@ struct capture;
 struct coverage_names;
 struct detect;
 struct flow_table;
+struct hits;
 struct names;
 struct naming_way;
 
-/* naming_way_new - borrows @capture, @flows and @detect, which hears each name. Returns 0 or
- * -errno. */
-int naming_way_new(struct capture *capture, struct flow_table *flows, struct detect *detect,
-		   struct naming_way **out);
+/* What names come from and go to; all borrowed. */
+struct naming_ends {
+	struct capture *capture;
+	struct flow_table *flows;
+	struct detect *detect;	 /* hears each name, and contact with those that are only counted */
+	const struct hits *hits; /* knows the lists' names; NULL: nothing is listed */
+};
+
+/* naming_way_new - Returns 0 or -errno. */
+int naming_way_new(const struct naming_ends *ends, struct naming_way **out);
 void naming_way_free(struct naming_way *way); /* accepts NULL */
 DEFINE_CLEANUP(naming_way_free, struct naming_way)
 

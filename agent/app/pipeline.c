@@ -66,6 +66,17 @@ static void take_hit(void *arg, const struct capture_hit *hit)
 {
 	struct pipeline *p = arg;
 
+	if (hit->is_counted) {
+		const struct detect_contact contact = {
+			.tuple = hit->tuple,
+			.is_outgoing = hit->direction == DIRECTION_EGRESS,
+			.list = hits_list_of(p->hits, hit->rule_id),
+			.at_ns = hit->at_ns,
+		};
+
+		detect_listed(p->detect, &contact);
+		return;
+	}
 	hits_take(p->hits, hit, unix_minus_mono_ms(p)); /* "full" is counted there */
 }
 
@@ -312,6 +323,16 @@ static int open_anomaly(struct pipeline *p)
 	return anomaly_start(&options, &p->anomaly);
 }
 
+static int open_naming(struct pipeline *p)
+{
+	const struct naming_ends ends = { .capture = p->options.capture,
+					  .flows = p->flows,
+					  .detect = p->detect,
+					  .hits = p->hits };
+
+	return naming_way_new(&ends, &p->naming);
+}
+
 static int build(struct pipeline *p)
 {
 	const struct flow_options flows = {
@@ -338,7 +359,7 @@ static int build(struct pipeline *p)
 	if (!error)
 		error = open_anomaly(p);
 	if (!error)
-		error = naming_way_new(p->options.capture, p->flows, p->detect, &p->naming);
+		error = open_naming(p);
 	if (!error)
 		error = queue_new(ORDERS_MAX, &p->orders.queue);
 	if (!error)

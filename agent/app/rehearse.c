@@ -124,6 +124,15 @@ static int run(struct rehearsal *r)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static int open_naming(struct rehearsal *r)
+{
+	const struct naming_ends ends = { .capture = r->capture,
+					  .flows = r->flows,
+					  .detect = r->detect };
+
+	return naming_way_new(&ends, &r->naming);
+}
+
 static int open_all(struct rehearsal *r)
 {
 	const struct rehearse_options *options = r->options;
@@ -152,7 +161,7 @@ static int open_all(struct rehearsal *r)
 	if (!error)
 		error = detect_new(&detect, &r->detect);
 	if (!error)
-		error = naming_way_new(r->capture, r->flows, r->detect, &r->naming);
+		error = open_naming(r);
 	return error;
 }
 

@@ -187,6 +187,7 @@ struct block_rule active_rule(const struct active_block *active)
 		.end_boot_ns = end,
 		.block_id = active->id,
 		.incident_id = active->incident_id,
+		.list = active->list ? active->list->name : NULL,
 	};
 }
 

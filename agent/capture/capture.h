@@ -23,11 +23,12 @@ struct prefix_set;
 
 /* ---- what a source hands up ------------------------------------------------------------- */
 
-/* A packet that a rule dropped; sampled. */
+/* A packet that a rule dropped, or only counted; sampled. */
 struct capture_hit {
 	struct five_tuple tuple;
 	uint8_t direction, iface;
-	uint8_t layer; /* enum block_layer */
+	uint8_t layer;	 /* enum block_layer */
+	bool is_counted; /* it passed */
 	uint32_t rule_id;
 	uint32_t ip_bytes;
 	uint64_t at_ns; /* monotonic */
@@ -109,6 +110,8 @@ int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hi
  * itself or by a name above it; 0 when none does. Nothing is counted.
  */
 uint32_t capture_domain_find(struct capture *capture, const char *name);
+/* capture_domain_counted - as capture_domain_find, of rules that only count. */
+uint32_t capture_domain_counted(struct capture *capture, const char *name);
 /*
  * capture_flow_block - drop both ways of @tuple until @until_boot_ns because of @rule_id, and count
  * the hits there under @layer. The oldest makes room when full. Returns 0 or -errno.
@@ -136,7 +139,7 @@ struct capture_ops {
 	int (*target_hits)(struct capture *, const struct prefix *, struct block_hits *);
 	int (*name_hits)(struct capture *, const char *, struct block_hits *);
 	int (*list_hits)(struct capture *, uint32_t rule_id, struct block_hits *);
-	uint32_t (*domain_find)(struct capture *, const char *name);
+	uint32_t (*domain_find)(struct capture *, const char *name, bool is_counted);
 	int (*flow_block)(struct capture *, const struct five_tuple *, uint32_t rule_id,
 			  uint8_t layer, uint64_t until_boot_ns);
 	int (*drain)(struct capture *, bool scan, const struct capture_sink *);

@@ -292,6 +292,7 @@ static void event_hit(const struct drain_clock *clock, const struct event_record
 		.direction = raw->direction & 1,
 		.iface = raw->iface & (IFACES_MAX - 1),
 		.layer = raw->layer,
+		.is_counted = raw->kind == EVENT_COUNT_HIT,
 		.rule_id = raw->rule,
 		.ip_bytes = raw->ip_bytes,
 		.at_ns = drain_clock_mono_ns(clock, raw->jiffies),
@@ -344,7 +345,7 @@ int drain_event(const struct drain_clock *clock, const void *record, size_t len,
 	memcpy(&raw, record, sizeof(raw));
 	if (raw.kind == EVENT_PAYLOAD || raw.kind == EVENT_FRAGMENT || raw.kind == EVENT_FRAME)
 		return event_payload(record, len, sink);
-	if (raw.kind != EVENT_BLOCK_HIT)
+	if (raw.kind != EVENT_BLOCK_HIT && raw.kind != EVENT_COUNT_HIT)
 		return 0;
 	event_hit(clock, &raw, sink);
 	return 1;

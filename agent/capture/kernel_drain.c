@@ -170,9 +170,9 @@ static int kernel_list_hits(struct capture *capture, uint32_t rule_id, struct bl
 	return rules_full_list_hits(source->rules, rule_id, &source->now, hits);
 }
 
-static uint32_t kernel_domain_find(struct capture *capture, const char *name)
+static uint32_t kernel_domain_find(struct capture *capture, const char *name, bool is_counted)
 {
-	return rules_name_find(source_of(capture)->rules, name);
+	return rules_name_find(source_of(capture)->rules, name, is_counted);
 }
 
 static int kernel_flow_block(struct capture *capture, const struct five_tuple *tuple,

@@ -148,9 +148,11 @@ static int replay_list_hits(struct capture *capture, uint32_t rule_id, struct bl
 	return capture_list_hits(replay_of(capture)->inner, rule_id, hits);
 }
 
-static uint32_t replay_domain_find(struct capture *capture, const char *name)
+static uint32_t replay_domain_find(struct capture *capture, const char *name, bool is_counted)
 {
-	return capture_domain_find(replay_of(capture)->inner, name);
+	struct capture *inner = replay_of(capture)->inner;
+
+	return inner->ops->domain_find(inner, name, is_counted);
 }
 
 static int replay_flow_block(struct capture *capture, const struct five_tuple *tuple,

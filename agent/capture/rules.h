@@ -106,8 +106,8 @@ int rules_safe_set(struct rules *rules, const struct prefix *prefixes, size_t co
 
 /* ---- names and five-tuples: rules_names.c ---- */
 
-/* rules_name_find - as capture_domain_find. */
-uint32_t rules_name_find(const struct rules *rules, const char *name);
+/* rules_name_find - as capture_domain_find, or capture_domain_counted. */
+uint32_t rules_name_find(const struct rules *rules, const char *name, bool is_counted);
 /* rules_flow_block - as capture_flow_block. */
 int rules_flow_block(struct rules *rules, const struct five_tuple *tuple, uint32_t rule_id,
 		     uint8_t layer, uint64_t until_boot_ns);

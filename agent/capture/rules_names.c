@@ -278,11 +278,11 @@ int rules_name_unblock(struct rules *rules, uint32_t rule_id)
 
 /* ---- which rule blocks a name ---- */
 
-static bool is_dropping(const struct rules_tables *tables, uint32_t rule_id)
+static bool does(const struct rules_tables *tables, uint32_t rule_id, bool is_counted)
 {
 	uint32_t flags = rule_id && rule_id < RULES_MAX ? tables->rules[rule_id].flags : 0;
 
-	return flags & RULE_ACTIVE && !(flags & RULE_COUNT_ONLY);
+	return flags & RULE_ACTIVE && !(flags & RULE_COUNT_ONLY) == !is_counted;
 }
 
 static bool is_for_all(const struct rule *rule)
@@ -290,9 +290,9 @@ static bool is_for_all(const struct rule *rule)
 	return !rule->direction && !rule->proto && !rule->port;
 }
 
-/* The rule of exactly this name that drops; rather one for every packet than one of a scope, which
- * the flow it is found in may not be in. */
-static uint32_t rule_dropping(const struct rules_tables *tables, const char *name)
+/* The rule of exactly this name that drops, or counts; rather one for every packet than one of a
+ * scope, which the flow it is found in may not be in. */
+static uint32_t rule_of(const struct rules_tables *tables, const char *name, bool is_counted)
 {
 	uint64_t hash = name_hash(tables->control->name_base, name, (uint32_t)strlen(name));
 	uint32_t bit = bits_names_index(hash), scoped = 0;
@@ -307,7 +307,7 @@ static uint32_t rule_dropping(const struct rules_tables *tables, const char *nam
 	if (entry.rule & ENTRY_SET)
 		set = &tables->rule_sets[(entry.rule & ~ENTRY_SET) % RULE_SETS_MAX];
 	for (int i = 0; i < RULE_SET_WAYS && set->rule[i]; i++) {
-		if (!is_dropping(tables, set->rule[i]))
+		if (!does(tables, set->rule[i], is_counted))
 			continue;
 		if (is_for_all(&tables->rules[set->rule[i]]))
 			return set->rule[i];
@@ -316,7 +316,7 @@ static uint32_t rule_dropping(const struct rules_tables *tables, const char *nam
 	return scoped;
 }
 
-uint32_t rules_name_find(const struct rules *rules, const char *name)
+uint32_t rules_name_find(const struct rules *rules, const char *name, bool is_counted)
 {
 	char text[NAME_MAX_BYTES + 1];
 	size_t len = strnlen(name, sizeof(text));
@@ -329,7 +329,7 @@ uint32_t rules_name_find(const struct rules *rules, const char *name)
 		len--;
 	text[len] = '\0';
 	for (const char *at = text; *at;) {
-		uint32_t rule_id = rule_dropping(&rules->tables, at);
+		uint32_t rule_id = rule_of(&rules->tables, at, is_counted);
 
 		if (rule_id && is_for_all(&rules->tables.rules[rule_id]))
 			return rule_id;

@@ -81,7 +81,12 @@ int capture_list_hits(struct capture *capture, uint32_t rule_id, struct block_hi
 
 uint32_t capture_domain_find(struct capture *capture, const char *name)
 {
-	return capture->ops->domain_find(capture, name);
+	return capture->ops->domain_find(capture, name, false);
+}
+
+uint32_t capture_domain_counted(struct capture *capture, const char *name)
+{
+	return capture->ops->domain_find(capture, name, true);
 }
 
 int capture_flow_block(struct capture *capture, const struct five_tuple *tuple, uint32_t rule_id,

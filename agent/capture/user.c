@@ -283,9 +283,9 @@ static int user_list_hits(struct capture *capture, uint32_t rule_id, struct bloc
 	return rules_full_list_hits(source->rules, rule_id, &clock, hits);
 }
 
-static uint32_t user_domain_find(struct capture *capture, const char *name)
+static uint32_t user_domain_find(struct capture *capture, const char *name, bool is_counted)
 {
-	return rules_name_find(source_of(capture)->rules, name);
+	return rules_name_find(source_of(capture)->rules, name, is_counted);
 }
 
 static int user_flow_block(struct capture *capture, const struct five_tuple *tuple,

@@ -141,9 +141,11 @@ static int demo_list_hits(struct capture *capture, uint32_t rule_id, struct bloc
 	return capture_list_hits(demo_of(capture)->user, rule_id, hits);
 }
 
-static uint32_t demo_domain_find(struct capture *capture, const char *name)
+static uint32_t demo_domain_find(struct capture *capture, const char *name, bool is_counted)
 {
-	return capture_domain_find(demo_of(capture)->user, name);
+	struct capture *user = demo_of(capture)->user;
+
+	return is_counted ? capture_domain_counted(user, name) : capture_domain_find(user, name);
 }
 
 static int demo_flow_block(struct capture *capture, const struct five_tuple *tuple,

@@ -37,7 +37,7 @@ struct detect_options {
 struct detect_contact {
 	struct five_tuple tuple; /* as on the wire */
 	bool is_outgoing;
-	const char *list;   /* its name, for the reason */
+	const char *list;   /* its name, for the reason; "" = a rule by itself */
 	const char *domain; /* the name that is listed; NULL: an address is */
 	uint64_t at_ns;
 };

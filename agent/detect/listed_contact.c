@@ -99,18 +99,19 @@ static void write_reason(const struct listed *listed, char *reason)
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 	const struct five_tuple *tuple = &listed->tuple;
 
+	const char *holder = *listed->list ? "the list " : "a block entry that only counts";
+
 	if (*listed->domain)
 		(void)snprintf(reason, FINDING_REASON_MAX,
-			       "%s asked %s for %s, which the list %s holds, %u times. Normal is "
-			       "0.",
+			       "%s asked %s for %.200s, which %s%s holds, %u times. Normal is 0.",
 			       addr_format(&tuple->src, src), addr_format(&tuple->dst, dst),
-			       listed->domain, listed->list, listed->count);
+			       listed->domain, holder, listed->list, listed->count);
 	else
 		(void)snprintf(reason, FINDING_REASON_MAX,
-			       "%s sent packets to %s port %u, and the list %s holds %s; %u were "
-			       "looked at. Normal is 0.",
+			       "%s sent packets to %s port %u, and %s%s holds %s; %u were looked "
+			       "at. Normal is 0.",
 			       addr_format(&tuple->src, src), addr_format(&tuple->dst, dst),
-			       tuple->dst_port, listed->list,
+			       tuple->dst_port, holder, listed->list,
 			       listed->is_outgoing ? "the latter" : "the former", listed->count);
 }
 

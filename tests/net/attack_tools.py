@@ -154,6 +154,34 @@ def file_server(address, port):
     listen(address, port, serve)
 
 
+def talk_server(address, port, *answers):
+    """Its first words at once, one more for each line it gets."""
+    def serve(link):
+        with link, link.makefile("rb") as lines:
+            for answer in answers:
+                link.sendall(answer.encode().decode("unicode_escape").encode())
+                if not lines.readline():
+                    return
+    listen(address, port, serve)
+
+
+def talk(source, address, port, *lines):
+    """Waits for the server's word before each line."""
+    with socket.create_connection((address, int(port)), timeout=10, source_address=(source, 0)) as link:
+        for line in lines:
+            link.recv(4096)
+            link.sendall(line.encode() + b"\r\n")
+        link.recv(4096)
+
+
+def ask_host(address, port, host):
+    """One HTTP request."""
+    with socket.create_connection((address, int(port)), timeout=10) as link:
+        link.sendall(b"GET / HTTP/1.1\r\nHost: " + host.encode() + b"\r\n\r\n")
+        link.shutdown(socket.SHUT_WR)
+        link.recv(4096)
+
+
 def get(link, size):
     link.sendall(b"GET %d\n" % size)
     left = size

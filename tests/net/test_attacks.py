@@ -173,6 +173,50 @@ def test_new_port_and_new_device(lab, watched):
     assert row["severity"] == "low"
 
 
+SECRET = "s3cretw0rd"
+LOGINS = {21: (["220 hi\\r\\n", "331 go on\\r\\n", "230 in\\r\\n"], ["USER me", "PASS " + SECRET], "FTP"),
+          23: (["login: ", "\\r\\nPassword: ", "$ "], ["me", SECRET], "telnet"),
+          25: (["220 hi\\r\\n", "250 AUTH\\r\\n", "334 VXNl\\r\\n", "334 UGFz\\r\\n", "235 in\\r\\n"],
+               ["EHLO me", "AUTH LOGIN", "bWU=", SECRET], "SMTP"),
+          110: (["+OK\\r\\n", "+OK\\r\\n", "+OK\\r\\n"], ["USER me", "PASS " + SECRET], "POP3")}
+
+
+def test_passwords_in_the_clear_and_listed_contact(lab, watched):
+    """The fact, never the secret; then an address and a name that are only counted."""
+    sources = {}
+    for port, (answers, lines, how) in LOGINS.items():  # an incident for each source
+        sources[how] = lab.ip_b.rsplit(".", 1)[0] + f".{100 + port}"
+        sh("ip", "-n", lab.b, "addr", "add", sources[how] + "/24", "dev", lab.vb)
+        serve(lab, lab.a, "talk_server", lab.ip_a, str(port), *answers)
+        attack(lab, lab.b, "talk", sources[how], lab.ip_a, port, *lines).wait(timeout=10)
+
+    def logins():
+        rows = [watched.json("incident", "show", str(row["id"])) for row in incidents(watched)
+                if row["detector"] == "plain_password"]
+        return rows if len(rows) == len(LOGINS) else None
+    rows = wait_for(logins, 5, "plain_password")
+    assert SECRET not in watched.log() + json.dumps(rows)
+    for how, source in sources.items():
+        row = next(row for row in rows if row["src_ip"] == source)
+        assert f" by {how} " in row["reason"] and row["severity"] == "low"
+    for file in pathlib.Path(watched.state).rglob("*"):
+        assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
+    assert watched.cli("block", "add", "203.0.113.77", "--count-only")[0] == 0
+    assert watched.cli("block", "add", "evil.example", "--count-only")[0] == 0
+    sh("ip", "-n", lab.a, "route", "add", "203.0.113.77", "via", lab.ip_b)
+    began = time.monotonic()
+    lab.run(lab.a, "ping", "-c", "1", "-W", "1", "203.0.113.77")
+    row = await_only(watched, "listed_contact", began, 3, settle=0)
+    assert (row["src_ip"], row["dst_ip"], row["severity"]) == (lab.ip_a, "203.0.113.77", "medium")
+    serve(lab, lab.a, "talk_server", lab.ip_a, "80", "", "")
+    attack(lab, lab.b, "ask_host", lab.ip_a, 80, "www.evil.example").wait(timeout=10)
+
+    def asked():
+        return any(row["detector"] == "listed_contact" and row["src_ip"] == lab.ip_b
+                   for row in incidents(watched))
+    wait_for(asked, 3, "contact with the name")
+
+
 def test_a_minute_of_ordinary_life_is_quiet(lab, watched):
     for port in ("8443", "8022"):
         serve(lab, lab.b, "file_server", lab.ip_b, port)

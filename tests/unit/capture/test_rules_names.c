@@ -112,6 +112,8 @@ static void a_name_that_is_only_counted_or_switched_off_blocks_nothing(void **st
 	(void)state;
 	assert_int_equal(block_name(user, 3, "count.net", BLOCK_COUNT), 0);
 	assert_int_equal(capture_domain_find(user, "x.count.net"), 0);
+	assert_int_equal(capture_domain_counted(user, "x.count.net"), 3);
+	assert_int_equal(capture_domain_counted(user, "off.net"), 0);
 	assert_int_equal(capture_block(user, &off), 0);
 	assert_int_equal(capture_domain_find(user, "off.net"), 0);
 	off.is_inactive = false;

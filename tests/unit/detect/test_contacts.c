@@ -391,6 +391,10 @@ static void passwords_are_noticed_and_never_told(void **state)
 	} rows[] = {
 		{ 21, "USER me\r\n", "PASS s3cret\r\n", "FTP" },
 		{ 110, "USER me\r\n", "PASS s3cret\r\n", "POP3" },
+		{ 21, "SYST\r\n", "USER me\r\nPASS s3cret\r\n", "FTP" },
+		{ 143, "a1 CAPABILITY\r\n", "a2 LOGIN me s3cret\r\n", "IMAP" },
+		{ 143, "a1 NOOP\r\n", "a2 AUTHENTICATE PLAIN s3cret\r\n", "IMAP" },
+		{ 587, "EHLO me\r\n", "AUTH PLAIN s3cret\r\n", "SMTP" },
 		{ 80, "x", "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic s3cret\r\n\r\n",
 		  "HTTP Basic" },
 	};
@@ -421,6 +425,27 @@ static void telnet_is_a_question_and_a_word(void **state)
 	assert_int_equal(seen->count[DETECTOR_PLAIN_PASSWORD], 0);
 	say_bytes(seen, true, 23, "s");
 	assert_int_equal(seen->count[DETECTOR_PLAIN_PASSWORD], 1);
+	end(seen);
+}
+
+/* AUTH LOGIN and AUTH PLAIN by itself: the secret comes when the server says to go on. */
+static void mail_passwords_wait_for_the_servers_word(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	say_bytes(seen, false, 25, "334 VXNlcm5hbWU6\r\n");
+	say_bytes(seen, true, 25, "MAIL FROM:<me@example.com>\r\n");
+	say_bytes(seen, true, 25, "AUTH LOGIN\r\n");
+	say_bytes(seen, false, 25, "530 Must issue STARTTLS first\r\n");
+	say_bytes(seen, true, 25, "STARTTLS\r\n");
+	say_bytes(seen, true, 25, "\x16\x03\x01\x02\x01\x01AUTH PLAIN s3cret\r\n");
+	assert_int_equal(seen->count[DETECTOR_PLAIN_PASSWORD], 0);
+	say_bytes(seen, true, 25, "AUTH LOGIN\r\n");
+	say_bytes(seen, false, 25, "334 VXNlcm5hbWU6\r\n");
+	say_bytes(seen, true, 25, "czNjcmV0\r\n");
+	assert_int_equal(seen->count[DETECTOR_PLAIN_PASSWORD], 1);
+	assert_null(strstr(seen->last[DETECTOR_PLAIN_PASSWORD].reason, "czNjcmV0"));
 	end(seen);
 }
 
@@ -458,6 +483,7 @@ int main(void)
 		cmocka_unit_test(contact_with_a_listed_address_names_the_list),
 		cmocka_unit_test(passwords_are_noticed_and_never_told),
 		cmocka_unit_test(telnet_is_a_question_and_a_word),
+		cmocka_unit_test(mail_passwords_wait_for_the_servers_word),
 		cmocka_unit_test(anonymous_and_bearers_are_no_passwords),
 	};
 
