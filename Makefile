@@ -172,7 +172,7 @@ soak: all
 	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py tests/net/test_state.py
 bench:
 	@tests/packages.sh bench
-	@tests/bench/run.sh
+	@tests/bench/run.sh $(PART)
 DESTDIR :=
 install: all
 	install -D -m 0755 build/sluice $(DESTDIR)/usr/sbin/sluice

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Every figure of speed and memory beside its bar. Called by `make bench`; exit 1 when a bar is
-# missed or a figure could not be had. usage: run.sh [SECONDS of the CPU and memory figure, 60]
+# missed or a figure could not be had. usage: run.sh [PART...]
+# parts: datapath wire rules service user replay flow store detect model; all of them without
+# SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-seconds=${1:-60}
+seconds=${SLUICE_BENCH_SECONDS:-60}
 name=sluice-bench-$$
 inside=$name-in outside=$name-out
 folder='' missed=0 failed=0 skipped=0
@@ -78,7 +80,7 @@ has() {
 	return 1
 }
 
-datapath() {
+part_datapath() {
 	if [ ! -e "$filters/xdpfilt_alw_all.o" ]; then
 		skip "datapath beside xdp-filter" "peer not installed: apt install xdp-tools"
 		return
@@ -123,7 +125,7 @@ firewall() {
 }
 
 # In the real receive path: cost of a run, of a drop, and of counting in kernel and user space.
-wire() {
+part_wire() {
 	local peer=() ip=$filters/xdpfilt_alw_ip.o
 	if ! join "$inside" "$outside"; then
 		failed=$((failed + 1))
@@ -159,7 +161,7 @@ join_namespaces() {
 }
 
 # The service's own mounts and pins end with its mount namespace.
-service() {
+part_service() {
 	if ! join_namespaces; then
 		failed=$((failed + 1))
 		return
@@ -195,6 +197,22 @@ flow() {
 			++n == 5 { print $1 "\t-\tns a delta, 100,000 flows, median (min): " $2 " (" least ")\t-" }'
 }
 
+part_rules() { figures "a million entries" build/bench/bench_rules; }
+part_user() { figures "user-space datapath" build/bench/bench_user; }
+part_replay() { figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"; }
+part_flow() { figures "flow table" flow; }
+part_store() { figures store store; }
+part_detect() { figures detectors build/bench/bench_detect; }
+part_model() {
+	figures model build/bench/bench_model
+	figures "model beside scikit-learn" /usr/bin/python3 tests/bench/model.py build/sluice
+}
+
+parts=("$@")
+[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store detect model)
+for part in "${parts[@]}"; do
+	declare -F "part_$part" >/dev/null || { echo "no part is called $part" >&2; exit 2; }
+done
 tests/packages.sh bench || exit 1
 if ! make -s -j"$(nproc)" -f tests/bench/build.mk bench-programs; then
 	echo "make bench: the build failed"
@@ -203,20 +221,12 @@ fi
 folder=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 chmod 0755 "$folder" # the service drops to another user and walks through it
 facts
-if [ "$(id -u)" = 0 ]; then
-	datapath
-	wire
-	figures "a million entries" build/bench/bench_rules
-	service
-else
-	skip "datapath, veth, a million entries, the service" "needs root"
-fi
-figures "user-space datapath" build/bench/bench_user
-figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"
-figures "flow table" flow
-figures store store
-figures detectors build/bench/bench_detect
-figures model build/bench/bench_model
-figures "model beside scikit-learn" /usr/bin/python3 tests/bench/model.py build/sluice
+for part in "${parts[@]}"; do
+	if [ "$(id -u)" != 0 ] && [[ " datapath wire rules service " == *" $part "* ]]; then
+		skip "$part" "needs root"
+	else
+		"part_$part"
+	fi
+done
 echo "$missed missed, $failed failed, $skipped skipped, $SECONDS s"
 [ $((missed + failed)) = 0 ]
