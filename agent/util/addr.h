@@ -6,12 +6,39 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "include/addr.h"
 
-/* addr_from_ipv4 - @network: four bytes in network order. */
-struct addr addr_from_ipv4(const void *network);
-struct addr addr_from_ipv6(const void *network);
+/*
+ * addr_set_ipv4 - @network: four bytes in network order. Written where it stays, piece by piece:
+ * for each slot of a drain asks it twice, and a copy read again in one piece would stall.
+ */
+static inline void addr_set_ipv4(struct addr *addr, const void *network)
+{
+	memset(addr->bytes, 0, 10);
+	memset(addr->bytes + 10, 0xff, 2);
+	memcpy(addr->bytes + 12, network, 4);
+	addr->family = ADDR_IPV4;
+}
+
+/* addr_from_ipv4 - the same by value. */
+static inline struct addr addr_from_ipv4(const void *network)
+{
+	struct addr addr;
+
+	addr_set_ipv4(&addr, network);
+	return addr;
+}
+
+/* addr_from_ipv6 - @network: 16 bytes. */
+static inline struct addr addr_from_ipv6(const void *network)
+{
+	struct addr addr = { .family = ADDR_IPV6 };
+
+	memcpy(addr.bytes, network, sizeof(addr.bytes));
+	return addr;
+}
 
 /*
  * addr_parse - strict text form of one address; no zone, no leading zeros in IPv4 octets.

@@ -146,7 +146,8 @@ class Sluice(Tool):
         super().stop()
         shutil.rmtree(self.state)
         for pins in PINS.iterdir():
-            shutil.rmtree(pins)
+            if not pins.is_symlink() and pins.name.isalnum():  # not bpffs' own progs.debug, maps.debug
+                shutil.rmtree(pins)
 
 
 class Lab:

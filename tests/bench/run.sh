@@ -69,7 +69,7 @@ facts() {
 	sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | sort | uniq -c | sed 's/^ */CPU: /; s/ / x /2'
 	echo "kernel: $(uname -srm)"
 	echo "load average: $(cut -d ' ' -f 1-3 /proc/loadavg)"
-	echo "CPU time and medians of 9 rounds, programs taking turns, unless a line says otherwise"
+	echo "CPU time of 9 rounds, programs taking turns: ratios by their medians, times by the least, unless a line says otherwise"
 	line what figure peer ratio bar ""
 }
 
@@ -102,6 +102,7 @@ join() {
 		ip -n "$1" route add blackhole 198.18.0.0/15 &&
 		ip netns exec "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.in0.rp_filter=0 \
 			net.ipv6.conf.all.disable_ipv6=1 &&
+		ip netns exec "$2" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && # nothing of its own between
 		ip netns exec "$1" ethtool -K in0 gro on # its receiver polls, also without a program
 }
 
