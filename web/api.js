@@ -54,18 +54,24 @@ function timeoutSignal(outer) {
 	};
 }
 
-async function exchange(method, url, body, outer) {
+function headersOf(method, body) {
 	const headers = { Accept: "application/json" };
 	if (method !== "GET") {
 		headers["X-CSRF-Token"] = csrf;
-		headers["Content-Type"] = "application/json";
+		headers["Content-Type"] = body instanceof Blob ? "text/plain" : "application/json";
 	}
+	return headers;
+}
+
+async function exchange(method, url, body, outer) {
+	const headers = headersOf(method, body);
+	const content = () => (body instanceof Blob ? body : JSON.stringify(body ?? {}));
 	const limit = timeoutSignal(outer);
 	try {
 		const reply = await fetch(url, {
 			method, headers, signal: limit.signal, cache: "no-store",
 			credentials: "same-origin", redirect: "error",
-			body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+			body: method === "GET" ? undefined : content(),
 		});
 		const text = reply.status === 204 ? "" : await reply.text();
 		return { reply, text };
@@ -144,14 +150,18 @@ export const get = (path, query, signal) => request("GET", path, { query, signal
 /** GET one of the original's endpoints. @param {string} path from the root */
 export const getOriginal = (path) => requestAt(path, "GET", {});
 
-/** POST one of them. @param {string} path */
-export const postOriginal = (path) => requestAt(path, "POST", { body: {} });
+/** POST to one of them. @param {string} path @param {object} body */
+export const postOriginal = (path, body) => requestAt(path, "POST", { body });
 
 /** PUT @param {string} path @param {object} body */
 export const put = (path, body) => request("PUT", path, { body });
 
 /** POST @param {string} path @param {object} [body] */
 export const post = (path, body) => request("POST", path, { body });
+
+/** POST of plain text,
+	a part of a file. @param {string} path @param {object} query @param {Blob} part */
+export const upload = (path, query, part) => request("POST", path, { query, body: part });
 
 /** DELETE @param {string} path */
 export const remove = (path) => request("DELETE", path);

@@ -113,11 +113,22 @@ def get_host(state, query, _body, address):
 
 
 def get_model(_state, query, _body):
-    """What the model is and knows of a host."""
-    answer = {"state": "active", "trained": data.iso(time.time() - 7000), "rows": 8412}
+    """What the model is, or knows of a host."""
     if query.get("ip"):
-        answer["host"] = {"ip": query["ip"], "features": FEATURES}
-    return 200, answer
+        features = [{"name": n, "unit": u, "value": v, "low": 0, "middle": high / 2, "high": high,
+                     "rarity": 0.4 if v < high else 4.6}
+                    for n, u, v, high in (("ports", "", 412, 6), ("bytes_out", "B", 90_000, 4e6),
+                                          ("failed_share", "", 0.98, 0.12))]
+        return 200, {"ip": query["ip"], "place": "local", "flagged": False, "windows": [
+            {"window_s": 10, "open": True, "role": "client", "score": 0.71, "threshold": 0.64,
+             "unusual": True, "features": features}]}
+    kind = {"window_s": 10, "place": "local", "role": "client", "state": "active", "learned": 9000,
+            "wanted": 4000, "alarms": 2, "trained": data.iso(time.time() - 7000),
+            "trained_rows": 8412}
+    return 200, {"state": "learning", "alerts_per_day": 5, "hosts": 38, "hosts_max": 100_000,
+                 "verdicts": {"false_rate": 0.25}, "kinds": [kind, {
+                     **kind, "window_s": 86400, "state": "learning", "learned": 900,
+                     "trained": None, "trained_rows": 0, "alarms": 0}]}
 
 
 def get_preview(state, query, _body):
@@ -129,7 +140,69 @@ def get_preview(state, query, _body):
                                  for f in state.flows[:2]], "complete": True, "refused": None}
 
 
+RESPONSES = [{"detector": d, "title": t, "response": r, "ttl_s": 3600, "is_default": r == "none",
+              "author": None if r == "none" else "admin", "changed": None}
+             for d, t, r in (("port_scan", "Vertical port scan", "block"),
+                             ("brute_force", "Password guessing", "ask"),
+                             ("dga", "Many names that do not exist", "none"))]
+
+
+def get_response(state, _query, _body):
+    """What is done by itself."""
+    return 200, {"dry_run": state.dry_run, "items": RESPONSES}
+
+
+def post_response(state, _query, body):
+    """Dry run or not."""
+    state.dry_run = body["dry_run"]
+    return get_response(state, None, None)
+
+
+def post_panic(state, _query, body):
+    """All drops end, or are allowed again."""
+    state.enforcement = "panic" if body["on"] else "on"
+    return 200, {"panic": body["on"]}
+
+
+def post_turn(state, _query, _body, row_id, way):
+    """A block rests, or works again."""
+    block = find(state.blocks, row_id)
+    block["state"] = "active" if way == "on" else "off"
+    return 200, block
+
+
+def post_part(state, query, body, name):
+    """The next bytes of a file."""
+    known = state.files.get(name, "") if query["offset"] != "0" else ""
+    state.files[name] = known + body
+    return 204, None
+
+
+def post_list(state, _query, body, name):
+    """The file becomes the list."""
+    lines = state.files.pop(name).split()
+    good = [line for line in lines if line[0] != "!"]
+    block = state.add_block(name, body.get("reason", ""), 0, kind="list", entries=len(good))
+    notes = [{"line": n + 1, "level": "refused", "text": line, "reason": "no address and no name"}
+             for n, line in enumerate(lines) if line[0] == "!"]
+    return 201, {"applied": True, "message": "The list %s is in force." % name, "block": block,
+                 "lines": len(lines), "names": 0, "refused": len(notes), "warned": 0,
+                 "duplicates": 0, "added": len(good), "removed": 0, "notes": notes}
+
+
+def get_entries(_state, _query, _body, _row_id):
+    """Of a list."""
+    return 200, {"items": [{"value": "203.0.113.%d" % n, "hits": 90 - n, "hit_bytes": 900,
+                            "last_hit": None} for n in range(9)], "next": None}
+
+
 ROUTES = [
+    ("GET", r"/response", "viewer", get_response), ("POST", r"/response", "admin", post_response),
+    ("POST", r"/panic", "admin", post_panic),
+    ("POST", r"/blocks/(\d+)/(on|off)", "admin", post_turn),
+    ("POST", r"/lists/([\w-]+)/part", "admin", post_part),
+    ("POST", r"/lists/([\w-]+)", "admin", post_list),
+    ("GET", r"/blocks/(\d+)/entries", "viewer", get_entries),
     ("GET", r"/hosts/([0-9a-fA-F.:]+)", "viewer", get_host),
     ("GET", r"/model", "viewer", get_model),
     ("GET", r"/blocks/preview", "viewer", get_preview),

@@ -103,7 +103,8 @@ class Handler(BaseHTTPRequestHandler):
             self.state.csp_reports.append(body.decode("utf-8", "replace"))
             self.send_json(204, None)
             return
-        self.answer("POST", url, json.loads(body or b"{}"))
+        is_text = self.headers.get("Content-Type", "").startswith("text/plain")
+        self.answer("POST", url, body.decode() if is_text else json.loads(body or b"{}"))
 
     def do_PUT(self):
         """Changes."""

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { absolute, bytes, capital, clean, count, duration } from "../format.js";
 import { session } from "../session.js";
-import { facts, failure, fill, h, link, mono, name, panel } from "../ui.js";
+import { facts, failure, fill, h, link, mono, name, panel, time } from "../ui.js";
 
 const MODES = { live: "live: this machine's traffic", demo: "demo: simulated traffic" };
 const LICENCES = [["Sluice", "GPL-2.0-or-later"],
@@ -29,12 +29,39 @@ function statusFacts(status) {
 	]);
 }
 
+const MODEL_STATES = { settling: "The first traffic is not learned from yet.",
+	learning: "Learning what is normal here; named detectors work meanwhile.",
+	active: "Watching: what is rarer than the budget allows becomes an incident." };
+
+function kindRow(k) {
+	const share = k.wanted ? Math.min(100, (k.learned / k.wanted) * 100) : 100;
+	return h("tr", {},
+		h("th", { scope: "row" }, `${duration(k.window_s)}, ${clean(k.place, 12)} `,
+		clean(k.role, 12)),
+	h("td", {}, capital(k.state), k.state === "learning" ? [" ", h("progress", { max: "100",
+		value: share, "aria-label": "Learned" })] : null),
+	h("td", { class: "num" }, count(k.trained_rows || 0)),
+	h("td", { class: "when p2" }, time(k.trained)),
+	h("td", { class: "num" }, count(k.alarms)));
+}
+
 function modelFacts(model) {
-	return facts([
-		["State", capital(model.state)],
-		["Trained", model.trained ? absolute(model.trained) : "not yet"],
-		["On", model.rows ? `${count(model.rows)} rows` : null],
-	]);
+	const v = model.verdicts || {};
+	const heads = [["Windows of", null], ["State", null], ["Rows", "num"],
+		["Trained", "when p2"], ["Alarms", "num"]];
+	return [h("p", {}, MODEL_STATES[model.state] || capital(model.state)), facts([
+		["Budget", `${count(model.alerts_per_day)} alerts a day`],
+		["Hosts watched", `${count(model.hosts)} of ${count(model.hosts_max)}`],
+		["False alerts", v.false_rate === null || v.false_rate === undefined
+			? "none judged in the last 30 days"
+				: `${Math.round(v.false_rate * 100)} % of `
+				+ "those judged in the last 30 days"],
+	]), h("div", { class: "table-wrap" }, h("table", { class: "table compact table-top" },
+		h("caption", { class: "hidden" }, "What is learned, by kind of host"),
+		h("thead", {}, h("tr", {}, heads.map(([text, klass]) =>
+			h("th", { scope: "col", class: klass }, text)))),
+		h("tbody", {}, (model.kinds || []).filter((k) => k.state !== "idle")
+			.map(kindRow))))];
 }
 
 /** @returns {object} the view */

@@ -8,8 +8,12 @@ import { field, form, LIFETIMES } from "../forms.js";
 import { subscribe } from "../live.js";
 import { may, session, whyNot } from "../session.js";
 import { createTable } from "../table.js";
-import { button, confirmDialog, empty, failure, fill, h, link, mono, name, panel, setText, time,
+import { button, confirmDialog, empty, failure, fill, h, hostLink, link, mono, name, panel, setText,
+	time,
 	toast } from "../ui.js";
+import { listsPanel, showEntries } from "./lists.js";
+import { panicSwitch } from "./panic_switch.js";
+import { responsesPanel } from "./responses.js";
 import { safePanel } from "./safe.js";
 
 const REFRESH_MS = 2000;
@@ -43,7 +47,14 @@ function preview(input) {
 	return { element, look: later };
 }
 
+/** What the form asks for; what is any is left out. */
+function orderOf({ port, proto, ...values }, addresses) {
+	return { ...values, ...(proto ? { proto } : {}), ...(port ? { port: Number(port) } : {}),
+		...(addresses ? { addresses: true } : {}) };
+}
+
 function addPanel(initial, added) {
+	const addresses = h("input", { type: "checkbox", name: "addresses" });
 	const why = whyNot("admin", "Blocking");
 	const disabled = Boolean(why);
 	const fields = {
@@ -59,6 +70,10 @@ function addPanel(initial, added) {
 		action: field({ name: "action", label: "Action", disabled, value: "drop",
 			options: [["drop", "drop"], ["refuse", "drop, DNS: answer REFUSED"],
 				["count", "count only"]] }),
+		proto: field({ name: "proto", label: "Protocol", disabled, options: [["", "any"],
+			["tcp", "TCP"], ["udp", "UDP"], ["icmp", "ICMP"]] }),
+		port: field({ name: "port", label: "Port", disabled, maxlength: 5,
+			placeholder: "any" }),
 		reason: field({ name: "reason", label: "Reason",
 			placeholder: "why, for whoever reads it later",
 			disabled, maxlength: 500, wide: true }),
@@ -69,9 +84,14 @@ function addPanel(initial, added) {
 		look.look();
 	}
 	return panel("Block an address or a name", { class: "panel-add" }, form({
-		fields, submit: "Block", kind: "danger", icon: "blocks", why, class: "form-grid",
+		fields, submit: "Block", kind: "danger", icon: "blocks", why,
+		class: "form-grid form-block", extra: [h("label", { class: "check" }, addresses,
+			"A name: block the addresses it was seen on, too")],
+		check: ({ port }) => (port && !(Number(port) > 0 && Number(port) < 65536)
+			? ["port", "A port is 1 to 65535."] : null),
 		run: async (values, element) => {
-			const block = await post("/blocks", values);
+			const block = await post("/blocks", orderOf(values, addresses.checked));
+			(block.notes || []).slice(0, 3).forEach((text) => toast(text));
 			toast(block.state === "pending"
 				? `${block.value} is blocked for now: confirm it below, or it `
 					+ "ends by itself."
@@ -137,6 +157,17 @@ async function confirmBlock(block, changed) {
 	changed();
 }
 
+async function turn(block, changed) {
+	const on = block.state === "off";
+	try {
+		await post(`/blocks/${Number(block.id)}/${on ? "on" : "off"}`);
+		toast(on ? `${block.value} is blocked again.` : `${block.value} passes for now.`);
+	} catch (error) {
+		toast(error.message, "error");
+	}
+	changed();
+}
+
 function actionCell(b, changed) {
 	if (!RUNNING.includes(b.state)) {
 		return "";
@@ -144,6 +175,10 @@ function actionCell(b, changed) {
 	const why = whyNot("admin", "Changing a block");
 	return [b.state === "pending" ? button("Confirm", { kind: "small", why,
 		label: `Keep the block of ${b.value}`, on: () => confirmBlock(b, changed) }) : null,
+	b.state === "pending" ? null : button(b.state === "off" ? "Turn on" : "Turn off", {
+		kind: "quiet small", why,
+			label: `${b.state === "off" ? "Turn on" : "Turn off"} the `
+			+ `block of ${b.value}`, on: () => turn(b, changed) }),
 	button("Remove", { kind: "quiet small", why, label: `Remove the block of ${b.value}`,
 		on: () => askRemove(b, changed) })];
 }
@@ -156,9 +191,14 @@ function layers(b) {
 
 function blockedCell(b) {
 	if (b.kind === "list") {
-		return [mono(b.value), h("span", { class: "sub" }, `list of ${count(b.entries)}`)];
+		return [h("button", { type: "button", class: "cell-link", title: "Show its entries",
+			on: { click: () => showEntries(b) } }, mono(b.value)),
+		h("span", { class: "sub" }, `list of ${count(b.entries)}`)];
 	}
-	const query = b.kind === "domain" ? `host:${b.value}` : `ip:${b.value}`;
+	if (b.kind === "address") {
+		return hostLink(b.value);
+	}
+	const query = b.kind === "domain" ? `domain:${b.value}` : `ip:${b.value}`;
 	return link(`/flows?q=${encodeURIComponent(query)}`, { title: "Show its flows" },
 		mono(b.value));
 }
@@ -235,27 +275,32 @@ function listPanel() {
 export function blocksView(context) {
 	const list = listPanel();
 	const safe = safePanel();
+	const responses = responsesPanel();
+	const panic = panicSwitch();
 	let timer = 0;
 	let ends = [];
 	if (context.query.get("refused")) {
 		toast("Not blocked: the address is wrong, safe, or blocked already.", "error");
 	}
 	return {
-		title: "Blocks",
+		title: "Blocks", help: "blocks",
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Blocks"),
 				h("p", { class: "muted summary" },
-					SCOPE[session().mode] || SCOPE.live)),
+					SCOPE[session().mode] || SCOPE.live),
+				h("div", { class: "view-actions" }, panic.element)),
 			addPanel(context.query.get("value") || "", () => {
 				context.setQuery({});
 				list.load();
 			}),
-			list.element, safe.element),
+			list.element, listsPanel(() => list.load()), safe.element,
+			responses.element),
 		start() {
 			list.load();
 			safe.load();
+			responses.load();
 			timer = setInterval(() => document.hidden || list.load(), REFRESH_MS);
-			ends = [subscribe("block", () => list.load()),
+			ends = [panic.start(), subscribe("block", () => list.load()),
 				subscribe("resume", () => list.load())];
 		},
 		stop() {

@@ -7,7 +7,8 @@ import { may } from "../session.js";
 import { confirmDialog, fill, h, toast } from "../ui.js";
 
 async function change(what, done) {
-	const answer = await postOriginal(`/api/${what}_analyzer`);
+	const answer = await postOriginal(`/api/${what}_analyzer`,
+		what === "stop" ? { enforcement: "keep" } : {});
 	toast(answer.message);
 	done();
 }

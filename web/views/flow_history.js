@@ -8,8 +8,10 @@ import { button, fill, h, name, panel, setText, time, uid } from "../ui.js";
 const RANGES = [["Now", ""], ["Last hour", "since:1h"], ["Last 24 hours", "since:24h"],
 	["Last 7 days", "since:7d"], ["All", "since:1970-01-01"]];
 const GROUPS = [["src", "source"], ["dst", "destination"], ["dport", "destination port"],
-	["proto", "protocol"], ["domain", "server name"], ["ja4", "JA4 fingerprint"],
-	["iface", "interface"], ["verdict", "verdict"]];
+	["sport", "source port"], ["proto", "protocol"], ["domain", "server name"],
+	["dns", "looked-up name"], ["ja4", "JA4 fingerprint"], ["proc", "process"],
+	["unit", "systemd unit"], ["state", "state"], ["dir", "direction"], ["iface", "interface"],
+	["vlan", "VLAN"], ["verdict", "verdict"], ["rule", "block"]];
 const TIME_WORD = /(^|\s)(since|until):\S*/g;
 const TOP_LIMIT = 10;
 

@@ -2,86 +2,35 @@
 // will, every address and port a condition by a click, every row its details.
 
 import { get } from "../api.js";
-import { bytes, capital, clean, count } from "../format.js";
-import { icon } from "../icons.js";
+import { complete } from "../complete.js";
+import { bindKeys } from "../keys.js";
 import { session } from "../session.js";
 import { createTable } from "../table.js";
-import { button, empty, failure, fill, h, mono, name, setText, time } from "../ui.js";
-import { showFlow, verdict } from "./flow_details.js";
+import { button, empty, failure, fill, h, link, setText } from "../ui.js";
+import { columnChoice, label } from "./flow_columns.js";
+import { showFlow } from "./flow_details.js";
 import { historyNote, historyPart, timeRange, withTime } from "./flow_history.js";
+import { savedSearches } from "./flow_saved.js";
 
 const REFRESH_MS = 2000;
 const LIMIT = 300;
 const TYPING_MS = 250;
-const WORDS = [["src:", "source, as 192.0.2.0/24"], ["dst:", "destination"], ["ip:", "either side"],
-	["sport:", "source port"], ["dport:", "destination port"], ["port:", "either port"],
-	["proto:", "tcp, udp, icmp"], ["sni:", "server name, as *.example.com"],
-	["domain:", "the name and all below it"], ["host:", "HTTP host or looked-up name"],
-	["ja4:", "TLS fingerprint"], ["bytes>", "as 10k, 1.5M"], ["state:", "new, established, "
-	+ "closed, expired"], ["verdict:", "pass, drop"], ["since:", "as 2h, 3d, 2026-11-24"],
-	["until:", "as 2h, 2026-11-24T13:45"]];
-
-function filterLink(word, text, add) {
-	return h("button", {
-		type: "button", class: "cell-link", title: `Filter by ${clean(word, 90)}`,
-		on: { click: () => add(word) },
-	}, mono(text));
+/** The values of a field in the rows shown, for completion. */
+function valuesIn(items) {
+	const keys = { ip: ["src_ip", "dst_ip"], src: ["src_ip"], dst: ["dst_ip"], sni: ["sni"],
+		domain: ["sni", "host"], dns: ["host"], host: ["src_ip", "dst_ip", "host"],
+		port: ["dst_port"], dport: ["dst_port"], sport: ["src_port"], iface: ["iface"],
+		ja4: ["ja4"], proc: ["process"], unit: ["unit"] };
+	return (field) => (keys[field] || []).flatMap((k) => items().map((r) => r[k]))
+		.filter(Boolean).map(String);
 }
 
-function address(ip, port, side, add) {
-	return [filterLink(`ip:${ip}`, clean(ip, 64), add), port ? h("span", { class: "port" }, ":",
-		filterLink(`${side}:${port}`, String(port), add)) : null];
-}
-
-const label = (row) => row.sni || row.host || row.process || "";
-
-function columns(add) {
-	return [
-		{ key: "end", label: "Last seen", class: "when", first: "desc", value: (r) => r.end
-			|| "",
-			cell: (r) => time(r.end || r.start) },
-		{ key: "src_ip", label: "Source", class: "addr",
-			value: (r) => `${r.src_ip} ${r.src_port}`,
-			cell: (r) => address(r.src_ip, r.src_port, "sport", add) },
-		{ key: "dst_ip", label: "Destination", class: "addr addr-to",
-			value: (r) => `${r.dst_ip} ${r.dst_port}`,
-			cell: (r) => address(r.dst_ip, r.dst_port, "dport", add) },
-		{ key: "proto", label: "Proto", class: "proto", value: (r) => r.proto,
-			cell: (r) => filterLink(`proto:${r.proto}`, clean(r.proto, 12), add) },
-		{ key: "state", label: "State", class: "p2", value: (r) => r.state,
-			cell: (r) => h("span", { class: `flow-state flow-${clean(r.state, 12)}` },
-				capital(r.state)) },
-		{ key: "label", label: "Name", class: "label p2", value: label,
-			cell: (r) => (label(r) ? name(label(r), 120) : "") },
-		{ key: "bytes_out", label: "Sent", class: "num", first: "desc",
-			value: (r) => r.bytes_out,
-			cell: (r) => bytes(r.bytes_out) },
-		{ key: "bytes_in", label: "Returned", class: "num", first: "desc",
-			value: (r) => r.bytes_in,
-			cell: (r) => bytes(r.bytes_in) },
-		{ key: "packets", label: "Packets", class: "num p4", first: "desc",
-			value: (r) => r.packets_out + r.packets_in,
-			cell: (r) => count(r.packets_out + r.packets_in) },
-		{ key: "iface", label: "Interface", class: "p4", value: (r) => r.iface || "",
-			cell: (r) => name(r.iface, 24) },
-		{ key: "verdict", label: "Verdict", class: "p2", value: (r) => r.verdict,
-			cell: verdict },
-		{ key: "more", label: "", name: "Details", class: "more-cell",
-			cell: () => h("button", {
-			type: "button", class: "icon-button", "aria-label": "Details of this flow",
-			title: "Details", data: { open: "" },
-		}, icon("right")) },
-	];
-}
-
-function filterBox(query, onChange, add) {
+function filterBox(query, onChange, items) {
 	const input = h("input", {
 		type: "search", id: "flow-filter", class: "filter-input", value: query,
-		"data-focus": false,
 		placeholder: "Search: 192.0.2.7, dport:443, bytes>1M, domain:example.com …",
-		spellcheck: "false",
-		autocomplete: "off", autocapitalize: "none", maxlength: "2000",
-		"aria-describedby": "flow-filter-error flow-filter-words",
+		spellcheck: "false", autocomplete: "off", autocapitalize: "none",
+		maxlength: "2000", "aria-describedby": "flow-filter-error",
 	});
 	const error = h("p", { class: "field-error", id: "flow-filter-error", role: "alert" });
 	let timer = 0;
@@ -89,15 +38,12 @@ function filterBox(query, onChange, add) {
 		clearTimeout(timer);
 		timer = setTimeout(() => onChange(input.value.trim()), TYPING_MS);
 	});
-	const words = h("div", { class: "filter-words", id: "flow-filter-words" },
-		WORDS.map(([w, help]) =>
-		h("button", { type: "button", class: "word", title: help,
-			on: { click: () => add(w) } }, w)));
 	return {
 		input, error,
 		element: h("div", { class: "filter" },
-			h("label", { class: "hidden", for: "flow-filter" },
-			"Search flows"), input, error, words),
+			h("label", { class: "hidden", for: "flow-filter" }, "Search flows"),
+			h("div", { class: "combo" }, input, complete(input, valuesIn(items))),
+			error),
 	};
 }
 
@@ -136,8 +82,9 @@ function addressOf(context) {
 		save() {
 			const plain = kept.sort.key === "end" && kept.sort.dir === "desc";
 			context.setQuery({ q: kept.q, sort: plain ? "" : kept.sort.key,
-				dir: plain ? "" : kept.sort.dir });
+				dir: plain ? "" : kept.sort.dir, cols: kept.cols() });
 		},
+		cols: () => "", asked: query.get("cols") || "",
 	};
 	return kept;
 }
@@ -162,40 +109,38 @@ const TABLE = {
 };
 
 /** The search box and what was found last; `draw` shows it, `add` narrows the search. */
-function searchBox(kept, changed) {
+function searchBox(kept, changed, items) {
 	function set(q) {
 		kept.q = q;
 		kept.save();
 		times.show(q);
+		saved.draw();
 		changed();
 	}
 
+	function ask(q) {
+		box.input.value = q;
+		set(q);
+	}
+
 	function add(word) {
-		box.input.value = withWord(box.input.value, word);
+		ask(withWord(box.input.value, word));
 		box.input.focus();
-		if (!/[:>]$/.test(word)) {
-			set(box.input.value);
-		}
 	}
 
-	function clear() {
-		box.input.value = "";
-		set("");
-	}
-
-	const box = filterBox(kept.q, set, add);
-	const times = timeRange((word) => {
-		box.input.value = withTime(box.input.value, word);
-		set(box.input.value);
-	});
+	const box = filterBox(kept.q, set, items);
+	const times = timeRange((word) => ask(withTime(box.input.value, word)));
+	const saved = savedSearches(() => box.input.value, ask);
 	times.show(kept.q);
-	box.element.append(times.element);
-	return { ...box, add, clear };
+	saved.draw();
+	box.element.append(h("div", { class: "filter-rows" }, times.element, saved.element,
+		link("/help/search", { class: "filter-help" }, "How to search")));
+	return { ...box, add, clear: () => ask("") };
 }
 
-function flowTable(kept, box) {
+function flowTable(kept, box, columns) {
 	return createTable({
-		...TABLE, columns: columns(box.add), sort: kept.sort,
+		...TABLE, columns, sort: kept.sort,
 		onRow: (row) => showFlow(row, box.add),
 		empty: () => nothing(kept.q, box.clear),
 		onSort(sort) {
@@ -205,15 +150,43 @@ function flowTable(kept, box) {
 	});
 }
 
+/** The table in its place; other columns make another one. */
+function changingTable(kept, box, items) {
+	const element = h("div", { class: "flow-table" });
+	let table = null;
+	const choice = columnChoice(kept.asked, () => {
+		kept.save();
+		make();
+		table.update(items());
+	});
+	kept.cols = choice.inAddress;
+
+	function make() {
+		table = flowTable(kept, box, choice.columns(box.add));
+		fill(element, table.element);
+	}
+
+	make();
+	return {
+		element, choice: choice.element,
+		update(rows) {
+			table.update(rows);
+			table.element.firstElementChild.classList.toggle("no-names",
+				!rows.some(label));
+		},
+	};
+}
+
 /** The table with its search box; `load` asks for the flows once. */
 function flowList(context) {
 	const kept = addressOf(context);
 	const summary = h("p", { class: "muted summary", role: "status" });
 	const problem = h("div", {});
 	const state = { items: [], answer: null, request: null };
+	const items = () => state.items;
 	const pause = pauseButton(() => load());
-	const box = searchBox(kept, () => load());
-	const table = flowTable(kept, box);
+	const box = searchBox(kept, () => load(), items);
+	const table = changingTable(kept, box, items);
 	const history = historyPart({ add: box.add, older: () => load(state.answer?.next) });
 
 	function failed(error) {
@@ -230,8 +203,6 @@ function flowList(context) {
 		fill(problem);
 		setText(box.error, "");
 		table.update(state.items);
-		table.element.firstElementChild.classList.toggle("no-names",
-			!state.items.some(label));
 		history.update(answer, kept.q);
 		setText(summary, note(answer, state.items, pause.state.paused));
 	}
@@ -256,19 +227,25 @@ function flowList(context) {
 /** @param {object} context see app.js @returns {object} the view */
 export function flowsView(context) {
 	const list = flowList(context);
+	const keys = [{ key: "/", label: "search", run: () => list.box.input.focus() },
+		{ key: "p", label: "pause, go on", run: () => list.pause.element.click() }];
 	let timer = 0;
+	let unbind = () => {};
 	return {
-		title: "Flows",
+		title: "Flows", help: "flows",
 		element: h("div", { class: "view view-wide" },
 			h("div", { class: "view-head" }, h("h1", {}, "Flows"), list.summary,
-				h("div", { class: "view-actions" }, list.pause.element)),
+				h("div", { class: "view-actions" }, list.table.choice,
+					list.pause.element)),
 			list.box.element, list.problem, list.table.element, list.history.element),
 		start() {
 			list.load();
+			unbind = bindKeys(keys);
 			timer = setInterval(() => document.hidden || list.refresh(), REFRESH_MS);
 		},
 		stop() {
 			clearInterval(timer);
+			unbind();
 			list.abort();
 		},
 	};

@@ -183,8 +183,8 @@ export function hostView(context) {
 		shown = host;
 		fill(element, head(host, range, on),
 			h("div", { class: "grid" }, trafficPanel(host, chart), factsPanel(host)),
-			h("div", { class: "pairs" }, incidentsPanel(host), hostModelPanel(ip),
-				tops(host)));
+			h("div", { class: "pairs" }, incidentsPanel(host),
+				host.live ? hostModelPanel(ip) : null, tops(host)));
 		chart.set(courseRows(host), Date.parse(host.from), Date.parse(host.to));
 	}
 

@@ -1,44 +1,66 @@
-// What the model knows of one host: its numbers now against its normal range.
+// What the model knows of one host: its numbers now against what is normal for hosts of its kind.
 
 import { get } from "../api.js";
-import { capital, clean } from "../format.js";
+import { clean, duration } from "../format.js";
 import { fill, h, name, panel } from "../ui.js";
 
-const STATES = {
-	learning: "Still learning what is normal here.",
-	off: "The model is switched off.",
-};
+const SHOWN = 8; // of the features of a window, the rarest first
 
 function amount(value) {
 	return value === null || value === undefined ? "–"
-		: Number(value).toLocaleString("en-US", { maximumFractionDigits: 2 });
+		: Number(value).toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
+function normal(f) {
+	return f.low === undefined || f.low === null ? "not learned yet"
+		: `${amount(f.low)} to ${amount(f.high)}`;
 }
 
 function row(f) {
-	const high = Number(f.normal_high ?? NaN);
-	const beyond = Number.isFinite(high) && Number(f.value) > high;
-	return h("tr", {}, h("th", { scope: "row" }, name(capital(f.name), 80)),
-		h("td", { class: "num" }, h(beyond ? "strong" : "span", {}, amount(f.value)),
-			beyond ? h("span", { class: "badge badge-wait" }, "above") : null),
-		h("td", { class: "num" }, Number.isFinite(high) ? `up to ${amount(high)}` : "–"));
+	const known = f.high !== undefined && f.high !== null;
+	const side = known && f.value > f.high ? "above" : known && f.value < f.low ? "below" : "";
+	return h("tr", {}, h("th", { scope: "row" }, name(f.name.replaceAll("_", " "), 80)),
+		h("td", { class: "num" }, h(side ? "strong" : "span", {}, amount(f.value)), " ",
+			clean(f.unit, 12), side
+				? h("span", { class: "badge badge-wait" }, side) : null),
+		h("td", { class: "num" }, normal(f)));
 }
 
-function table(features) {
-	return h("div", { class: "table-wrap" }, h("table", { class: "table compact table-top" },
-		h("caption", { class: "hidden" }, "Now against normal"),
-		h("thead", {}, h("tr", {}, [["Measured", null], ["Now", "num"], ["Normal", "num"]]
-			.map(([text, klass]) => h("th", { scope: "col", class: klass }, text)))),
-		h("tbody", {}, features.map(row))));
+/** The rarest first; without a model, what is not zero. */
+function chosen(features) {
+	const rare = (f) => f.rarity ?? (f.value ? 1 : 0); // -ln of the share as far out
+	return [...features].sort((a, b) => rare(b) - rare(a)).slice(0, SHOWN);
 }
 
-/** @param {string} ip @returns {HTMLElement} a panel that fills itself */
+function windowPart(w) {
+	const judged = w.score === null || w.score === undefined ? "still learning"
+		: `score ${amount(w.score)}, reported above ${amount(w.threshold)}`;
+	const heads = [["Measured", null], ["Now", "num"], ["Normal", "num"]];
+	return h("div", { class: "model-window" }, h("h3", {}, `In ${duration(w.window_s)}, as `,
+		clean(w.role, 12), w.unusual
+			? h("span", { class: "badge badge-wait place" }, "unusual") : null),
+	h("p", { class: "muted" }, judged),
+	h("div", { class: "table-wrap" }, h("table", { class: "table compact table-top" },
+		h("caption", { class: "hidden" }, `Now against normal in ${duration(w.window_s)}`),
+		h("thead", {}, h("tr", {}, heads.map(([text, klass]) =>
+			h("th", { scope: "col", class: klass }, text)))),
+		h("tbody", {}, chosen(w.features || []).map(row)))));
+}
+
+/** @param {string} ip of a host seen lately @returns {HTMLElement} a panel that fills itself */
 export function hostModelPanel(ip) {
 	const body = h("div", {}, h("p", { class: "muted" }, "Asking the model…"));
+	const say = (text) => fill(body, h("p", { class: "muted" }, text));
 	get("/model", { ip }).then((answer) => {
-		const features = answer.host?.features || [];
-		fill(body, features.length ? table(features) : h("p", { class: "muted" },
-			STATES[answer.state] || clean(answer.message, 200)
-				|| "Nothing is measured of this address at the moment."));
-	}).catch((error) => fill(body, h("p", { class: "muted" }, clean(error.message, 200))));
-	return panel("Now against normal", { class: "panel-host-model" }, body);
+		const open = (answer.windows || []).filter((w) => w.open);
+		if (open.length) {
+			fill(body, open.map(windowPart));
+		} else {
+			say("It is silent at the moment.");
+		}
+	}).catch((error) => say(error.status === 404
+		? "The model does not watch this address at the moment."
+			: clean(error.message, 200)));
+	return panel("Now against normal", { class: "panel-host-model",
+		note: "what 98 % of its kind do" }, body);
 }

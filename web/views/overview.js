@@ -11,6 +11,7 @@ import { bindKeys } from "../keys.js";
 import { button, fill, h, link, setText, toast } from "../ui.js";
 import { changesPanel } from "./changes_panel.js";
 import { captureSwitch } from "./capture_switch.js";
+import { incidentChartsPanel } from "./incident_charts.js";
 import { coveragePanel, incidentsPanel, interfacesPanel } from "./panels.js";
 import { namesPanel, protocolsPanel, talkersPanel } from "./top_panels.js";
 import { trafficPanel } from "./traffic_panel.js";
@@ -215,8 +216,8 @@ function overviewParts(context) {
 	const pause = pauseSwitch(() => latest("snapshot") && self.draw(latest("snapshot")));
 	const tops = [talkersPanel(), protocolsPanel(), namesPanel()];
 	const traffic = trafficPanel(context, (w) => tops.forEach((part) => part.window(w)));
-	const panels = [incidentsPanel(), ...tops, changesPanel(), coveragePanel(),
-		interfacesPanel()];
+	const panels = [incidentsPanel(), ...tops, changesPanel(), incidentChartsPanel(),
+		coveragePanel(), interfacesPanel()];
 	const capture = captureSwitch();
 	const losing = lossWatch();
 	let counts = null;
