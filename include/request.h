@@ -38,7 +38,8 @@ struct response {
 	/* More of this body follows: ask the same again with this as "after" in the query,
 	 * once this part is out. Letters, digits, '-' and '_'; empty = it is whole. */
 	const char *next;
-	const char *etag;	 /* of the body, with its quotes; empty = none */
+	uint32_t keep_ms; /* front may give it again to the same person for so long; 0 = no */
+	const char *etag; /* of the body, with its quotes; empty = none */
 	const char *set_session; /* new session id for the cookie; "-" = clear it; empty = leave */
 	bool stream;		 /* the request may open the event stream */
 	uint8_t role;		 /* enum role of who asked, for event fan-out */

@@ -12,6 +12,8 @@
 #include "agent/util/crypto.h"
 #include "agent/util/log.h"
 
+/* Half a snapshot's age: what is shown is never older than a second and a half. */
+#define LIVE_MS	  500
 #define TAG_BYTES 12 /* 96 bits: two answers never share one by chance */
 
 static struct response plain_response(const struct call *call, int status)
@@ -24,6 +26,7 @@ static struct response plain_response(const struct call *call, int status)
 				  .set_session = "",
 				  .role = call->who.role,
 				  .session_tag = call->session_tag,
+				  .keep_ms = call->is_live && status == 200 ? LIVE_MS : 0,
 				  .body = "" };
 }
 

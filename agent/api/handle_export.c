@@ -196,6 +196,8 @@ void handle_incidents_ndjson(struct call *call)
 /* ---- the original's export (ORIGINAL.md 4.3) ---------------------------------------------------
  */
 
+#define ZONE_MAX_MIN (14LL * 60)
+
 /* What its parts share. */
 struct original {
 	struct incident_filter filter;
@@ -305,7 +307,8 @@ void handle_export_original(struct call *call)
 	int64_t zone_min = 0;
 	struct original *original;
 
-	if (!job || read_form(call, job) || param_int(call, "tz", -14 * 60, 14 * 60, &zone_min))
+	if (!job || read_form(call, job) ||
+	    param_int(call, "tz", -ZONE_MAX_MIN, ZONE_MAX_MIN, &zone_min))
 		return;
 	job->more = original = calloc(1, sizeof(*original));
 	if (!original) {

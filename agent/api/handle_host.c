@@ -16,8 +16,8 @@
 #include "agent/util/snapshot.h"
 
 #define RANGE_DEFAULT_MS (7LL * 24 * 3600 * 1000)
-#define POINTS		 168	     /* of the default range an hour each */
-#define STEP_MIN_MS	 (60 * 1000) /* a long flow has a record a minute */
+#define POINTS		 168	       /* of the default range an hour each */
+#define STEP_MIN_MS	 (60 * 1000LL) /* a long flow has a record a minute */
 #define TOP_MAX		 20
 #define INCIDENTS_MAX	 10
 #define SAFE_MAX	 4096

@@ -12,8 +12,9 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 
-#define MS_PER_HOUR 3600000LL
-#define HOURS_MAX   (31 * 24)
+#define MS_PER_HOUR  3600000LL
+#define HOURS_MAX    (31LL * 24)
+#define ZONE_MAX_MIN (14LL * 60) /* of what clocks show on earth */
 
 static void answer_chart(struct call *call, struct json *labels, struct json *data)
 {
@@ -53,7 +54,7 @@ void handle_stats_timeline(struct call *call)
 	int error;
 
 	if (param_int(call, "hours", 1, HOURS_MAX, &hours) ||
-	    param_int(call, "tz", -14 * 60, 14 * 60, &zone_min))
+	    param_int(call, "tz", -ZONE_MAX_MIN, ZONE_MAX_MIN, &zone_min))
 		return;
 	zone_ms = zone_min * 60000;
 	first_ms = (clock_unix_ms() + zone_ms) / MS_PER_HOUR * MS_PER_HOUR - zone_ms -

@@ -43,6 +43,7 @@ void handle_status(struct call *call)
 	json_set_string(body, "view_filter",
 			options->is_in_view ? config_text(options->config, CONFIG_SNIFFER_FILTER)
 					    : NULL);
+	call->is_live = true;
 	json_set_uint(body, "db_bytes", store_db_bytes(options->store));
 	json_set_uint(body, "rows_lost", store_rows_lost(options->store));
 	answer_json(call, 200, body);
@@ -117,6 +118,7 @@ void handle_coverage(struct call *call)
 	json_set_uint(body, "events_skipped", snapshot->coverage.events_skipped);
 	json_set_uint(body, "hits_unrecorded", snapshot->coverage.hits_unrecorded);
 	json_set(body, "maps", maps);
+	call->is_live = true;
 	json_set(body, "names", encode_names(&snapshot->coverage.names));
 	json_set_bool(body, "complete", snapshot->coverage.complete);
 	answer_json(call, 200, body);
@@ -133,6 +135,7 @@ void answer_live_hosts(struct call *call)
 	items = json_new_array();
 	for (unsigned int i = 0; i < snapshot->host_count && i < limit; i++)
 		json_add(items, encode_host(&snapshot->hosts[i]));
+	call->is_live = true;
 	answer_list(call, items, 0);
 }
 
@@ -146,6 +149,7 @@ void answer_live_protos(struct call *call)
 	items = json_new_array();
 	for (unsigned int i = 0; i < snapshot->proto_count; i++)
 		json_add(items, encode_proto(&snapshot->protos[i]));
+	call->is_live = true;
 	answer_list(call, items, 0);
 }
 

@@ -124,15 +124,14 @@ static void keep(struct kept *kept, const struct response *response)
 {
 	bool is_kept = response->status < 500 && response->body_len <= ANSWER_MAX &&
 		       strlen(response->location) < sizeof(kept->location);
-	char *body = is_kept ? malloc(response->body_len + 1) : NULL;
 
-	if (!body) {
+	kept->body = is_kept ? malloc(response->body_len + 1) : NULL;
+	if (!kept->body) {
 		forget(kept);
 		return;
 	}
-	memcpy(body, response->body, response->body_len);
-	body[response->body_len] = '\0';
-	kept->body = body;
+	memcpy(kept->body, response->body, response->body_len);
+	kept->body[response->body_len] = '\0';
 	kept->body_len = response->body_len;
 	kept->status = response->status;
 	(void)snprintf(kept->location, sizeof(kept->location), "%s", response->location);
@@ -145,8 +144,10 @@ static void catch_answer(void *arg, const struct response *response)
 	struct idempotent *table = catcher->api->idempotent;
 
 	for (size_t i = 0; i < KEYS_MAX; i++)
-		if (table->kept[i].at_ns && table->kept[i].serial == catcher->serial)
+		if (table->kept[i].at_ns && table->kept[i].serial == catcher->serial) {
 			keep(&table->kept[i], response);
+			break;
+		}
 	catcher->reply(catcher->reply_arg, response);
 	free(catcher);
 }

@@ -38,6 +38,7 @@ struct call {
 	struct principal who; /* role ROLE_NONE: nobody */
 	char csrf[SESSION_TEXT_MAX];
 	uint64_t session_tag;
+	bool is_live;		  /* the answer is of this second: front may give it again */
 	char part[PATH_PART_MAX]; /* what stood for * in the route's path */
 	api_reply_fn reply;
 	void *reply_arg;

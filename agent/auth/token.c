@@ -221,7 +221,8 @@ int auth_bearer(struct auth *auth, const char *text, const struct addr *peer, st
 	struct api_token token;
 	enum role role;
 
-	if (strlen(text) != AUTH_TOKEN_TEXT_MAX - 1 || strncmp(text, PREFIX, sizeof(PREFIX) - 1))
+	if (strlen(text) != AUTH_TOKEN_TEXT_MAX - 1 ||
+	    strncmp(text, PREFIX, sizeof(PREFIX) - 1) != 0)
 		return -EACCES;
 	hash_text(text, hash);
 	if (store_token_by_hash(auth->options.store, hash, &token) != 0)

@@ -34,7 +34,9 @@ static size_t normalise(const char *typed, char out[static TOTP_CODE_TEXT])
 
 		if (c == ' ' || c == '-')
 			continue;
-		out[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		out[len++] = c;
 	}
 	out[len] = '\0';
 	return len;

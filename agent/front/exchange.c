@@ -235,6 +235,13 @@ static void on_reply(void *arg, struct ask_reply *reply)
 	struct exchange *exchange = arg;
 	struct MHD_Connection *mhd = exchange->connection->mhd;
 
+	/* here, in the order core said things: the end of a session comes after its answers */
+	if (!reply->error && reply->response.keep_ms && exchange->route.kind == ROUTE_CORE &&
+	    exchange->method == METHOD_GET) {
+		const struct request request = exchange_request(exchange);
+
+		cache_put(exchange->site->cache, &request, &reply->response, clock_monotonic_ns());
+	}
 	exchange->reply = *reply;
 	memset(reply, 0, sizeof(*reply));
 	exchange->state = EXCHANGE_ANSWERED;
@@ -372,6 +379,20 @@ static enum MHD_Result answer(struct exchange *exchange)
 	return reply_core(&context, &exchange->reply);
 }
 
+/* A live answer of a moment ago, or another from core. */
+static enum MHD_Result answer_core(struct exchange *exchange, const struct reply_context *context)
+{
+	struct cached *cached = NULL;
+
+	if (exchange->method == METHOD_GET) {
+		const struct request request = exchange_request(exchange);
+
+		cached = cache_find(exchange->site->cache, &request, clock_monotonic_ns());
+	}
+	return cached ? reply_cached(context, &exchange->headers.if_none_match, cached)
+		      : ask_core(exchange, false);
+}
+
 static enum MHD_Result whole(struct exchange *exchange)
 {
 	const struct reply_context context = context_of(exchange, exchange->is_too_large);
@@ -381,7 +402,7 @@ static enum MHD_Result whole(struct exchange *exchange)
 		return reply_refusal(&context, GUARD_BODY_LARGE, NULL);
 	switch (exchange->route.kind) {
 	case ROUTE_CORE:
-		return ask_core(exchange, false);
+		return answer_core(exchange, &context);
 	case ROUTE_ROOT:
 	case ROUTE_INSIDE:
 		/* nobody without credentials is logged in: core need not say so */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "agent/front/ask.h"
+#include "agent/front/cache.h"
 #include "agent/front/cookie.h"
 #include "agent/front/guard.h"
 #include "agent/front/peers.h"
@@ -29,6 +30,7 @@ struct site {
 	struct static_files *files;
 	struct ask *ask;
 	struct sse_hub *hub;
+	struct cache *cache;
 	bool tls;
 	uint16_t port;	  /* of the listener */
 	uint64_t id_base; /* random: request ids of two runs do not meet */

@@ -89,6 +89,7 @@ static void on_session_end(void *arg, uint64_t session_tag)
 	struct front *front = arg;
 
 	sse_end_session(front->site.hub, session_tag);
+	cache_forget(front->site.cache, session_tag);
 }
 
 static int open_site(struct front *front)
@@ -109,6 +110,8 @@ static int open_site(struct front *front)
 		error = static_new(assets, asset_count, &site->files);
 	if (!error)
 		error = sse_hub_new(&site->hub);
+	if (!error)
+		error = cache_new(&site->cache);
 	if (!error)
 		error = ask_new(options->core_fd, &events, &site->ask);
 	return error;
@@ -199,6 +202,7 @@ static void stop(struct front *front)
 	http_stop(front->http);
 	ask_free(site->ask);
 	sse_hub_free(site->hub);
+	cache_free(site->cache);
 	static_free(site->files);
 	peers_free(site->peers);
 	free(site->policy.names);
@@ -237,6 +241,7 @@ static int handle_control(struct front *front)
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
 	    header->cmsg_len == CMSG_LEN(sizeof(fd))) {
 		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+		cache_clear(front->site.cache);
 		ask_set_core(front->site.ask, fd);
 		log_info("linked to a new core");
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/front/cache.h"
 #include "agent/front/cookie.h"
 #include "agent/util/buffer.h"
 
@@ -196,4 +197,28 @@ enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply
 		return reply_unavailable(context, -EPROTO);
 	}
 	return reply_queue(context, (unsigned int)core->status, response);
+}
+
+enum MHD_Result reply_cached(const struct reply_context *context,
+			     const struct guard_text *if_none_match, struct cached *cached)
+{
+	bool is_known = if_none_match->text && if_none_match->len == strlen(cached->etag) &&
+			!strncmp(if_none_match->text, cached->etag, if_none_match->len);
+	const struct response answer = { .status = is_known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK,
+					 .content_type = "",
+					 .location = "",
+					 .etag = cached->etag,
+					 .set_session = "" };
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		is_known ? 0 : cached->len, cached->body, cached_unref, cached);
+
+	if (!response) {
+		cached_unref(cached);
+		return MHD_NO;
+	}
+	if (!reply_add_core_headers(context, &answer, response)) {
+		MHD_destroy_response(response);
+		return MHD_NO;
+	}
+	return reply_queue(context, (unsigned int)answer.status, response);
 }

@@ -59,4 +59,9 @@ bool reply_add_core_headers(const struct reply_context *context, const struct re
  */
 enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply *reply);
 
+/* reply_cached - an answer again, or 304 for who has it; takes the reference. */
+struct cached;
+enum MHD_Result reply_cached(const struct reply_context *context,
+			     const struct guard_text *if_none_match, struct cached *cached);
+
 #endif

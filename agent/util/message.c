@@ -195,6 +195,7 @@ void message_encode_response(struct buffer *out, const struct response *response
 	put_text(out, response->content_type);
 	put_text(out, response->location);
 	put_text(out, response->next);
+	put_number(out, response->keep_ms);
 	put_text(out, response->etag);
 	put_text(out, response->set_session);
 	put_number(out, response->stream);
@@ -213,6 +214,7 @@ int message_decode_response(const uint8_t *body, size_t len, struct response *re
 	decoded.content_type = get_text(&in);
 	decoded.location = get_text(&in);
 	decoded.next = get_text(&in);
+	decoded.keep_ms = (uint32_t)get_number(&in, UINT32_MAX);
 	decoded.etag = get_text(&in);
 	decoded.set_session = get_text(&in);
 	decoded.stream = get_number(&in, 1) != 0;

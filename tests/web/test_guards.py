@@ -230,3 +230,18 @@ def test_a_secret_is_not_kept_for_who_asks_again(client, admin):
     assert client.ask("POST", "/api/v1/tokens", admin, body=body, Idempotency_Key="k3")[0] == 201
     assert_error("k3", client.ask("POST", "/api/v1/tokens", admin, body=body,
                                   Idempotency_Key="k3"), 409, "exists")
+
+
+def test_a_live_answer_is_given_again_but_to_nobody_else_and_not_after_the_end(client, demo, admin):
+    session = demo.log_in(*VERA)
+    first = client.ask("GET", "/api/v1/status", session)
+    again = [client.ask("GET", "/api/v1/status", session) for _ in range(5)]
+    assert first[0] == 200 and any(a[2] == first[2] for a in again)
+    assert client.ask("GET", "/api/v1/status", session,
+                      If_None_Match=again[-1][1]["ETag"])[0] in (200, 304)
+    assert client.ask("GET", "/api/v1/status")[0] == 401
+    mine = client.ask("GET", "/api/v1/sessions", session)[2]["items"]
+    ours = next(s["id"] for s in mine if s["current"])
+    assert client.ask("GET", "/api/v1/status", session)[0] == 200
+    assert client.ask("DELETE", "/api/v1/sessions/" + ours, admin)[0] == 204
+    assert_error("ended", client.ask("GET", "/api/v1/status", session), 401)
