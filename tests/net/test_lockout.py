@@ -2,10 +2,11 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 
-from hosts import PASSWORD, Service, lab, wait_for
+from hosts import PASSWORD, Service, lab, sh, wait_for
 
 ADMIN = "198.51.100.7"  # where the admin's browser is, as the proxy says
 
@@ -90,6 +91,25 @@ def test_who_is_on_the_host_by_ssh_cannot_be_locked_out(lab, service, tmp_path):
     wait_for(lambda: lab.ip_b in service.cli("safe", "list")[1], 8, "the peer is safe")
     refused_everywhere(service, lab.ip_b, tmp_path)
     assert lab.pings(lab.b, lab.ip_a) == 3
+
+
+def test_an_address_of_its_own_is_safe_within_100_ms(lab, service):
+    assert service.cli("block", "add", "198.18.200.0/24")[0] == 0
+
+    def is_safe(address):
+        return service.json("block", "test", address)["verdict"] == "safe"
+    took = []
+    for last in range(1, 6):  # the least: what else runs here has its turn too
+        address = f"198.18.200.{last}"
+        assert not is_safe(address)
+        sh("ip", "-n", lab.a, "addr", "add", f"{address}/32", "dev", lab.va)
+        began = time.monotonic()
+        wait_for(lambda a=address: is_safe(a), 5, "the new address is safe")
+        took.append(time.monotonic() - began)
+    print("safe after, s:", took)
+    assert min(took) <= 0.1, took
+    sh("ip", "-n", lab.a, "addr", "del", "198.18.200.5/32", "dev", lab.va)
+    wait_for(lambda: not is_safe("198.18.200.5"), 5, "an address that left is not safe any more")
 
 
 def test_panic_works_while_the_web_side_is_down(lab, service):
