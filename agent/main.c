@@ -1,12 +1,16 @@
-/* Contents page: the command line decides; `run` and `demo` are the service, `replay` reads a file.
+/* Contents page: the command line decides; `run` and `demo` are the service, `replay` reads a file,
+ * `selftest` attacks itself.
  */
 #include "agent/app/app.h"
 #include "agent/app/replay.h"
+#include "agent/app/selftest.h"
 #include "agent/cli/cli.h"
 
 int main(int argc, char **argv)
 {
-	static const struct cli_callbacks callbacks = { .service = app_run, .replay = app_replay };
+	static const struct cli_callbacks callbacks = { .service = app_run,
+							.replay = app_replay,
+							.selftest = app_selftest };
 
 	return cli_main(argc, argv, &callbacks);
 }

@@ -8,6 +8,7 @@
  *   core.c      the core role: opens everything, starts the threads, stops them in reverse
  *   pipeline.c  thread: drain -> flows -> detectors -> snapshot; orders.c brings it block orders
  *   service.c   thread: requests, events, incidents, blocks; links.c holds its sockets
+ *   selftest*.c the service attacked in a room of its own: room, link, drops
  *   rehearse.c  a scenario of the demo run through at once
  *   jobs.c      thread: slow work (password hashes)
  *   service_respond.c  what incidents do by themselves

@@ -16,6 +16,8 @@ const struct command cli_commands[] = {
 	  "the same on simulated traffic, without privileges", command_demo },
 	{ "replay", "", "FILE",
 	  "--datapath=", "flows and names of a capture file (-o eve: EVE JSON)", command_replay },
+	{ "selftest", "", "", "", "attack itself in a network of its own, and check every drop",
+	  command_selftest },
 	{ "check", "", "", "-c= --config= --audit --rebuild",
 	  "check the configuration, the audit log, or the hourly sums", command_check },
 	{ "status", "", "", "", "is it running, on what, since when", command_status },

@@ -40,10 +40,15 @@ struct cli_replay_options {
 	int is_kernel; /* --datapath kernel */
 };
 
+struct cli_selftest_options {
+	int is_json;
+};
+
 /* What is wired above the command line: each takes parsed options and returns the exit status. */
 struct cli_callbacks {
 	int (*service)(const struct cli_service_options *options); /* run and demo */
 	int (*replay)(const struct cli_replay_options *options);
+	int (*selftest)(const struct cli_selftest_options *options);
 };
 
 /* cli_main - parse argv and run the command. Returns the exit status. */

@@ -1,5 +1,5 @@
 /*
- * run, demo, check, version, panic: what works without a running service.
+ * run, demo, selftest, check, version, panic: what works without a running service.
  */
 #include <errno.h>
 #include <limits.h>
@@ -73,6 +73,13 @@ int command_run(const struct args *args)
 int command_demo(const struct args *args)
 {
 	return serve(args, true);
+}
+
+int command_selftest(const struct args *args)
+{
+	const struct cli_selftest_options options = { .is_json = args->is_json };
+
+	return args->callbacks->selftest(&options);
 }
 
 int command_version(const struct args *args)

@@ -124,6 +124,7 @@ int64_t number_of(const struct json *object, const char *key);
 int command_run(const struct args *args);
 int command_demo(const struct args *args);
 int command_replay(const struct args *args);
+int command_selftest(const struct args *args);
 int command_check(const struct args *args);
 int command_status(const struct args *args);
 int command_coverage(const struct args *args);

@@ -183,15 +183,18 @@ static void fill_call_home(struct attack *attack, struct talk *talk)
 }
 
 /* 480 MB at some 35 Mbit/s: far beyond what the server sends to any visitor in an hour. */
+#define BULK_PACKETS 340000
+#define BULK_GAP_US  300
+
 static void fill_upload(struct attack *attack, struct talk *talk)
 {
 	fill_call_home(attack, talk);
 	talk->kind = TALK_BULK;
 	talk->name = "share.cold-storage.example";
-	talk->left_out = 340000;
+	talk->left_out = attack->bulk_packets;
 	talk->left_in = 20;
 	talk->fixed_len = PAYLOAD_MAX;
-	talk->gap_us = 300;
+	talk->gap_us = attack->bulk_gap_us;
 }
 
 static void fill_back_door(struct attack *attack, struct talk *talk)
@@ -244,6 +247,12 @@ static void fill_hello(struct attack *attack, struct talk *talk)
 
 static void fill_lie(struct attack *attack, struct talk *talk)
 {
+	const struct addr own = world_own_addr(false);
+
+	if (!attack->port++) { /* first it looks for its victim, as such tools do */
+		fill_arp(attack, talk, &own);
+		return;
+	}
 	talk->kind = TALK_ARP_LIE;
 	talk->is_inbound = true;
 	talk->tuple.src = attack->dst; /* the gateway's address is said to be at the liar */
@@ -285,6 +294,9 @@ bool attack_begin(struct attack *attack, unsigned int plan, uint64_t at_ns, uint
 	attack->plan = chosen;
 	attack->begun_ns = attack->due_ns = at_ns;
 	attack->left = chosen->count_min + random_below(&attack->random, chosen->count_span);
+	attack->gap_us = chosen->gap_us;
+	attack->bulk_packets = BULK_PACKETS;
+	attack->bulk_gap_us = BULK_GAP_US;
 	attack->port = 1 + random_below(&attack->random, 200);
 	attack->src_port = (uint16_t)(32768 + random_below(&attack->random, 28000));
 	chosen->set_up(attack);
@@ -293,7 +305,7 @@ bool attack_begin(struct attack *attack, unsigned int plan, uint64_t at_ns, uint
 
 static uint64_t next_gap_ns(struct attack *attack)
 {
-	uint64_t gap_ns = attack->plan->gap_us * 1000ULL;
+	uint64_t gap_ns = attack->gap_us * 1000ULL;
 
 	if (!attack->plan->is_regular)
 		return random_gap_ns(&attack->random, gap_ns) + 1;
@@ -313,6 +325,14 @@ bool attack_next(struct attack *attack, struct talk *talk)
 	attack->left--;
 	attack->due_ns += next_gap_ns(attack);
 	return true;
+}
+
+int attack_find(const char *detector)
+{
+	for (unsigned int i = 0; i < ATTACK_PLANS; i++)
+		if (!strcmp(plans[i].detector, detector))
+			return (int)i;
+	return -1;
 }
 
 const char *attack_detector(const struct attack *attack)

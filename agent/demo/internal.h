@@ -3,6 +3,7 @@
  *   demo.c     the capture source: time, and the datapath below it
  *   scenario.c who starts what and when: habits of hosts, attacks, the day's rhythm
  *   attack.c   what each kind of attack does, step by step
+ *   play.c     chosen attacks as frames, for a real interface
  *   talk.c     one conversation, packet by packet
  *   frame.c    Ethernet frames with right lengths and checksums
  *   payload.c  DNS, TLS, HTTP and SSH bytes with the names of the scenario
@@ -130,6 +131,7 @@ bool talk_step(struct talk *talk, talk_send_fn send, void *arg);
 /* ---- scenario.c
  * ----------------------------------------------------------------------------------- */
 
+struct attack;
 struct scenario;
 struct truth;
 
@@ -144,6 +146,13 @@ int scenario_new(const struct scenario_options *options, struct scenario **out);
 /* scenario_end - attacks under way are over: what was of them is told. */
 void scenario_end(struct scenario *scenario, uint64_t now_ns);
 void scenario_free(struct scenario *scenario);
+#define ATTACKS_MAX 16 /* under way at once; a beacon goes on for minutes */
+/* scenario_add_attack - begins at its due time beside those that come by themselves. -ENOSPC. */
+int scenario_add_attack(struct scenario *scenario, const struct attack *attack);
+/* scenario_no_more - no attack begins by itself any more. */
+void scenario_no_more(struct scenario *scenario);
+/* scenario_due_ns - when the next packet is; UINT64_MAX: none. */
+uint64_t scenario_due_ns(const struct scenario *scenario);
 /*
  * scenario_advance - everything due up to @until_ns, in order of time, at most @max packets.
  * Returns true when nothing due is left.
@@ -167,6 +176,8 @@ struct attack {
 	struct random random;
 	struct addr src, dst; /* as the incident will have them */
 	uint32_t left, serial, port;
+	uint32_t gap_us;		    /* mean between conversations */
+	uint32_t bulk_packets, bulk_gap_us; /* of one large upload */
 	uint16_t src_port;
 	uint64_t begun_ns, due_ns;
 };
@@ -183,6 +194,8 @@ bool attack_begin(struct attack *attack, unsigned int plan, uint64_t at_ns, uint
 /* attack_next - the conversation due now, and when the next one is. False: it is over. */
 bool attack_next(struct attack *attack, struct talk *talk);
 const char *attack_detector(const struct attack *attack);
+/* attack_find - the first kind of the detector's; -1: none shows it. */
+int attack_find(const char *detector);
 
 struct truth_attack {
 	int64_t start_unix_ms, end_unix_ms;

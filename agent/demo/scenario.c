@@ -45,7 +45,6 @@ static const struct habit habits[] = {
 /* From one to the next: what a small server on the Internet sees, and a page can show. */
 #define ATTACK_GAP_MIN_MS  120000
 #define ATTACK_GAP_SPAN_MS 120000
-#define ATTACKS_MAX	   8 /* under way at once; a beacon goes on for minutes */
 
 struct scenario {
 	uint64_t start_ns;
@@ -294,6 +293,22 @@ static struct attack *first_attack(struct scenario *s)
 	return first;
 }
 
+int scenario_add_attack(struct scenario *scenario, const struct attack *attack)
+{
+	struct attack *slot = free_attack(scenario);
+
+	if (!slot)
+		return -ENOSPC;
+	*slot = *attack;
+	slot->serial = ++scenario->attacks_begun;
+	return 0;
+}
+
+void scenario_no_more(struct scenario *scenario)
+{
+	scenario->attack_due_ns = UINT64_MAX;
+}
+
 void scenario_end(struct scenario *scenario, uint64_t now_ns)
 {
 	for (size_t i = 0; i < ATTACKS_MAX; i++)
@@ -338,6 +353,18 @@ static uint64_t start_due(struct scenario *s, uint64_t until_ns)
 		else
 			run_habit(s, habit);
 	}
+}
+
+uint64_t scenario_due_ns(const struct scenario *scenario)
+{
+	uint64_t due = least(
+		scenario->count ? scenario->heap[0]->due_ns : UINT64_MAX,
+		least(scenario->attack_due_ns, scenario->habit_due_ns[first_habit(scenario)]));
+
+	for (size_t i = 0; i < ATTACKS_MAX; i++)
+		if (scenario->attacks[i].plan)
+			due = least(due, scenario->attacks[i].due_ns);
+	return due;
 }
 
 bool scenario_advance(struct scenario *scenario, uint64_t until_ns, unsigned int max,
