@@ -167,8 +167,9 @@ lint:
 fuzz:
 	@tests/packages.sh test
 	@tests/fuzz/run.sh $(or $(SECONDS),600)
-soak: all
+soak: all build/unit/store/test_budget
 	@tests/packages.sh test
+	@SLUICE_SOAK=1 build/unit/store/test_budget
 	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py tests/net/test_state.py
 bench:
 	@tests/packages.sh bench

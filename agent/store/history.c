@@ -50,7 +50,7 @@ struct history {
 	bool has_forgotten; /* sums: to be read again */
 	bool is_full;
 	int64_t folded_unix_s;
-	atomic_bool was_reset;
+	atomic_uint resets;
 };
 
 /* A schema or a page that makes no sense; a check that ran out of time found nothing wrong. */
@@ -166,7 +166,7 @@ static int history_replace(void *arg)
 static int history_reset(struct history *history)
 {
 	log_error("flows.db is corrupt: set aside as flows.db.corrupt-*, history begins anew");
-	atomic_store(&history->was_reset, true);
+	(void)atomic_fetch_add(&history->resets, 1);
 	return pool_replace(history->readers, history_replace, history);
 }
 
@@ -189,6 +189,8 @@ static int history_transact(struct history *history, history_fn write, void *arg
 	history_forget(history);
 	history->has_forgotten = true;
 	db_rollback(history->db);
+	if (error == -ENOSPC)
+		retention_want_room(&history->retention);
 	return error;
 }
 
@@ -263,9 +265,9 @@ void history_close(struct history *history)
 	free(history);
 }
 
-bool history_was_reset(const struct history *history)
+unsigned int history_resets(const struct history *history)
 {
-	return atomic_load(&history->was_reset);
+	return atomic_load(&history->resets);
 }
 
 static int history_transact_healing(struct history *history, history_fn write, void *arg)
@@ -285,13 +287,21 @@ struct retain {
 	struct retention_result result;
 };
 
-static int history_retain_inside(struct history *history, void *arg)
+static int history_drop_inside(struct history *history, void *arg)
 {
 	struct retain *retain = arg;
-	int error = retention_drop_hour(history->db, &history->retention, retain->now_unix_s,
-					retain->may_age, &retain->result);
 
-	if (!error && history->has_forgotten)
+	return retention_drop_hour(history->db, &history->retention, retain->now_unix_s,
+				   retain->may_age, &retain->result);
+}
+
+/* Apart from the drop: what these write may find no room before it. */
+static int history_tidy_inside(struct history *history, void *arg)
+{
+	const struct retain *retain = arg;
+	int error = 0;
+
+	if (history->has_forgotten)
 		error = tops_recover(history->tops, history->db);
 	if (!error)
 		error = tops_close_old(history->tops, history->db, retain->now_unix_s / 3600);
@@ -310,7 +320,7 @@ static int history_make_room(struct history *history, int64_t now_unix_s)
 	for (int i = 0; i < ROOM_HOURS_MAX && !error; i++) {
 		if (!history->db || retention_is_over(history->db, &history->retention) <= 0)
 			return 0;
-		error = history_transact_healing(history, history_retain_inside, &retain);
+		error = history_transact_healing(history, history_drop_inside, &retain);
 		history->is_full = !error && retain.result.is_full;
 		if (error || !retain.result.dropped[0])
 			return error;
@@ -373,12 +383,19 @@ int history_write(struct history *history, const struct history_batch *batch)
 		error = history_make_room(history, clock_unix_ms() / 1000);
 	if (!error)
 		error = history_transact_healing(history, history_write_batch, &again);
-	/* an hour that the budget itself has no room for: others may go first */
+	/* rows larger than most, or an hour that the budget itself has no room for */
+	if (error == -ENOSPC) {
+		error = history_make_room(history, clock_unix_ms() / 1000);
+		if (!error)
+			error = history_transact_healing(history, history_write_batch, &again);
+	}
 	if (error == -ENOSPC)
 		history->rows_since_look = ROOM_EVERY_ROWS;
-	if (!error)
-		history_sum_batch(history, batch);
-	return error;
+	if (error)
+		return error;
+	history->retention.missing_bytes = 0;
+	history_sum_batch(history, batch);
+	return 0;
 }
 
 struct minutes {
@@ -410,15 +427,18 @@ int history_retain(struct history *history, int64_t now_unix_s, bool may_age)
 				 .may_age = may_age,
 				 .folds = may_age && (since_s < 0 || since_s >= FOLD_EVERY_S) };
 
-	int error = history_transact_healing(history, history_retain_inside, &retain);
+	int error = history_transact_healing(history, history_drop_inside, &retain);
+	if (error)
+		return error;
+	history->is_full = retain.result.is_full;
+	if (retain.result.dropped[0])
+		log_info("history: hour dropped table=%s", retain.result.dropped);
+	error = history_transact_healing(history, history_tidy_inside, &retain);
 	if (error)
 		return error;
 	history->has_forgotten = false;
 	if (retain.folds)
 		history->folded_unix_s = now_unix_s;
-	history->is_full = retain.result.is_full;
-	if (retain.result.dropped[0])
-		log_info("history: hour dropped table=%s", retain.result.dropped);
 	return retention_shrink(history->db, &history->retention);
 }
 

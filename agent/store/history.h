@@ -33,8 +33,8 @@ int history_open(const struct history_options *options, struct history **out);
 /* history_close - Accepts NULL. */
 void history_close(struct history *history);
 DEFINE_CLEANUP(history_close, struct history)
-/* history_was_reset - a corrupt file was set aside since history_open. Any thread. */
-bool history_was_reset(const struct history *history);
+/* history_resets - how often a corrupt file was set aside since history_open. Any thread. */
+unsigned int history_resets(const struct history *history);
 
 /* What one transaction writes. */
 struct history_batch {

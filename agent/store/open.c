@@ -267,7 +267,12 @@ void store_close(struct store *store)
 
 bool store_flows_was_reset(const struct store *store)
 {
-	return history_was_reset(store->history);
+	return history_resets(store->history) > 0;
+}
+
+unsigned int store_flows_resets(const struct store *store)
+{
+	return history_resets(store->history);
 }
 
 uint64_t store_db_bytes(struct store *store)

@@ -80,6 +80,17 @@ struct retention_share retention_split(uint64_t max_bytes)
 	return share;
 }
 
+/* Near the cap others may go first, more of them each time that was not enough; a disk that others
+ * filled is no reason to. */
+void retention_want_room(struct retention *retention)
+{
+	uint64_t least = retention->max_bytes / 8, most = retention->max_bytes / 2;
+
+	retention->missing_bytes = retention->missing_bytes ? 2 * retention->missing_bytes : least;
+	if (retention->missing_bytes > most)
+		retention->missing_bytes = most;
+}
+
 int retention_is_over(struct db *db, const struct retention *retention)
 {
 	uint64_t used, file;
@@ -87,7 +98,9 @@ int retention_is_over(struct db *db, const struct retention *retention)
 	if (!retention->max_bytes)
 		return 0;
 	int error = retention_bytes(db, &used, &file);
-	return error ? error : used > retention_split(retention->max_bytes).used_bytes;
+	if (error)
+		return error;
+	return used + retention->missing_bytes > retention_split(retention->max_bytes).used_bytes;
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */
@@ -127,11 +140,10 @@ static int drop_records(struct db *db, const struct retention *retention, const 
 
 	if (hour < 0)
 		return -EBADMSG; /* a table of somebody else, in our file */
-	/* what is not summed yet could not be summed later */
-	int error = retention->tops ? tops_flush(retention->tops, db) : 0;
-	if (error)
-		return error;
-	return flows_drop_hour(retention->writer ? retention->writer : &none, db, hour);
+	/* Sums in memory are written with it, but after it: in a full file there is room then only.
+	 */
+	int error = flows_drop_hour(retention->writer ? retention->writer : &none, db, hour);
+	return !error && retention->tops ? tops_flush(retention->tops, db) : error;
 }
 
 /* Over the budget, and the records that are left must stay, or sums have more than their share. */

@@ -19,6 +19,7 @@
 struct retention {
 	uint64_t max_bytes;	     /* 0 = no bound */
 	int64_t max_age_s;	     /* 0 = no bound */
+	uint64_t missing_bytes;	     /* that a transaction found no room for */
 	struct flows_writer *writer; /* of the hours being written; may be NULL */
 	struct tops *tops;	     /* likewise */
 };
@@ -46,6 +47,8 @@ struct retention_result {
  */
 int retention_drop_hour(struct db *db, const struct retention *retention, int64_t now_unix_s,
 			bool may_age, struct retention_result *result);
+/* retention_want_room - a transaction found no room: hours go earlier until missing_bytes is 0. */
+void retention_want_room(struct retention *retention);
 /* retention_is_over - whether more pages are in use than the budget allows. Returns 1, 0, -errno.
  */
 int retention_is_over(struct db *db, const struct retention *retention);

@@ -21,11 +21,13 @@
 #define WRITE_GAP_NS (250 * NS_PER_MS)
 #define LAST_EVERY_S 600
 /* Keys of a kind in the file: 160 bytes each with its index, so 21 MB of one kind. */
+#define WRITE_MIN     16
+#define WRITE_SHARE   (64 * 8192) /* of the budget: an eighth of its WAL (retention.c) */
 #define KEYS_MAX      131072
 #define KEYS_MIN      1024
 #define KEY_BYTES     160
 #define BUDGET_SHARE  16
-#define PRUNE_OLDER_S (7 * 86400)
+#define PRUNE_OLDER_S (7LL * 86400)
 #define PRUNE_MAX     512
 #define PRUNE_GAP_NS  (60 * NS_PER_S)
 /* Names of records whose keys were noted a moment ago. */
@@ -63,6 +65,7 @@ struct seen_notes {
 	/* the writer thread's own */
 	struct seen_entry pending[WRITE_MAX]; /* handed to a transaction that is not committed */
 	unsigned int pending_count;
+	unsigned int write_max;
 	int64_t keys_max, keys[SEEN_KIND_COUNT]; /* in the file */
 	bool has_keys;
 	uint64_t written_ns, pruned_ns[SEEN_KIND_COUNT];
@@ -79,6 +82,11 @@ int seen_notes_new(uint64_t max_bytes, struct seen_notes **out)
 	(void)pthread_mutex_init(&notes->lock, NULL);	  /* cannot fail with default attributes */
 	crypto_random(&notes->seed, sizeof(notes->seed)); /* outside chooses the keys */
 	notes->keys_max = KEYS_MAX;
+	notes->write_max = WRITE_MAX;
+	if (max_bytes && max_bytes / WRITE_SHARE < WRITE_MAX)
+		notes->write_max = max_bytes / WRITE_SHARE > WRITE_MIN
+					   ? (unsigned int)(max_bytes / WRITE_SHARE)
+					   : WRITE_MIN;
 	if (max_bytes && keys < KEYS_MAX)
 		notes->keys_max = keys > KEYS_MIN ? (int64_t)keys : KEYS_MIN;
 	*out = notes;
@@ -277,7 +285,7 @@ static void take_dirty(struct seen_notes *notes)
 {
 	(void)pthread_mutex_lock(&notes->lock);
 	for (unsigned int looked = 0;
-	     looked < notes->count && notes->dirty_count && notes->pending_count < WRITE_MAX;
+	     looked < notes->count && notes->dirty_count && notes->pending_count < notes->write_max;
 	     looked++) {
 		unsigned int at = notes->next_dirty++ % notes->count;
 

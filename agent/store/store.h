@@ -49,6 +49,8 @@ int store_open(const struct store_options *options, struct store **out, char *er
 void store_close(struct store *store);
 DEFINE_CLEANUP(store_close, struct store)
 bool store_flows_was_reset(const struct store *store);
+/* store_flows_resets - how often, since it was opened. Any thread. */
+unsigned int store_flows_resets(const struct store *store);
 uint64_t store_db_bytes(struct store *store);
 
 /* ---- flows.db: never waits ---------------------------------------------------------------- */

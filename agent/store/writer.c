@@ -103,6 +103,14 @@ static bool writer_wal_is_full(const struct writer *writer)
 	       (uint64_t)wal.st_size > history_wal_max(writer->history);
 }
 
+static void writer_note(struct writer *writer, const char *what, int error)
+{
+	/* -EBUSY: somebody reads or another process writes; the next tick tries again. */
+	if (error && error != -EBUSY && error != -ENODEV)
+		log_write_limited(&writer->limit, LOG_LEVEL_WARN, "store: %s failed: %s", what,
+				  strerror(-error));
+}
+
 static const char *writer_find_stop_reason(const struct writer *writer)
 {
 	struct statvfs fs;
@@ -121,6 +129,9 @@ static const char *writer_find_stop_reason(const struct writer *writer)
 
 static void writer_check_space(struct writer *writer)
 {
+	/* of a small budget SQLite's own checkpoint comes too late, and a dropped hour is a lot */
+	if (writer_wal_is_full(writer))
+		writer_note(writer, "checkpoint", history_checkpoint(writer->history));
 	const char *reason = writer_find_stop_reason(writer);
 
 	if (reason && !writer->stop_reason)
@@ -225,14 +236,6 @@ static bool writer_clock_is_settled(struct writer *writer)
 	if (moved_ms > CLOCK_JUMP_MS || moved_ms < -CLOCK_JUMP_MS)
 		writer->clock_settle_tick = writer->ticks + CLOCK_SETTLE_TICKS;
 	return writer->ticks >= writer->clock_settle_tick;
-}
-
-static void writer_note(struct writer *writer, const char *what, int error)
-{
-	/* -EBUSY: somebody reads or another process writes; the next tick tries again. */
-	if (error && error != -EBUSY && error != -ENODEV)
-		log_write_limited(&writer->limit, LOG_LEVEL_WARN, "store: %s failed: %s", what,
-				  strerror(-error));
 }
 
 static void writer_tick(struct writer *writer)
