@@ -14,6 +14,7 @@
 
 #include "agent/api/api.h"
 #include "agent/app/cell.h"
+#include "agent/app/damage.h"
 #include "agent/app/jobs.h"
 #include "agent/app/messages.h"
 #include "agent/app/pipeline.h"
@@ -325,6 +326,7 @@ static void take_tick(struct service *service)
 	block_tick(service->block);
 	incident_tick(service->incident);
 	upkeep_tick(service->upkeep);
+	damage_tick(service->options.store, service->incident, &service->told_resets);
 	anomaly_desk_tick(&service->desk);
 	report_service_tick(service->reports);
 	if (beats != service->last_beats)

@@ -59,6 +59,7 @@ struct service {
 	uint64_t next_link_id;
 	uint64_t next_event_id;
 	uint64_t last_beats;
+	unsigned int told_resets; /* of flows.db */
 	struct anomaly_desk desk;
 	bool is_stopping;
 	bool incidents_changed;

@@ -52,6 +52,12 @@ static const struct {
 	[DETECTOR_PLAIN_PASSWORD] = { "Change that password, and switch the service to TLS or SSH.",
 				      "Change that password, and switch the client to TLS or "
 				      "SSH." },
+	[DETECTOR_HISTORY] = { "Look at the disk (dmesg, smartctl); the damaged file is kept "
+			       "beside "
+			       "the new one.",
+			       "Look at the disk (dmesg, smartctl); the damaged file is kept "
+			       "beside "
+			       "the new one." },
 	[DETECTOR_COVERAGE] = { "Look at `sluice coverage`: what of the traffic is not seen.",
 				"Look at `sluice coverage`: what of the traffic is not seen." },
 };
@@ -118,7 +124,8 @@ struct json *incident_advice(const struct incident_service *service,
 	if (has_source) {
 		add_block(list, service, incident, is_blocked);
 		add_place(list, incident, place);
-	} else if (incident->detector != DETECTOR_COVERAGE) {
+	} else if (incident->detector != DETECTOR_COVERAGE &&
+		   incident->detector != DETECTOR_HISTORY) {
 		json_add_string(list, "The sources are made up: blocking them one by one does not "
 				      "help.");
 	}
