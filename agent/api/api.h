@@ -25,6 +25,7 @@ struct incident;
 struct incident_service;
 struct learning;
 struct learning_host;
+struct outputs;
 struct report_service;
 struct store;
 struct upkeep_status;
@@ -34,6 +35,7 @@ struct api_options {
 	struct block_service *block;
 	struct incident_service *incident;
 	struct report_service *reports;
+	struct outputs *outputs; /* NULL: nothing goes out */
 	struct store *store;
 	const struct config *config;
 	/* the newest snapshot with a reference for the caller, or NULL before the first */

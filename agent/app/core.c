@@ -10,10 +10,12 @@
 #include "agent/app/cell.h"
 #include "agent/app/internal.h"
 #include "agent/app/mirror.h"
+#include "agent/app/outlet.h"
 #include "agent/app/pipeline.h"
 #include "agent/app/service.h"
 #include "agent/capture/capture.h"
 #include "agent/demo/demo.h"
+#include "agent/export/export.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
@@ -30,7 +32,8 @@ struct core {
 	struct cell cell;
 	struct queue *queue;
 	struct pipeline *pipeline;
-	struct mirror *mirror; /* NULL: no mirror port */
+	struct outputs *outputs; /* NULL: nothing goes out */
+	struct mirror *mirror;	 /* NULL: no mirror port */
 	struct service *service;
 };
 
@@ -118,6 +121,15 @@ static int fill_history(struct core *core)
 	return error < 0 ? error : 0;
 }
 
+static int open_outputs(struct core *core)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct output_settings settings;
+
+	outlet_settings(core->app, host, &settings);
+	return output_settings_are_empty(&settings) ? 0 : outputs_new(&settings, &core->outputs);
+}
+
 static int start(struct core *core, int control, int front_link)
 {
 	const struct config *config = core->app->config;
@@ -147,10 +159,13 @@ static int start(struct core *core, int control, int front_link)
 		return error;
 	pipeline.store = service.store = core->store;
 	pipeline.service = service.queue = core->queue;
-	error = mirror_new(config, &core->mirror);
+	error = open_outputs(core);
+	if (!error)
+		error = mirror_new(config, &core->mirror);
 	if (error)
 		return error;
 	pipeline.mirror = core->mirror;
+	pipeline.outputs = service.outputs = core->outputs;
 	error = pipeline_start(&pipeline, &core->pipeline);
 	if (error)
 		return error;
@@ -202,6 +217,7 @@ int core_run(struct app *app, int control, int front_link)
 		say_summary(&core, control);
 	service_free(core.service);
 	pipeline_stop(core.pipeline);
+	outputs_free(core.outputs);
 	mirror_free(core.mirror);
 	drop_messages(core.queue);
 	queue_free(core.queue);

@@ -15,6 +15,7 @@
  *   anomaly.c   the anomaly model in the pipeline; anomaly_desk.c the service's side of it
  *   service_api.c  what the API is handed
  *   service_reports.c  reports: their thread, and the render processes they need
+ *   outlet.c    EVE lines and flows on their way out; service_outputs.c the export role
  *   upkeep.c    scheduled backups and key rotation, on a jobs thread of their own
  */
 #ifndef SLUICE_APP_INTERNAL_H
@@ -88,7 +89,8 @@ enum supervise_kind {
 	SUPERVISE_BEAT = 4,    /* from either, once a second while its threads move */
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
-	SUPERVISE_RENDER = 9, /* from core: start one; to core: its socket, or none */
+	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */
+	SUPERVISE_RENDER = 9,	/* from core: start one; to core: its socket, or none */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
 	SUPERVISE_RELOAD = 8,	/* from core: settings were changed, read the configuration again */
 };
@@ -109,6 +111,8 @@ int supervise_run(struct app *app);
 /* The forked roles; never return to the supervisor's code. @control: the role's end. */
 int role_core(struct app *app, int control, int front_link);
 int role_front(struct app *app, int control, int core_link);
+/* role_export - what core hands over goes to its outputs, until @fd ends. */
+int role_export(struct app *app, int fd);
 /* role_render - one report is read from @fd and its PDF written back. */
 int role_render(struct app *app, int fd);
 /* role_loader - the supervisor's own drop. */

@@ -10,6 +10,7 @@
 
 #include "agent/app/aliases.h"
 #include "agent/app/hits.h"
+#include "agent/app/outlet.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
 #include "agent/flow/flow.h"
@@ -42,6 +43,7 @@ struct naming_way {
 	const struct hits *hits;
 	struct names *names;
 	struct aliases *aliases;
+	struct outlet *outlet;
 	struct verdict verdicts[VERDICTS_MAX];
 	size_t verdict_count;
 	uint64_t lost;
@@ -211,8 +213,14 @@ static void name_read(void *arg, const struct name_event *event)
 	name_flow(way, event);
 	detect_name(way->detect, event);
 	look_counted(way, event);
+	outlet_name(way->outlet, event);
 	if (!event->rule_id)
 		judge(way, event);
+}
+
+void naming_way_tell(struct naming_way *way, struct outlet *outlet)
+{
+	way->outlet = outlet;
 }
 
 void naming_way_enforce(struct naming_way *way)

@@ -17,6 +17,7 @@ struct flow_table;
 struct hits;
 struct names;
 struct naming_way;
+struct outlet;
 
 /* What names come from and go to; all borrowed. */
 struct naming_ends {
@@ -31,6 +32,8 @@ int naming_way_new(const struct naming_ends *ends, struct naming_way **out);
 void naming_way_free(struct naming_way *way); /* accepts NULL */
 DEFINE_CLEANUP(naming_way_free, struct naming_way)
 
+/* naming_way_tell - @outlet, which may be NULL, hears each name, too. */
+void naming_way_tell(struct naming_way *way, struct outlet *outlet);
 /* naming_way_take - one payload; while the datapath is being drained. */
 void naming_way_take(struct naming_way *way, const struct payload *payload);
 /* naming_way_enforce - after the drain: block the five-tuples of blocked names that it brought. */

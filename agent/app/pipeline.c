@@ -21,6 +21,7 @@
 #include "agent/app/mirror.h"
 #include "agent/app/naming.h"
 #include "agent/app/orders.h"
+#include "agent/app/outlet.h"
 #include "agent/app/pipeline_internal.h"
 #include "agent/capture/capture.h"
 #include "agent/detect/detect.h"
@@ -123,6 +124,7 @@ static void flow_recorded(void *arg, const struct flow *flow)
 	const struct flow_extra extra = { .names = flow_table_names(p->flows, flow) };
 
 	anomaly_record(p->anomaly, flow);
+	outlet_flow(p->outlet, flow);
 	/* a full queue is counted as rows lost */
 	(void)store_flow_add(p->options.store, flow, &extra);
 }
@@ -258,6 +260,7 @@ static void take_ticks(struct pipeline *p)
 	}
 	p->drains = 0;
 	close_second(p);
+	outlet_flush(p->outlet);
 }
 
 static void *pipeline_main(void *arg)
@@ -361,6 +364,10 @@ static int build(struct pipeline *p)
 	if (!error)
 		error = open_naming(p);
 	if (!error)
+		error = outlet_new(p->options.outputs, &p->outlet);
+	if (!error)
+		naming_way_tell(p->naming, p->outlet);
+	if (!error)
 		error = queue_new(ORDERS_MAX, &p->orders.queue);
 	if (!error)
 		error = open_clockwork(p);
@@ -376,6 +383,7 @@ static void unbuild(struct pipeline *p)
 	queue_free(p->orders.queue);
 	hits_free(p->hits);
 	naming_way_free(p->naming);
+	outlet_free(p->outlet);
 	anomaly_stop(p->anomaly);
 	detect_free(p->detect);
 	flow_table_free(p->flows);

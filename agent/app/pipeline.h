@@ -19,6 +19,7 @@ struct cell;
 struct config;
 struct mirror;
 struct orders;
+struct outputs;
 struct pipeline;
 struct queue;
 struct store;
@@ -29,6 +30,7 @@ struct pipeline_options {
 	struct queue *service;	     /* gets struct service_message */
 	const struct mirror *mirror; /* NULL: no mirror port; borrowed */
 	struct cell *cell;
+	struct outputs *outputs;     /* NULL: nothing goes out */
 	const struct config *config; /* borrowed; read at the start */
 	const char *dir;	     /* the state directory; borrowed */
 	uint64_t seed;		     /* of the model; 0: a random one */

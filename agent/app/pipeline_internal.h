@@ -18,6 +18,7 @@ struct detect;
 struct flow_table;
 struct hits;
 struct naming_way;
+struct outlet;
 struct totals;
 
 struct pipeline {
@@ -27,6 +28,7 @@ struct pipeline {
 	struct anomaly *anomaly;
 	struct naming_way *naming;
 	struct hits *hits;
+	struct outlet *outlet; /* NULL: nothing goes out */
 	struct orders orders;
 	pthread_t thread;
 	int epoll, timer;

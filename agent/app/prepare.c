@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/app/internal.h"
+#include "agent/app/outlet.h"
 #include "agent/capture/capture.h"
 #include "agent/front/front.h"
 #include "agent/util/cleanup.h"
@@ -378,6 +379,8 @@ int app_prepare(struct app *app)
 		status = place_key_file(app);
 	if (!status)
 		status = place_backup_dir(app);
+	if (!status)
+		status = outlet_place(app);
 	if (!status)
 		status = open_listener(app);
 	if (!status)

@@ -10,7 +10,9 @@
 #include <sys/resource.h>
 
 #include "agent/app/internal.h"
+#include "agent/app/outlet.h"
 #include "agent/capture/capture.h"
+#include "agent/export/export.h"
 #include "agent/front/front.h"
 #include "agent/report/report.h"
 #include "agent/util/log.h"
@@ -151,12 +153,12 @@ static void limit_render(void)
 	}
 }
 
-int role_render(struct app *app, int fd)
+/* What every helper begins with: nothing but its socket. */
+static int begin_helper(struct app *app, const char *name, int fd)
 {
 	sigset_t none;
-	int error;
 
-	log_init("render", LOG_LEVEL_INFO);
+	log_init(name, LOG_LEVEL_INFO);
 	(void)signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -164,9 +166,44 @@ int role_render(struct app *app, int fd)
 		capture_kernel_forget(app->kernel);
 	tls_identity_done(&app->identity);
 	if (rights_keep_descriptors(&fd, 1)) {
-		log_error("cannot close what render may not hold");
+		log_error("cannot close what a helper may not hold");
 		return CLI_FAILED;
 	}
+	return 0;
+}
+
+/* Names of hosts are looked up by its own resolver; what it writes is the EVE file's folder. */
+int role_export(struct app *app, int fd)
+{
+	char host[HOST_NAME_MAX + 1], dir[PATH_MAX];
+	struct output_settings settings;
+	int error;
+
+	if (begin_helper(app, "export", fd))
+		return CLI_FAILED;
+	outlet_settings(app, host, &settings);
+	(void)snprintf(dir, sizeof(dir), "%.*s",
+		       (int)(strrchr(settings.eve_file, '/')
+				     ? strrchr(settings.eve_file, '/') - settings.eve_file + 1
+				     : 0),
+		       settings.eve_file);
+	const struct rights_path paths[] = { { "/etc", false },
+					     { "/run/systemd/resolve", false },
+					     { *dir ? dir : "/etc", *dir != '\0' } };
+	if (drop(app, RIGHTS_EXPORT, paths, sizeof(paths) / sizeof(paths[0])))
+		return CLI_FAILED;
+	error = outputs_run(fd, &settings);
+	if (error)
+		log_error("the outputs ended error=%s", strerror(-error));
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+int role_render(struct app *app, int fd)
+{
+	int error;
+
+	if (begin_helper(app, "render", fd))
+		return CLI_FAILED;
 	limit_render();
 	if (drop(app, RIGHTS_CLIENT, NULL, 0))
 		return CLI_FAILED;

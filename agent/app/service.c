@@ -193,6 +193,8 @@ static int start(struct service *service)
 		.block = service->block,
 	};
 	if (!error)
+		error = service_outputs_start(service);
+	if (!error)
 		error = service_reports_start(service);
 	return error ? error : service_api_start(service);
 }
@@ -228,6 +230,7 @@ void service_free(struct service *service)
 		return;
 	jobs_stop(service->jobs);
 	service_reports_stop(service);
+	service_outputs_stop(service);
 	upkeep_stop(service->upkeep);
 	for (int i = 0; i < SEARCHERS; i++)
 		jobs_stop(service->searchers[i]);
@@ -308,6 +311,8 @@ static void take_supervisor(struct service *service)
 		take_front(service, fd);
 	else if (message.kind == SUPERVISE_CONFIG && fd >= 0)
 		take_config(service, fd);
+	else if (message.kind == SUPERVISE_EXPORT)
+		service_outputs_link(service, fd);
 	else if (message.kind == SUPERVISE_RENDER)
 		report_service_take_render(service->reports, fd);
 }
@@ -329,6 +334,7 @@ static void take_tick(struct service *service)
 	damage_tick(service->options.store, service->incident, &service->told_resets);
 	anomaly_desk_tick(&service->desk);
 	report_service_tick(service->reports);
+	service_outputs_tick(service);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -8,6 +8,7 @@
 #include "agent/app/internal.h"
 
 struct cell;
+struct outputs;
 struct pipeline;
 struct queue;
 struct service;
@@ -19,7 +20,8 @@ struct service_options {
 	struct cell *cell;
 	struct queue *queue; /* struct service_message from the other threads */
 	struct pipeline *pipeline;
-	int control; /* to the supervisor */
+	struct outputs *outputs; /* NULL: nothing goes out */
+	int control;		 /* to the supervisor */
 	int front_link;
 };
 

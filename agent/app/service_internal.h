@@ -19,6 +19,7 @@ struct event;
 struct incident;
 struct incident_service;
 struct jobs;
+struct outlet;
 struct report_service;
 struct upkeep;
 
@@ -47,6 +48,8 @@ struct service {
 	struct upkeep *upkeep;
 	struct jobs *reporter;
 	struct report_service *reports;
+	struct outlet *outlet;
+	uint64_t export_asked_ns; /* when the export role may be asked for again */
 	struct auth *auth;
 	struct block_service *block;
 	struct incident_service *incident;
@@ -68,6 +71,14 @@ struct service {
 
 /* service_api.c */
 int service_api_start(struct service *service);
+
+/* service_outputs.c */
+int service_outputs_start(struct service *service);
+void service_outputs_stop(struct service *service);
+void service_outputs_tick(struct service *service);
+void service_outputs_link(struct service *service, int fd);
+void service_outputs_incident(struct service *service, const struct incident *incident,
+			      const char *reason);
 
 /* service_reports.c */
 int service_reports_start(struct service *service);

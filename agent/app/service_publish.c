@@ -93,6 +93,7 @@ void service_on_incident(void *arg, const struct incident *incident, const char 
 
 	if (is_new) {
 		publish_new_incident(service, incident, reason);
+		service_outputs_incident(service, incident, reason);
 	} else {
 		CLEANUP(free) char *data = api_encode_incident(service->api, incident, NULL, false);
 

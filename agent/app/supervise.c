@@ -49,7 +49,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	pid_t render_pid; /* 0 = none runs; one at a time, so that core cannot have a crowd */
+	pid_t helpers[2]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -152,41 +152,52 @@ static int start_both(struct supervisor *s)
 	return error ? error : start_child(s, CHILD_FRONT, front_end);
 }
 
-/* A process that draws one report; it ends by itself, and is told to core by its socket. */
-static int start_render(struct supervisor *s, int *mine)
+/* Processes that core asks for. They end with their socket, by themselves or with core. */
+enum helper {
+	HELPER_RENDER, /* draws one report */
+	HELPER_EXPORT, /* sends out what core hands it */
+};
+
+static int start_helper(struct supervisor *s, enum helper helper, int *mine)
 {
 	int pair[2];
 	pid_t pid;
 
-	if (s->render_pid)
+	if (s->helpers[helper])
 		return -EBUSY;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+	if (socketpair(AF_UNIX,
+		       (helper == HELPER_RENDER ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0,
+		       pair))
 		return -errno;
 	(void)fflush(NULL); /* a forked buffer would print twice */
 	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		exit(role_render(s->app, pair[1]));
+		exit(helper == HELPER_RENDER ? role_render(s->app, pair[1])
+					     : role_export(s->app, pair[1]));
 	}
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
 		return -EAGAIN;
 	}
-	s->render_pid = pid;
+	s->helpers[helper] = pid;
 	*mine = pair[0];
 	return 0;
 }
 
-static void hand_render(struct supervisor *s)
+static void hand_helper(struct supervisor *s, enum helper helper)
 {
 	CLEANUP(close) int fd = -1;
-	int error = start_render(s, &fd);
+	int error = start_helper(s, helper, &fd);
 
 	if (error)
-		log_warn("no process to draw a report error=%s", strerror(-error));
+		log_warn("a helper could not be started helper=%s error=%s",
+			 helper == HELPER_RENDER ? "render" : "export", strerror(-error));
 	/* one that reads nothing gives up on it by itself */
-	(void)supervise_send(s->children[CHILD_CORE].control, SUPERVISE_RENDER, NULL, fd);
+	(void)supervise_send(s->children[CHILD_CORE].control,
+			     helper == HELPER_RENDER ? SUPERVISE_RENDER : SUPERVISE_EXPORT, NULL,
+			     fd);
 }
 
 static void begin_stop(struct supervisor *s)
@@ -237,8 +248,9 @@ static void reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == s->render_pid)
-			s->render_pid = 0; /* core sees the end of its socket */
+		for (int i = 0; i < 2; i++)
+			if (pid == s->helpers[i])
+				s->helpers[i] = 0; /* core sees the end of its socket */
 		for (int i = 0; i < CHILD_COUNT; i++)
 			if (s->children[i].pid == pid)
 				child_ended(s, (enum child_kind)i, status);
@@ -289,7 +301,10 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		(void)notify_send("WATCHDOG=1");
 		break;
 	case SUPERVISE_RENDER:
-		hand_render(s);
+		hand_helper(s, HELPER_RENDER);
+		break;
+	case SUPERVISE_EXPORT:
+		hand_helper(s, HELPER_EXPORT);
 		break;
 	case SUPERVISE_PASSWORD:
 		greet_print_password(message.text);

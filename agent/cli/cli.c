@@ -77,6 +77,7 @@ const struct command cli_commands[] = {
 	{ "report", "del", "ID", "", "delete it", command_report_del },
 	{ "report", "schedule", "[KIND|list|del ID]", "--every= --at= --zone= --format=",
 	  "make one by itself every day, week or month", command_report_schedule },
+	{ "outputs", "", "", "", "what goes out, and whether it arrives", command_outputs },
 	{ "user", "add", "NAME", "--role= --email= --password-file=", "add a user",
 	  command_user_add },
 	{ "user", "list", "", "", "users and their roles", command_user_list },

@@ -218,3 +218,22 @@ int command_panic(const struct args *args)
 	say_panic(args, on);
 	return CLI_OK;
 }
+
+int command_outputs(const struct args *args)
+{
+	static const struct column columns[] = {
+		{ "OUTPUT", "name", COLUMN_TEXT },	{ "STATE", "state", COLUMN_TEXT },
+		{ "SENT", "sent", COLUMN_COUNT },	{ "DROPPED", "dropped", COLUMN_COUNT },
+		{ "FAILED", "failures", COLUMN_COUNT }, { "WHY", "error", COLUMN_TEXT },
+	};
+	CLEANUP(json_free) struct json *body = NULL;
+	int status = client_call(args, "GET", "/api/v1/outputs", NULL, &body);
+
+	if (status)
+		return status;
+	if (args->is_json)
+		return answer_print(body);
+	table_print(body, columns, sizeof(columns) / sizeof(columns[0]),
+		    "nothing goes out; see [Export] in sluice.conf(5)");
+	return CLI_OK;
+}

@@ -160,6 +160,7 @@ int command_incident_expected(const struct args *args);
 int command_response_list(const struct args *args);
 int command_response_set(const struct args *args);
 int command_response_live(const struct args *args);
+int command_outputs(const struct args *args);
 int command_report_create(const struct args *args);
 int command_report_list(const struct args *args);
 int command_report_get(const struct args *args);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/export/outputs.h"
 #include "agent/util/cleanup.h"
 #include "include/flow.h"
 #include "include/incident.h"

@@ -90,6 +90,8 @@ struct route route_find(const char *path, enum method method)
 		return (struct route){ ROUTE_CORE, READ | METHOD_POST, true };
 	if (strcmp(path, "/generate_report") == 0 || strcmp(path, "/reports/generate") == 0)
 		return (struct route){ ROUTE_CORE, METHOD_POST, true };
+	if (strcmp(path, "/metrics") == 0)
+		return (struct route){ ROUTE_CORE, READ, false };
 	if (strncmp(path, "/download_report/", 17) == 0 ||
 	    strncmp(path, "/reports/download/", 18) == 0)
 		return (struct route){ ROUTE_CORE, READ, false };

@@ -108,9 +108,9 @@ void paper_text(struct paper *paper, const struct text_box *box, const struct te
 	CLEANUP(buffer_done) struct buffer safe;
 	float width, x = box->x;
 
+	buffer_init(&safe, TEXT_BYTES_MAX);
 	if (paper->error || !paper->page)
 		return;
-	buffer_init(&safe, TEXT_BYTES_MAX);
 	text_safe(text, has_glyph, paper, &safe);
 	if (!safe.len)
 		return;

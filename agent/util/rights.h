@@ -14,6 +14,7 @@ enum rights_role {
 	RIGHTS_LOADER, /* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON; nothing else */
 	RIGHTS_CORE,   /* none; files below the state directory; bpf(2): elements only */
 	RIGHTS_FRONT,  /* none; no file system, no bpf(2) */
+	RIGHTS_EXPORT, /* none; sockets to others, the files it was given; no bpf(2) */
 	RIGHTS_CLIENT, /* none; for tests of hostile children and one-shot helpers */
 };
 

@@ -251,6 +251,23 @@ static int allow_core(scmp_filter_ctx filter)
 				SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 }
 
+/* Outwards: connections, the resolver's datagrams and its look at this host's addresses. */
+static int allow_export(scmp_filter_ctx filter)
+{
+	static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK };
+	int error = add_all(filter, SCMP_ACT_ALLOW, core_calls, LENGTH(core_calls));
+
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+	for (size_t i = 0; !error && i < LENGTH(families); i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	for (size_t i = 0; !error && i < LENGTH(ioctl_commands); i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)ioctl_commands[i]));
+	return error;
+}
+
 static int load_allow_list(enum rights_role role)
 {
 	CLEANUP(filter_release) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -267,6 +284,8 @@ static int load_allow_list(enum rights_role role)
 		error = allow_own_signals(filter);
 	if (!error && role == RIGHTS_CORE)
 		error = allow_core(filter);
+	if (!error && role == RIGHTS_EXPORT)
+		error = allow_export(filter);
 	return error ? error : seccomp_load(filter);
 }
 
