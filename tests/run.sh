@@ -140,7 +140,22 @@ stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 600; }
 stage_replay() { pytests replay tests/replay 300; }
-stage_web() { pytests web tests/web 400; }
+# Likewise: what needs the mock beside what needs the program.
+stage_web() {
+	local file with_mock=() with_program=()
+	for file in tests/web/test_*.py; do
+		if grep -q 'from program import' "$file"; then
+			with_program+=("$file")
+		else
+			with_mock+=("$file")
+		fi
+	done
+	pytest_run web-1 400 "${with_program[@]}" &
+	pytest_run web-2 400 "${with_mock[@]}"
+	wait $!
+	pytest_note web-1
+	pytest_note web-2
+}
 # Four files at a time: most of their time is waiting.
 stage_net() {
 	pytest_run net 900 -n 4 --dist loadfile tests/net

@@ -7,7 +7,7 @@ import { startLive, stopLive, subscribe } from "./live.js";
 import { forget, loadSession, session } from "./session.js";
 import { mountShell } from "./shell.js";
 import { watchOpenIncidents } from "./open_incidents.js";
-import { button, fill, h, startClock, toast } from "./ui.js";
+import { button, confirmDialog, fill, h, startClock, toast } from "./ui.js";
 import { clean } from "./format.js";
 import { overviewView } from "./views/overview.js";
 
@@ -174,10 +174,29 @@ async function route() {
 		app.shell.main);
 }
 
-/** Go to a path of this application. @param {string} path */
+/**
+ * Go to a path of this application; asks first when something would be lost.
+ * @param {string} path
+ */
 export function navigate(path) {
-	history.pushState(null, "", path);
-	route();
+	const go = () => {
+		history.pushState(null, "", path);
+		route();
+	};
+	if (!app.view?.keeps?.()) {
+		go();
+		return;
+	}
+	confirmDialog({ title: "Leave without applying?", confirm: "Leave",
+		body: [h("p", {}, "What you changed on this page is lost then.")],
+		run: async () => go() });
+}
+
+/** The browser asks by itself when the tab is closed. */
+function onUnload(event) {
+	if (app.view?.keeps?.()) {
+		event.preventDefault();
+	}
 }
 
 function sessionEnded() {
@@ -227,4 +246,5 @@ startKeys();
 onSession({ ended: sessionEnded, mustChange });
 document.addEventListener("click", onClick);
 window.addEventListener("popstate", route);
+window.addEventListener("beforeunload", onUnload);
 boot();

@@ -118,6 +118,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, method, url, body=None):
         """One API call through the state's table."""
+        if self.state.down:
+            self.send_json(503, {"error": {"code": "down", "message": "Down.", "field": None}})
+            return
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
         path = url.path.removeprefix("/api/v1")
         if method != "GET":

@@ -47,6 +47,7 @@ function kindRow(k) {
 
 function modelFacts(model) {
 	const v = model.verdicts || {};
+	const rows = (model.kinds || []).filter((k) => k.state !== "idle");
 	const heads = [["Windows of", null], ["State", null], ["Rows", "num"],
 		["Trained", "when p2"], ["Alarms", "num"]];
 	return [h("p", {}, MODEL_STATES[model.state] || capital(model.state)), facts([
@@ -56,12 +57,12 @@ function modelFacts(model) {
 			? "none judged in the last 30 days"
 				: `${Math.round(v.false_rate * 100)} % of `
 				+ "those judged in the last 30 days"],
-	]), h("div", { class: "table-wrap" }, h("table", { class: "table compact table-top" },
-		h("caption", { class: "hidden" }, "What is learned, by kind of host"),
-		h("thead", {}, h("tr", {}, heads.map(([text, klass]) =>
-			h("th", { scope: "col", class: klass }, text)))),
-		h("tbody", {}, (model.kinds || []).filter((k) => k.state !== "idle")
-			.map(kindRow))))];
+	]), rows.length ? h("div", { class: "table-wrap" }, h("table", {
+		class: "table compact table-top" },
+	h("caption", { class: "hidden" }, "What is learned, by kind of host"),
+	h("thead", {}, h("tr", {}, heads.map(([text, klass]) =>
+		h("th", { scope: "col", class: klass }, text)))),
+	h("tbody", {}, rows.map(kindRow)))) : null];
 }
 
 /** @returns {object} the view */

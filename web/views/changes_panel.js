@@ -4,12 +4,13 @@
 import { get } from "../api.js";
 import { bytes, clean, count } from "../format.js";
 import { icon } from "../icons.js";
-import { fill, h, hostLink, link, name, panel } from "../ui.js";
+import { empty, fill, h, hostLink, link, name, panel } from "../ui.js";
 
 const DAY_S = 86400;
 const REFRESH_MS = 10 * 60 * 1000; // the sums are hourly
 const NEW_MAX = 6;
 const COMPARED = 50; // of the busiest
+const KNOWN_H = 20; // hours of the day before that must be known
 const STEADY = 0.1; // a change below a tenth is no news
 
 const ROWS = [["bytes_in", "Received", bytes], ["bytes_out", "Sent", bytes],
@@ -34,6 +35,11 @@ function changeRow(label, now, before, format) {
 		h("strong", { class: "change-now" }, format(now)),
 		h("span", { class: `change-way ${way}` }, way ? icon(way) : null, text),
 		h("span", { class: "muted change-before" }, `before: ${format(before)}`));
+}
+
+/** Hours of a day in which anything was counted. */
+function hoursOf(items) {
+	return items.filter((i) => i.packets_in || i.packets_out).length;
 }
 
 function sum(items, key) {
@@ -85,6 +91,11 @@ export function changesPanel() {
 			const recent = incidents.filter((i) => Date.parse(i.first_seen) >= half);
 			const older = incidents.filter((i) => Date.parse(i.first_seen) < half
 				&& Date.parse(i.first_seen) >= half - DAY_S * 1000);
+			if (hoursOf(before) < KNOWN_H) {
+				fill(body, empty("Nothing to compare with yet",
+					"After two days this says what changed since yesterday."));
+				return;
+			}
 			fill(body, h("ul", { class: "changes" },
 				ROWS.map(([key, label, format]) => changeRow(label, sum(now, key),
 					sum(before, key), format)),

@@ -3,7 +3,7 @@
 
 import { bytes, capital, clean, count, duration, tcpFlags } from "../format.js";
 import { icon } from "../icons.js";
-import { h, hostLink, link, mono, name, time } from "../ui.js";
+import { h, link, mono, name, time } from "../ui.js";
 import { verdict } from "./flow_details.js";
 
 const KEPT = "sluice-flow-columns";

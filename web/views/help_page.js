@@ -88,7 +88,7 @@ function example(method, path) {
 	const body = method === "GET" || method === "DELETE" ? ""
 		: " -H 'Content-Type: application/json' -d '{…}'";
 	const verb = method === "GET" ? "" : ` -X ${method}`;
-	return `curl${verb} -H "Authorization: Bearer $TOKEN"${body} ${location.origin}${path}`;
+	return `curl${verb} -H "Authorization: Bearer $TOKEN"${body} '${location.origin}${path}'`;
 }
 
 function operationRow([method, path, operation]) {
@@ -124,8 +124,8 @@ export function helpApiView() {
 	async function load() {
 		try {
 			const rows = operations(await get("/openapi.json"));
-			fill(body, rows.length ? byGroup(rows).map(([key, group]) =>
-				panel(key, {}, group.map(operationRow)))
+			fill(body, rows.length ? h("div", { class: "pairs" }, byGroup(rows)
+				.map(([key, group]) => panel(key, {}, group.map(operationRow))))
 				: empty("Nothing", "The document names no route."));
 		} catch (error) {
 			fill(body, failure(error, load));

@@ -165,7 +165,7 @@ export function hostView(context) {
 	const chart = timeChart({ drops: false });
 	const element = h("div", { class: "view view-wide" }, h("div", { class: "view-head" },
 		h("h1", {}, mono(ip)), h("p", { class: "muted", role: "status" }, "Searching…")));
-	let range = context.query.get("range") || "604800";
+	let range = context.query.get("range") || "86400";
 	let ends = [];
 	let shown = null;
 

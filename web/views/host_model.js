@@ -5,23 +5,31 @@ import { clean, duration } from "../format.js";
 import { fill, h, name, panel } from "../ui.js";
 
 const SHOWN = 8; // of the features of a window, the rarest first
+const COUNTED = new Set(["flows", "addresses", "ports", "pairs", "packets", "names"]);
 
-function amount(value) {
-	return value === null || value === undefined ? "–"
-		: Number(value).toLocaleString("en-US", { maximumSignificantDigits: 3 });
+/** Shares in percent, counts whole (they are estimates), the rest in three digits. */
+function amount(value, unit) {
+	if (value === null || value === undefined) {
+		return "–";
+	}
+	if (unit === "share") {
+		return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+	}
+	return Number(value).toLocaleString("en-US", value >= 1 && COUNTED.has(unit)
+		? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 });
 }
 
 function normal(f) {
 	return f.low === undefined || f.low === null ? "not learned yet"
-		: `${amount(f.low)} to ${amount(f.high)}`;
+		: `${amount(f.low, f.unit)} to ${amount(f.high, f.unit)}`;
 }
 
 function row(f) {
 	const known = f.high !== undefined && f.high !== null;
 	const side = known && f.value > f.high ? "above" : known && f.value < f.low ? "below" : "";
 	return h("tr", {}, h("th", { scope: "row" }, name(f.name.replaceAll("_", " "), 80)),
-		h("td", { class: "num" }, h(side ? "strong" : "span", {}, amount(f.value)), " ",
-			clean(f.unit, 12), side
+		h("td", { class: "num" }, h(side ? "strong" : "span", {}, amount(f.value, f.unit)),
+		f.unit === "share" ? "" : ` ${clean(f.unit, 12)}`, side
 				? h("span", { class: "badge badge-wait" }, side) : null),
 		h("td", { class: "num" }, normal(f)));
 }
@@ -34,7 +42,8 @@ function chosen(features) {
 
 function windowPart(w) {
 	const judged = w.score === null || w.score === undefined ? "still learning"
-		: `score ${amount(w.score)}, reported above ${amount(w.threshold)}`;
+		: `score ${Number(w.score).toFixed(2)}, reported above `
+			+ Number(w.threshold).toFixed(2);
 	const heads = [["Measured", null], ["Now", "num"], ["Normal", "num"]];
 	return h("div", { class: "model-window" }, h("h3", {}, `In ${duration(w.window_s)}, as `,
 		clean(w.role, 12), w.unusual
@@ -53,8 +62,9 @@ export function hostModelPanel(ip) {
 	const say = (text) => fill(body, h("p", { class: "muted" }, text));
 	get("/model", { ip }).then((answer) => {
 		const open = (answer.windows || []).filter((w) => w.open);
+		const learned = open.filter((w) => w.score !== null && w.score !== undefined);
 		if (open.length) {
-			fill(body, open.map(windowPart));
+			fill(body, (learned.length ? learned : open.slice(0, 1)).map(windowPart));
 		} else {
 			say("It is silent at the moment.");
 		}

@@ -9,6 +9,8 @@ import { button, confirmDialog, empty, failure, fill, h, name, panel, setText, t
 const SOURCES = { default: "default", file: "from the file", page: "changed here",
 	environment: "from the environment", "command line": "from the command line" };
 
+const isYes = (value) => ["yes", "true", "on", "1", true].includes(value);
+
 /** What may stand there, in words. @param {object} item */
 function bounds(item) {
 	const parts = [];
@@ -22,8 +24,9 @@ function bounds(item) {
 	} else if (item.type === "int" && item.max) {
 		parts.push(`${count(item.min)} to ${count(item.max)}${unit}`);
 	}
-	if (item.default !== "" && item.default !== null && item.type !== "secret") {
-		parts.push(`default ${clean(item.default, 80)}`);
+	const usual = item.type === "bool" ? (isYes(item.default) ? "yes" : "no") : item.default;
+	if (usual !== "" && usual !== null && item.type !== "secret") {
+		parts.push(`default ${clean(usual, 80)}`);
 	}
 	return parts.join("; ");
 }
@@ -37,7 +40,7 @@ function control(item, id, changed) {
 	if (item.type === "bool" || item.type === "enum") {
 		const words = item.type === "bool" ? ["yes", "no"] : item.words || [];
 		const current = item.type === "bool"
-			? (["yes", "true", "on", "1", true].includes(value) ? "yes" : "no") : value;
+			? (isYes(value) ? "yes" : "no") : value;
 		return h("select", { ...shared, on }, words.map((w) => h("option", { value: w,
 			selected: w === current }, w)));
 	}
