@@ -28,8 +28,8 @@ static void answer_policies(struct call *call)
 {
 	struct json *body = json_new_object(), *items = json_new_array();
 
-	for (uint8_t i = 0; i < DETECTOR_COUNT; i++)
-		json_add(items, encode_policy(call, i));
+	for (int i = 0; i < DETECTOR_COUNT; i++)
+		json_add(items, encode_policy(call, (uint8_t)i));
 	json_set_bool(body, "dry_run", incident_response_is_dry(call->api->options.incident));
 	json_set(body, "items", items);
 	json_set_null(body, "next");

@@ -124,9 +124,9 @@ static int read_sort(struct call *call, struct incident_filter *filter)
 
 	if (param_text(call->request->query, "sort", text))
 		*text = '?';
-	for (uint8_t i = 0; i < INCIDENT_SORTS; i++)
+	for (int i = 0; i < INCIDENT_SORTS; i++)
 		if (!*text || !strcmp(text, names[i])) {
-			filter->sort = i;
+			filter->sort = (uint8_t)i;
 			return 0;
 		}
 	return refuse(call, "sort", "sort is id, last_seen, severity, score or count.");

@@ -196,7 +196,7 @@ struct json *room_command(struct room *room, const char *const *words)
 	int ends[2], status;
 	pid_t child;
 
-	for (size_t i = 0; words[i] && i < WORDS_MAX; i++)
+	for (size_t i = 0; i < WORDS_MAX && words[i]; i++)
 		argv[count++] = words[i];
 	argv[count++] = "-o";
 	argv[count++] = "json";

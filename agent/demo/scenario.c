@@ -348,7 +348,7 @@ static uint64_t start_due(struct scenario *s, uint64_t until_ns)
 			return first;
 		if (due == s->attack_due_ns)
 			start_next(s);
-		else if (due == attack_ns)
+		else if (attack && due == attack_ns)
 			run_attack(s, attack);
 		else
 			run_habit(s, habit);

@@ -78,9 +78,9 @@ int incident_state_parse(const char *text, uint8_t *state)
 
 int incident_detector_parse(const char *text, uint8_t *detector)
 {
-	for (uint8_t i = 0; i < DETECTOR_COUNT; i++)
+	for (int i = 0; i < DETECTOR_COUNT; i++)
 		if (!strcmp(detectors[i].name, text)) {
-			*detector = i;
+			*detector = (uint8_t)i;
 			return 0;
 		}
 	return -EINVAL;

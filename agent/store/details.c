@@ -64,24 +64,30 @@ void store_incident_details_done(struct incident_details *details)
 	*details = (struct incident_details){ 0 };
 }
 
+static void incident_texts_cleanup(struct incident_details *details)
+{
+	store_incident_details_done(details);
+}
+
 static int details_decode(const struct vault_plain *plain, struct incident_details *out)
 {
 	const uint8_t *at = plain->data, *end = plain->data + plain->len;
-	char *fields[FIELD_COUNT] = { NULL }; /* reason, evidence, notes, features */
-	int error = 0;
+	CLEANUP(incident_texts) struct incident_details texts = { 0 };
+	CLEANUP(free) char *reason = NULL;
+	int error = take_field(&at, end, &reason);
 
-	for (int i = 0; i < FIELD_COUNT && (i < FIELD_COUNT_OLD || at < end) && !error; i++)
-		error = take_field(&at, end, &fields[i]);
-	if (error) {
-		for (int i = 0; i < FIELD_COUNT; i++)
-			free(fields[i]);
+	if (!error)
+		error = take_field(&at, end, &texts.evidence_json);
+	if (!error)
+		error = take_field(&at, end, &texts.notes);
+	if (!error && at < end) /* records of earlier versions end here */
+		error = take_field(&at, end, &texts.features_json);
+	if (error)
 		return error;
-	}
-	(void)snprintf(out->reason, sizeof(out->reason), "%s", fields[0] ? fields[0] : "");
-	free(fields[0]);
-	out->evidence_json = fields[1];
-	out->notes = fields[2];
-	out->features_json = fields[3];
+	(void)snprintf(out->reason, sizeof(out->reason), "%s", reason ? reason : "");
+	out->evidence_json = TAKE(texts.evidence_json);
+	out->notes = TAKE(texts.notes);
+	out->features_json = TAKE(texts.features_json);
 	return 0;
 }
 

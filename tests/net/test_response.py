@@ -65,6 +65,7 @@ def test_expected_is_silent_and_responses_block_only_when_live(lab):
         done = wait_for(lambda: responses_of(service, safe), 6, "the fifth scan is said")
         assert done[0]["to"] == "refused" and "on the safe list" in done[0]["text"], done
         assert len(service.json("block", "list")["items"]) == 1
+        check_lists(service, first, base)
         actions = [row["action"] for row in audit(service)]
         for action in ("expected.add", "expected.remove", "response.set", "block.add"):
             assert action in actions, actions
@@ -72,9 +73,42 @@ def test_expected_is_silent_and_responses_block_only_when_live(lab):
         service.close()
 
 
+def check_lists(service, first, base):
+    """Filters, words, pages and a second person who is too late, as the web asks for them."""
+    service.set_up()
+
+    def sources(query):
+        status, body = service.http("GET", "/api/v1/incidents?" + query)
+        assert status == 200, body
+        return [row["src_ip"] for row in body["items"]], body
+
+    everything, body = sources("protocol=tcp")
+    assert body["total"] == len(everything) == 4
+    assert sources("resolved=yes")[0] == [first]
+    assert sources(f"src_ip={base}.&dst_ip={base}.1")[0] == everything
+    assert sources("src_ip=203.0.113.")[0] == sources("from=2020-01-01&to=2020-01-02")[0] == []
+    assert sources(f"q={first}")[0] == sources(f"q=scanner%20{first}&src_ip={first}")[0] + [first]
+    assert sources("q=ports%20of")[0] == everything  # words of the sealed reason
+    assert sources("sort=last_seen&per_page=3&page=2")[0] == everything[3:]
+    status, body = service.http("GET", "/api/v1/incidents?sort=hue")
+    assert (status, body["error"]["field"]) == (422, "sort")
+    number = sources("resolved=no")[1]["items"][0]["id"]
+    path = f"/api/v1/incidents/{number}/state"
+    assert service.http("POST", path, {"state": "acknowledged", "version": 0})[0] == 200
+    status, body = service.http("POST", path, {"state": "resolved", "version": 0})
+    assert status == 409 and "admin changed this incident" in body["error"]["message"], body
+    status, body = service.http("POST", "/api/v1/incidents/bulk",
+                                {"ids": [number, 999], "state": "false_positive"})
+    assert status == 200 and body["changed"] == [number] and body["failed"][0]["id"] == 999
+    status, body = service.http("GET", f"/api/v1/incidents/{number}")
+    assert [event["to"] for event in body["history"] if event["action"] == "state"] == [
+        "acknowledged", "false_positive"]
+    assert {row["relation"] for row in body["related"]} >= {"destination"}
+    assert body["src_place"] == "remote" and body["dst_place"] == "own"
+
+
 def audit(service):
     """The audit log, newest first, as an admin of the web sees it."""
-    service.set_up()
     status, body = service.http("GET", "/api/v1/audit?limit=100")
     assert status == 200, body
     return body["items"]

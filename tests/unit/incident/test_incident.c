@@ -229,6 +229,31 @@ static void evidence_is_an_array_of_contract_flows(void **state)
 	store_incident_details_done(&details);
 }
 
+static void numbers_come_with_their_normal_range(void **state)
+{
+	struct fixture *f = *state;
+	struct incident_details details;
+	struct finding finding = scan("198.18.0.2", 40, T0);
+
+	finding.features[0] = (struct finding_feature){
+		.name = "hosts", .unit = "per s", .value = 41.5, .normal_low = 0, .normal_high = 12
+	};
+	finding.feature_count = 1;
+	report(f, finding);
+	(void)stored(f, f->last.id, &details);
+	assert_string_equal(details.features_json,
+			    "[{\"name\":\"hosts\",\"unit\":\"per s\",\"value\":41.5,"
+			    "\"normal_low\":0,\"normal_high\":12}]");
+	store_incident_details_done(&details);
+	/* a note leaves them as they are */
+	assert_int_equal(add_note(f, &analyst, f->last.id, "seen"), 0);
+	(void)stored(f, f->last.id, &details);
+	assert_non_null(strstr(details.features_json, "41.5"));
+	store_incident_details_done(&details);
+	finding.feature_count = FINDING_FEATURES_MAX + 1;
+	assert_int_equal(incident_report(f->service, &finding), -EINVAL);
+}
+
 static void names_go_both_ways(void **state)
 {
 	uint8_t value = 99;
@@ -259,6 +284,7 @@ int main(void)
 		WITH_STORE(notes_are_bounded),
 		cmocka_unit_test(json_has_the_contracts_fields),
 		WITH_STORE(evidence_is_an_array_of_contract_flows),
+		WITH_STORE(numbers_come_with_their_normal_range),
 		cmocka_unit_test(names_go_both_ways),
 	};
 
