@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/api/internal.h"
+#include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
@@ -27,8 +28,7 @@ struct kept {
 	uint64_t serial;
 	bool is_answered;
 	int status;
-	char *body;
-	size_t body_len;
+	struct buffer body;
 	char location[128];
 };
 
@@ -53,7 +53,7 @@ int idempotent_new(struct idempotent **out)
 
 static void forget(struct kept *kept)
 {
-	free(kept->body);
+	buffer_done(&kept->body);
 	*kept = (struct kept){ 0 };
 }
 
@@ -122,17 +122,18 @@ static struct kept *take_place(struct idempotent *table)
 /* A failure of ours is not kept: sent again, it may work. */
 static void keep(struct kept *kept, const struct response *response)
 {
-	bool is_kept = response->status < 500 && response->body_len <= ANSWER_MAX &&
-		       strlen(response->location) < sizeof(kept->location);
+	bool is_kept =
+		response->status < 500 && strlen(response->location) < sizeof(kept->location);
 
-	kept->body = is_kept ? malloc(response->body_len + 1) : NULL;
-	if (!kept->body) {
+	if (!is_kept) {
 		forget(kept);
 		return;
 	}
-	memcpy(kept->body, response->body, response->body_len);
-	kept->body[response->body_len] = '\0';
-	kept->body_len = response->body_len;
+	buffer_append(&kept->body, response->body, response->body_len);
+	if (kept->body.error) {
+		forget(kept);
+		return;
+	}
 	kept->status = response->status;
 	(void)snprintf(kept->location, sizeof(kept->location), "%s", response->location);
 	kept->is_answered = true;
@@ -162,8 +163,9 @@ static void answer_again(struct call *call, const struct kept *kept)
 					   .etag = "",
 					   .role = call->who.role,
 					   .session_tag = call->session_tag,
-					   .body = kept->body,
-					   .body_len = kept->body_len };
+					   .body = kept->body.data ? (const char *)kept->body.data
+								   : "",
+					   .body_len = kept->body.len };
 
 	call->reply(call->reply_arg, &response);
 }
@@ -178,6 +180,7 @@ static void catch_next(struct call *call, const uint8_t who[static CRYPTO_HASH_B
 	if (!catcher)
 		return; /* then it is as without a key */
 	place = take_place(table);
+	buffer_init(&place->body, ANSWER_MAX);
 	place->at_ns = clock_monotonic_ns();
 	place->serial = ++table->next_serial;
 	memcpy(place->who, who, sizeof(place->who));
