@@ -95,7 +95,7 @@ static void tell_supervisor(int control)
 
 int role_front(struct app *app, int control, int core_link)
 {
-	const struct front_options options = {
+	struct front_options options = {
 		.listen_fd = app->listen_fd,
 		.core_fd = core_link,
 		.control_fd = control,
@@ -116,6 +116,8 @@ int role_front(struct app *app, int control, int core_link)
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit); /* then the old number is the limit */
+		if (!getrlimit(RLIMIT_NOFILE, &limit))	/* here: the role itself may not ask */
+			options.descriptors = limit.rlim_cur;
 	}
 	if (app->kernel)
 		capture_kernel_forget(app->kernel);

@@ -169,6 +169,7 @@ static int start(struct front *front)
 		.cert_pem = options->tls ? options->cert_pem : NULL,
 		.key_pem = options->tls ? options->key_pem : NULL,
 		.site = &front->site,
+		.descriptors = options->descriptors,
 	};
 	int error;
 

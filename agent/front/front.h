@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct config;
 struct front;
@@ -21,14 +22,15 @@ struct front_options {
 	bool tls;
 	const char *cert_pem, *key_pem; /* with tls; wiped by front_run when loaded */
 	const struct config *config;
-	const char *mode; /* "live", "demo": shown on every page */
+	uint64_t descriptors; /* that may be open, as read before the drop; 0: ask now */
+	const char *mode;     /* "live", "demo": shown on every page */
 	const char *version;
 };
 
 /*
  * front_run - serve until @control_fd closes or SIGTERM; after crypto_init. It opens no file and no
- * socket but by accept, so rights are dropped before; only raising RLIMIT_NOFILE (for more than
- * about 960 connections) may then be refused, which is lived with. Returns 0 or -errno.
+ * socket but by accept, so rights are dropped before. Its filter refuses to ask for limits, so
+ * @options->descriptors says how many connections there may be. Returns 0 or -errno.
  */
 int front_run(const struct front_options *options);
 

@@ -172,27 +172,24 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 	return strlen(text);
 }
 
-/* As many connections as there may be descriptors. */
-static unsigned int connection_limit(void)
+/* Descriptors that may be open. */
+static uint64_t read_limit(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return 1024 - DESCRIPTORS_OWN; /* the usual soft limit, getrlimit(2) */
-	if (limit.rlim_cur < CONNECTIONS_MAX + DESCRIPTORS_OWN && limit.rlim_cur < limit.rlim_max) {
-		struct rlimit more = limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) ? 1024 /* the usual soft limit, getrlimit(2) */
+						: (uint64_t)limit.rlim_cur;
+}
 
-		more.rlim_cur = CONNECTIONS_MAX + DESCRIPTORS_OWN;
-		if (more.rlim_cur > more.rlim_max)
-			more.rlim_cur = more.rlim_max;
-		if (!setrlimit(RLIMIT_NOFILE, &more))
-			limit = more; /* refused: we live with what there is */
-	}
-	if (limit.rlim_cur >= CONNECTIONS_MAX + DESCRIPTORS_OWN)
+/* As many connections as there may be descriptors. */
+static unsigned int connection_limit(uint64_t descriptors)
+{
+	if (!descriptors)
+		descriptors = read_limit();
+	if (descriptors >= CONNECTIONS_MAX + DESCRIPTORS_OWN)
 		return CONNECTIONS_MAX;
-	return limit.rlim_cur > (rlim_t)2 * DESCRIPTORS_OWN
-		       ? (unsigned int)limit.rlim_cur - DESCRIPTORS_OWN
-		       : DESCRIPTORS_OWN;
+	return descriptors > 2ULL * DESCRIPTORS_OWN ? (unsigned int)descriptors - DESCRIPTORS_OWN
+						    : DESCRIPTORS_OWN;
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http, const struct http_options *options)
@@ -214,7 +211,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct http_opti
 		flags, 0, on_accept, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log,
 		http, /* first: it logs */
 		MHD_OPTION_LISTEN_SOCKET, options->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-		connection_limit(), MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+		connection_limit(options->descriptors), MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK,
 		on_first_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,

@@ -17,6 +17,7 @@ struct http_options {
 	int listen_fd;			/* borrowed */
 	const char *cert_pem, *key_pem; /* NULL without TLS; not needed after the start */
 	struct site *site;		/* borrowed until http_stop */
+	uint64_t descriptors;		/* that may be open; 0: ask now */
 };
 
 /* http_start - Returns 0, -ENOMEM, or -EINVAL when libmicrohttpd refuses (logged: a bad key). */

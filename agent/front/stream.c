@@ -5,8 +5,10 @@
 
 #include "agent/front/exchange.h"
 
-/* One read of the hub fills at most this: half of what a connection may use (http.c). */
-#define BLOCK_BYTES 4096
+/* What libmicrohttpd sets aside for a stream. Chunks are put together in the connection's own
+ * memory, so this one is used by clients of HTTP/1.0 alone: measured, 23 KiB a stream with 4096, 20
+ * with 1024. */
+#define BLOCK_BYTES 1024
 
 static void sleep_stream(void *arg)
 {

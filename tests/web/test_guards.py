@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -245,3 +246,17 @@ def test_a_live_answer_is_given_again_but_to_nobody_else_and_not_after_the_end(c
     assert client.ask("GET", "/api/v1/status", session)[0] == 200
     assert client.ask("DELETE", "/api/v1/sessions/" + ours, admin)[0] == 204
     assert_error("ended", client.ask("GET", "/api/v1/status", session), 401)
+
+
+def test_a_thousand_idle_connections_keep_nobody_out(client, admin):
+    host, port = client.netloc.split(":")
+    idle = []
+    try:
+        for _ in range(1500):
+            idle.append(socket.create_connection((host, int(port)), 10))
+        other = Client("http://" + client.netloc)
+        assert other.ask("GET", "/api/v1/status", admin)[0] == 200
+        other.connection.close()
+    finally:
+        for one in idle:
+            one.close()
