@@ -14,7 +14,7 @@ case ${1:-} in
 run) wanted=$build ;;
 test) wanted="$build $tests clang-format shellcheck" ;;
 lint) wanted="$build libcmocka-dev $lint" ;;
-bench) wanted="$build python3 python3-sklearn python3-pandas iproute2 procps util-linux ethtool xdp-tools nftables softflowd" ;;
+bench) wanted="$build python3 python3-sklearn python3-pandas iproute2 procps util-linux ethtool xdp-tools nftables softflowd wrk gunicorn python3-flask" ;;
 *)
 	echo "usage: packages.sh run|test|lint|bench" >&2
 	exit 2

@@ -199,7 +199,10 @@ flow() {
 }
 
 part_rules() { figures "a million entries" build/bench/bench_rules; }
-part_user() { figures "user-space datapath" build/bench/bench_user; }
+part_user() { if has wrk wrk "the web side" && has gunicorn "gunicorn python3-flask" "the web side"; then
+	figures "the web side" /usr/bin/python3 tests/bench/web.py build/sluice "$folder"
+fi
+figures "user-space datapath" build/bench/bench_user; }
 part_replay() { figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"; }
 part_flow() { figures "flow table" flow; }
 part_store() { figures store store; }

@@ -1,0 +1,302 @@
+#!/usr/bin/python3
+"""The web side: answers per CPU-second beside Flask with gunicorn, 10,000 live views, time of log-ins.
+
+usage: web.py SLUICE FOLDER. FOLDER is empty and for us.
+Rows: figure, bar, measured, verdict, separated by tabs.
+"""
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import secrets
+import select
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+
+from base64 import urlsafe_b64encode
+
+ROUNDS, WRK_S, PORT_FLASK = 3, 3, 5978
+VIEWS, VIEWS_PER_SESSION = 10000, 16  # agent/front/sse.h: SSE_STREAMS_MAX, SSE_SESSION_MAX
+SETTLE_S, VIEW_S = 8, 10
+GUESSES = 60
+PASSWORD = "a demo is no secret"
+FLASK = '''
+import time
+from flask import Flask, jsonify
+app = Flask(__name__)
+BODY = %s
+@app.get("/status")
+def status():
+    return jsonify(uptime_s=int(time.time()), **BODY)
+'''
+
+
+def row(figure, bar, measured, verdict=None):
+    word = "-" if verdict is None else "ok" if verdict else "MISS"
+    print(figure, bar, measured, word, sep="\t", flush=True)
+
+
+def tree(pid):
+    """A process and all below it."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid] + [p for child in children for p in tree(int(child))]
+
+
+def cpu_s(pids):
+    """CPU time used so far."""
+    fields = [pathlib.Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split() for p in pids]
+    return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid):
+    """Resident memory of one process."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+class Demo:
+    """A demo with a state that outlives it."""
+
+    def __init__(self, sluice, folder):
+        self.state = folder / "state"
+        self.log = open(folder / "sluice.log", "ab")
+        self.process = subprocess.Popen(
+            [sluice, "demo", "--listen", "127.0.0.1:0", "--state", str(self.state)],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = next(l for l in self.process.stdout if l.startswith("listening on "))
+        self.port = int(line.strip().rsplit(":", 1)[1])
+        self.cookie = ""
+
+    def ask(self, method, path, body=None, csrf="", source=None):
+        """Status, headers, JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20,
+                                                source_address=source)
+        connection.request(method, path, None if body is None else json.dumps(body),
+                           {"Content-Type": "application/json", "Cookie": self.cookie,
+                            "X-CSRF-Token": csrf})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, answer.headers, json.loads(text or b"null")
+
+    def log_in(self, password):
+        """The cookie is kept; the token."""
+        status, headers, body = self.ask("POST", "/api/v1/login",
+                                         {"username": "admin", "password": password})
+        assert status == 200, body
+        self.cookie = headers["Set-Cookie"].split(";")[0]
+        return body["csrf"]
+
+    def roles(self):
+        """Process ids of core and front."""
+        core, front = tree(self.process.pid)[1:]
+        return core, front
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self.process.stdout.close()
+        self.log.close()
+
+
+# ---- answers per CPU-second -----------------------------------------------------------------------
+
+def wrk(url, cookie, pids):
+    """Answers per CPU-second of @pids, and the 99th percentile as wrk says it."""
+    before = cpu_s(pids)
+    out = subprocess.run(["wrk", "-t1", "-c32", f"-d{WRK_S}", "--latency", "-H",
+                          "Cookie: " + cookie, url], check=True, capture_output=True,
+                         text=True).stdout
+    used = cpu_s(pids) - before
+    if "Non-2xx" in out:
+        raise RuntimeError(f"{url}: {out}")
+    return int(out.split(" requests in")[0].split()[-1]) / used
+
+
+def start_flask(folder, body):
+    """gunicorn with two workers, as its manual has it for two cores."""
+    (folder / "flask_app.py").write_text(FLASK % repr(body))
+    process = subprocess.Popen(["gunicorn", "-w", "2", "-b", f"127.0.0.1:{PORT_FLASK}",
+                                "flask_app:app"], cwd=folder, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", PORT_FLASK)) == 0 and len(tree(process.pid)) == 3:
+                return process
+        time.sleep(0.1)
+    raise RuntimeError("gunicorn does not serve")
+
+
+def bench_answers(demo, folder):
+    """Turn by turn, so that others on the machine slow all alike."""
+    body = demo.ask("GET", "/api/v1/status")[2]
+    del body["uptime_s"]
+    flask = start_flask(folder, body)
+    figures = {"flask": [], "built": [], "cached": []}
+    try:
+        for _ in range(ROUNDS):
+            base = f"http://127.0.0.1:{demo.port}"
+            figures["flask"].append(wrk(f"http://127.0.0.1:{PORT_FLASK}/status", "x=y",
+                                        tree(flask.pid)))
+            figures["built"].append(wrk(base + "/api/v1/session", demo.cookie, demo.roles()))
+            figures["cached"].append(wrk(base + "/api/v1/status", demo.cookie, demo.roles()))
+    finally:
+        flask.terminate()
+        flask.wait()
+    middle = {name: statistics.median(values) for name, values in figures.items()}
+    for name, bar, factor in (("built", 10000, 3), ("cached", 60000, 8)):
+        ratio = middle[name] / middle["flask"]
+        row(f"JSON {name} per request, front + core", f">= {bar // 1000}k/CPU-s, {factor}x Flask",
+            f"{middle[name]:,.0f}/CPU-s, {ratio:.1f}x Flask + gunicorn",
+            middle[name] >= bar and ratio >= factor)
+
+
+# ---- live views -----------------------------------------------------------------------------------
+
+def add_sessions(state, count):
+    """Sessions of admin as rows: as many log-ins would take minutes. Returns their ids."""
+    ids = []
+    now = int(time.time() * 1000)
+    with sqlite3.connect(state / "demo-main.db") as db:
+        for _ in range(count):
+            raw = secrets.token_bytes(32)
+            ids.append(urlsafe_b64encode(raw).decode().rstrip("="))
+            db.execute("INSERT INTO sessions (id_hash, user_id, csrf, peer, created_unix_ms,"
+                       " seen_unix_ms) VALUES (?,1,?,?,?,?)",
+                       (hashlib.blake2b(raw, digest_size=32).digest(), secrets.token_bytes(32),
+                        bytes([127, 0, 0, 1]), now, now))
+    return ids
+
+
+def open_views(demo, ids):
+    """Sockets of VIEWS event streams, by descriptor."""
+    views = {}
+    for number in range(VIEWS):
+        view = socket.create_connection(("127.0.0.1", demo.port), 20)
+        view.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{demo.port}\r\n"
+                     f"Cookie: sluice_{demo.port}={ids[number % len(ids)]}\r\n\r\n".encode())
+        # one after the other: many at once are told to wait (ask.h)
+        if not view.recv(1 << 16).startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"view {number} was refused")
+        view.setblocking(False)
+        views[view.fileno()] = view
+    return views
+
+
+class Listener:
+    """What the views got: snapshots are numbered, so that a lost one shows."""
+
+    NUMBER = re.compile(rb'"seq":(\d+),')
+
+    def __init__(self, demo, views):
+        self.demo = demo
+        self.tails = dict.fromkeys(views, b"")
+        self.last = dict.fromkeys(views, 0)
+        self.got = self.lost = self.closed = 0
+        self.poll = select.epoll()
+        for descriptor in views:
+            self.poll.register(descriptor, select.EPOLLIN)
+
+    def take(self, descriptor):
+        """One read of one view."""
+        try:
+            data = os.read(descriptor, 1 << 20)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self.closed += 1
+            self.poll.unregister(descriptor)
+            return
+        data = self.tails[descriptor] + data
+        for match in self.NUMBER.finditer(data):
+            number, last = int(match[1]), self.last[descriptor]
+            self.got += 1
+            self.lost += max(0, number - last - 1) if last else 0
+            self.last[descriptor] = number
+        self.tails[descriptor] = data[-24:] if not self.NUMBER.search(data[-24:]) else b""
+
+    def listen(self, seconds):
+        """Times of other requests meanwhile, in milliseconds."""
+        times, end, ask_at = [], time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            for descriptor, _ in self.poll.poll(0.05, 500):
+                self.take(descriptor)
+            if time.monotonic() >= ask_at:
+                began = time.monotonic()
+                self.demo.ask("GET", "/api/v1/session")
+                times.append((time.monotonic() - began) * 1000)
+                ask_at = time.monotonic() + 0.05
+        return sorted(times)
+
+
+def bench_views(demo, ids):
+    views = open_views(demo, ids)
+    listener = Listener(demo, views)
+    front = demo.roles()[1]
+    try:
+        listener.listen(SETTLE_S)  # what came while the others were opened
+        before, began, got = cpu_s([front]), time.monotonic(), listener.got
+        times = listener.listen(VIEW_S)
+        passed = time.monotonic() - began
+        share = 100 * (cpu_s([front]) - before) / passed
+        rate = (listener.got - got) / passed / VIEWS
+        p99 = times[int(len(times) * 0.99)]
+        memory = resident_mb(front)
+    finally:
+        for view in views.values():
+            view.close()
+    row(f"{VIEWS:,} live views: memory of front", "<= 150 MB", f"{memory:.0f} MB", memory <= 150)
+    row("CPU of front at one snapshot a second", "<= 20 % of a core", f"{share:.0f} %", share <= 20)
+    row("snapshots lost, views cut", "0, 0",
+        f"{listener.lost} of {listener.got}, {listener.closed} ({rate:.2f}/s a view)",
+        listener.lost == listener.closed == 0)
+    row("another request meanwhile, p99", "<= 20 ms", f"{p99:.1f} ms", p99 <= 20)
+
+
+# ---- log-ins --------------------------------------------------------------------------------------
+
+def bench_guesses(demo):
+    """Wrong passwords of a user and of nobody take the same time; each from an address of its own."""
+    times = {"admin": [], "nobody-of-this-name": []}
+    demo.cookie = ""
+    for number in range(GUESSES):
+        for offset, name in enumerate(times):
+            source = (f"127.{7 + offset}.{number // 200}.{1 + number % 200}", 0)
+            began = time.monotonic()
+            status, _, body = demo.ask("POST", "/api/v1/login",
+                                       {"username": name, "password": "wrong"}, source=source)
+            times[name].append(time.monotonic() - began)
+            assert status == 401, body
+    known, unknown = (statistics.median(values) for values in times.values())
+    apart = abs(known - unknown) / known * 100
+    row("log-in, unknown beside known user", "< 5 % apart",
+        f"{known * 1000:.0f} and {unknown * 1000:.0f} ms, {apart:.1f} %", apart < 5)
+
+
+def main():
+    sluice, folder = sys.argv[1], pathlib.Path(sys.argv[2]) / "web"
+    folder.mkdir()
+    demo = Demo(sluice, folder)
+    csrf = demo.log_in("admin")
+    status, _, body = demo.ask("POST", "/api/v1/password", {"old": "admin", "new": PASSWORD}, csrf)
+    assert status == 200, body
+    demo.stop()
+    ids = add_sessions(demo.state, -(-VIEWS // VIEWS_PER_SESSION))
+    demo = Demo(sluice, folder)
+    try:
+        demo.log_in(PASSWORD)
+        bench_answers(demo, folder)
+        bench_views(demo, ids)
+        bench_guesses(demo)
+    finally:
+        demo.stop()
+
+
+if __name__ == "__main__":
+    main()
