@@ -198,7 +198,11 @@ void handle_series(struct call *call)
 	}
 	range.step_s = step;
 	range.to_unix_s = end_s - end_s % step;
+	if (range.to_unix_s < 0)
+		range.to_unix_s = 0;
 	range.from_unix_s = range.to_unix_s - seconds / step * step;
+	if (range.from_unix_s < 0) /* a clock that says 1970 */
+		range.from_unix_s = 0;
 	count = store_totals_sum(call->api->options.store, &range, totals,
 				 (size_t)(seconds / step) + 1);
 	if (count < 0) {

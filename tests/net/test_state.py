@@ -199,6 +199,43 @@ def test_corrupt_main_db_refuses_the_start_and_blocks_stay(lab, service):
     assert " 0 received" in lab.run(lab.b, *ping).stdout
 
 
+def test_a_locked_and_a_damaged_history_stop_nothing_else(lab, service):
+    hold = 60 if os.environ.get("SLUICE_SOAK") else 3
+    path = service.state + "/flows.db"
+    service.set_up()
+    lab.run(lab.b, "/usr/bin/python3", "-c", SCAN, lab.ip_a)
+    wait_for(lambda: service.http("GET", "/api/v1/flows?q=since:1h")[1]["items"], 20,
+             "records on disk")
+    with sqlite3.connect(path, timeout=5, isolation_level=None) as db:
+        db.execute("BEGIN EXCLUSIVE")  # another process holds the lock
+        began = time.monotonic()
+        while time.monotonic() - began < hold:
+            assert service.cli("block", "add", lab.ip_b)[0] == 0
+            assert lab.pings(lab.b, lab.ip_a, count=1) == 0
+            assert service.cli("block", "del", lab.ip_b)[0] == 0
+            assert service.http("GET", "/api/v1/flows?q=since:1h")[0] == 200
+        db.execute("COMMIT")
+    db.close()
+    assert service.http("GET", "/api/v1/status")[1]["rows_lost"] == 0
+    with sqlite3.connect(path, timeout=5) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    with open(path, "r+b") as out:  # a failing disk: every page but the first
+        size = out.seek(0, os.SEEK_END)
+        out.seek(4096)
+        out.write(b"\xa5" * (size - 4096))
+    began = time.monotonic()
+    wait_for(lambda: service.http("GET", "/api/v1/flows?q=since:1h")[0] == 200 and
+             list(pathlib.Path(service.state).glob("flows.db.corrupt-*")), 10, "a new history")
+    took = time.monotonic() - began
+    row = wait_for(lambda: next((row for row in service.json("incident", "list")["items"]
+                                 if row["detector"] == "history"), None), 5, "an incident says so")
+    assert row["severity"] == "high" and "set aside" in row["reason"]
+    print(f"locked for {hold} s; damaged: a new file after {took:.2f} s")
+    assert took <= 2.5  # a request and the look at the folder are in it
+    assert lab.pings(lab.b, lab.ip_a) == 3
+
+
 def test_scheduled_backups_are_whole_and_only_the_newest_stay(lab):
     service = Service(lab, config="[Store]\nbackup_every = 1s\nbackup_keep = 2\n")
     try:
