@@ -34,10 +34,12 @@ struct learning_kind {
 
 struct learning {
 	uint32_t hosts, hosts_max;
-	uint64_t full;	 /* hosts that found no room */
-	uint64_t alarms; /* told, since the start */
-	double alerts_per_day;
-	uint64_t settle_s; /* left of the time after a start in which nothing is judged */
+	uint64_t full;	       /* hosts that found no room */
+	uint64_t alarms;       /* told, since the start */
+	uint64_t withheld;     /* over the budget, likewise */
+	double alerts_per_day; /* asked for */
+	double budget;	       /* of it, what a network of this size gets */
+	uint64_t settle_s;     /* left of the time after a start in which nothing is judged */
 	uint32_t length_s[LEARNING_WINDOWS];
 	struct learning_kind kinds[LEARNING_WINDOWS][LEARNING_CLASSES];
 };

@@ -112,6 +112,8 @@ static void answer_whole(struct call *call)
 	json_set_uint(body, "hosts_max", learning.hosts_max);
 	json_set_uint(body, "full", learning.full);
 	json_set_uint(body, "alarms", learning.alarms);
+	json_set_uint(body, "withheld", learning.withheld);
+	json_set_double(body, "budget", learning.budget);
 	for (unsigned int w = 0; w < LEARNING_WINDOWS; w++)
 		for (unsigned int c = 0; c < LEARNING_CLASSES; c++)
 			json_add(kinds, encode_kind(&learning, w, c));

@@ -44,8 +44,11 @@ static void print_state(const struct json *body)
 		say("learning: no kind of hosts has a model yet, nothing is judged\n");
 	else
 		say("active\n");
-	say("budget   %.0f alerts a day; %lld alarms since the start\n",
-	    double_of(body, "alerts_per_day"), (long long)number_of(body, "alarms"));
+	say("budget   %.1f alerts a day, of %.0f for larger networks; since the start %lld told, "
+	    "%lld "
+	    "withheld\n",
+	    double_of(body, "budget"), double_of(body, "alerts_per_day"),
+	    (long long)number_of(body, "alarms"), (long long)number_of(body, "withheld"));
 	say("hosts    %lld of at most %lld; %lld found no room\n",
 	    (long long)number_of(body, "hosts"), (long long)number_of(body, "hosts_max"),
 	    (long long)number_of(body, "full"));

@@ -37,6 +37,7 @@ struct host {
 	bool is_used;
 	uint32_t next; /* of the same bucket; 0 = none, else number + 1 */
 	uint64_t first_ns, last_ns;
+	uint64_t told_ns;	    /* its last alarm that was told */
 	uint64_t flagged_until_ns;  /* by a detector */
 	uint64_t suffered_until_ns; /* it was what that went against */
 	uint64_t open_until_ns;	    /* an incident of it is open */

@@ -164,7 +164,6 @@ void learner_take(struct learner *learner, struct model *model, const struct lea
 	learner->promoted++;
 	learner->trained_unix_ms = unix_ms;
 	keep_model(learner, model);
-	memset(&learner->tail, 0, sizeof(learner->tail));
 	for (uint32_t i = 0; i < split->hold_count; i++)
 		if (learner_score(learner, split->hold + (size_t)i * learner->features, &score))
 			tail_add(&learner->tail, score);

@@ -185,6 +185,10 @@ void model_alarm_say(const struct model_alarm *alarm, char text[static MODEL_SAY
  * heavy use? */
 bool model_alarm_is_suspicious(const struct model_alarm *alarm);
 
+/* model_alarm_is_volume - is it nothing but much: no new places, ports or failures among what is
+ * most unusual? */
+bool model_alarm_is_volume(const struct model_alarm *alarm);
+
 /* model_feature_value - @x of a row as people count it: logarithms undone. */
 double model_feature_value(uint32_t feature, float x);
 /* model_feature_unit - static: "flows", "bytes", "share"; "" for a number without one. */

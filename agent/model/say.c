@@ -104,17 +104,32 @@ void model_alarm_say(const struct model_alarm *alarm, char text[static MODEL_SAY
 			       "; less than one window in a million is like that");
 }
 
+/* What features are about, for those that are about more than volume. */
+static bool is_search(uint32_t feature)
+{
+	return feature == FEATURE_PORTS || feature == FEATURE_PORT_ENTROPY ||
+	       feature == FEATURE_FAILED || feature == FEATURE_FAILED_SHARE;
+}
+
+static bool is_reach(uint32_t feature)
+{
+	return feature == FEATURE_DESTINATIONS || feature == FEATURE_NEW ||
+	       feature == FEATURE_NEW_SHARE || feature == FEATURE_PAIR_ENTROPY ||
+	       feature == FEATURE_TINY_SHARE || feature == FEATURE_DNS;
+}
+
 bool model_alarm_is_suspicious(const struct model_alarm *alarm)
 {
 	for (unsigned int i = 0; i < alarm->reason_count; i++)
-		switch (alarm->reasons[i].feature) {
-		case FEATURE_PORTS:
-		case FEATURE_PORT_ENTROPY:
-		case FEATURE_FAILED:
-		case FEATURE_FAILED_SHARE:
+		if (is_search(alarm->reasons[i].feature))
 			return true;
-		default:
-			break;
-		}
 	return false;
+}
+
+bool model_alarm_is_volume(const struct model_alarm *alarm)
+{
+	for (unsigned int i = 0; i < alarm->reason_count; i++)
+		if (is_search(alarm->reasons[i].feature) || is_reach(alarm->reasons[i].feature))
+			return false;
+	return true;
 }

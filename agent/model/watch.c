@@ -17,9 +17,14 @@
 
 #define RATE_MOST 0.01
 #define DNS_PORT  53
-#define GRACE_NS  (600 * NS_PER_S) /* what was flagged, or open, is not quiet at once */
-#define SUFFER_NS (20 * NS_PER_S)  /* a finding repeats every 10 s while it goes on */
-#define TINY_MOST 2		   /* packets */
+#define HOUR_NS	  (3600 * NS_PER_S) /* one incident for each source and hour */
+#define DAY_NS	  (24 * HOUR_NS)
+/* "Quiet host: at most one alert a day with default settings" (measured detection, bars), and the
+ * default budget of five for a network of fifty. */
+#define RESIDENTS_PER_ALARM 10
+#define GRACE_NS	    (600 * NS_PER_S) /* what was flagged, or open, is not quiet at once */
+#define SUFFER_NS	    (20 * NS_PER_S)  /* a finding repeats every 10 s while it goes on */
+#define TINY_MOST	    2		     /* packets */
 
 const uint64_t watch_lengths_ns[MODEL_WINDOWS] = { 10 * NS_PER_S, 600 * NS_PER_S,
 						   86400 * NS_PER_S };
@@ -211,15 +216,41 @@ static unsigned int count_active(const struct model_watch *watch)
 	return count;
 }
 
+double watch_budget(const struct model_watch *watch)
+{
+	double wanted = fmax(1, (double)watch->residents / RESIDENTS_PER_ALARM);
+
+	return fmin(watch->options.alerts_per_day, wanted);
+}
+
 double watch_allowed_rate(const struct model_watch *watch, const struct learner *learner)
 {
-	double budget = watch->options.alerts_per_day / fmax(1, count_active(watch));
+	double budget = watch_budget(watch) / fmax(1, count_active(watch));
 
 	return fmin(RATE_MOST, budget / fmax(learner_per_day(learner), 1));
 }
 
-static void raise_alarm(struct model_watch *watch, const struct host *host,
-			struct model_alarm *alarm, const float *row)
+/*
+ * Thresholds keep the budget on average, this in each day: one alarm for each host and hour counts,
+ * and beyond the budget only what lies farther out than all of the day is told.
+ */
+static bool may_tell(struct model_watch *watch, const struct host *host,
+		     const struct model_alarm *alarm)
+{
+	float beyond = alarm->score - alarm->threshold;
+
+	if (host->told_ns && alarm->ended_ns < host->told_ns + HOUR_NS)
+		return true;
+	if (alarm->ended_ns >= watch->best_ns + DAY_NS)
+		watch->best = 0;
+	if (watch->tokens < 1 && beyond <= watch->best)
+		return false;
+	watch->tokens = fmax(0, watch->tokens - 1);
+	return true;
+}
+
+static void raise_alarm(struct model_watch *watch, struct host *host, struct model_alarm *alarm,
+			const float *row)
 {
 	struct learner *learner = &watch->learners[alarm->window][alarm->class];
 
@@ -230,6 +261,15 @@ static void raise_alarm(struct model_watch *watch, const struct host *host,
 	alarm->reason_count = model_explain(learner->models[learner->model_count - 1], row,
 					    alarm->reasons, MODEL_REASONS);
 	learner->alarms++;
+	if (!may_tell(watch, host, alarm)) {
+		watch->withheld++;
+		return;
+	}
+	if (alarm->score - alarm->threshold > watch->best) {
+		watch->best = alarm->score - alarm->threshold;
+		watch->best_ns = alarm->ended_ns;
+	}
+	host->told_ns = alarm->ended_ns;
 	watch->alarms++;
 	watch->options.on_alarm(watch->options.arg, alarm);
 }
@@ -256,7 +296,8 @@ static bool judge_row(struct model_watch *watch, struct host *host, struct model
 	/* alarms count, too: who goes on as unusual is ordinary to the threshold after a while,
 	 * and the budget holds */
 	tail_add(&learner->tail, alarm->score);
-	return !is_open && !is_alarm;
+	/* who does much more than ever may do so every night; searching is never learned */
+	return !is_open && (!is_alarm || model_alarm_is_volume(alarm));
 }
 
 static void close_window(struct model_watch *watch, struct host *host, int w, uint64_t now_ns)
@@ -292,14 +333,29 @@ static void count_seconds(struct model_watch *watch, uint64_t now_ns)
 		}
 }
 
+static void gain_tokens(struct model_watch *watch, uint64_t passed_ns)
+{
+	double budget = watch_budget(watch);
+
+	watch->tokens += budget * (double)passed_ns / (double)DAY_NS;
+	watch->tokens = fmin(watch->tokens, fmax(1, budget));
+}
+
 void model_watch_tick(struct model_watch *watch, uint64_t now_ns)
 {
-	if (!watch->begun_ns)
+	uint32_t residents = 0;
+
+	if (!watch->begun_ns) {
 		watch->begun_ns = watch->ticked_ns = now_ns;
+		watch->tokens = 1;
+	}
+	gain_tokens(watch, now_ns - watch->ticked_ns);
 	count_seconds(watch, now_ns);
 	for (uint32_t i = 0; i < hosts_len(watch->hosts); i++) {
 		struct host *host = hosts_at(watch->hosts, i);
 
+		residents +=
+			host && host->place != LEARNING_REMOTE && now_ns < host->last_ns + DAY_NS;
 		for (int w = 0; host && w < MODEL_WINDOWS; w++) {
 			uint64_t begun_ns = host->windows[w].begun_ns;
 
@@ -307,4 +363,5 @@ void model_watch_tick(struct model_watch *watch, uint64_t now_ns)
 				close_window(watch, host, w, now_ns);
 		}
 	}
+	watch->residents = residents;
 }

@@ -144,6 +144,8 @@ void model_watch_status(const struct model_watch *watch, uint64_t now_ns, struct
 	out->hosts_max = watch->options.hosts_max;
 	out->full = hosts_full(watch->hosts);
 	out->alarms = watch->alarms;
+	out->withheld = watch->withheld;
+	out->budget = watch_budget(watch);
 	out->alerts_per_day = watch->options.alerts_per_day;
 	if (watch_is_settling(watch, now_ns))
 		out->settle_s = watch->begun_ns ? (settled_ns - now_ns - 1) / NS_PER_S + 1

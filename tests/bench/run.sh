@@ -209,6 +209,7 @@ part_store() { figures store store; }
 part_detect() { figures detectors build/bench/bench_detect; }
 part_model() {
 	figures model build/bench/bench_model
+	figures "model over time" build/bench/bench_watch ../shared/data/anomaly/darpa98_edges_d00_34.csv.gz
 	figures "model beside scikit-learn" /usr/bin/python3 tests/bench/model.py build/sluice
 }
 
