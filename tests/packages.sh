@@ -7,7 +7,7 @@ libmicrohttpd-dev libgnutls28-dev libjson-c-dev libinih-dev libcap-ng-dev libsec
 libpcap-dev libjs-dygraphs libhpdf-dev fonts-dejavu-core"
 tests="libcmocka-dev libclang-rt-14-dev python3 python3-cryptography python3-pytest python3-pytest-xdist
 python3-selenium python3-scapy python3-jsonschema chromium chromium-driver iproute2 iputils-ping tshark tcpdump nmap nftables iperf3 curl bind9-dnsutils openssl procps util-linux
-qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf"
+qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf zbar-tools"
 lint="clang-format clang-tidy cppcheck shellcheck python3"
 
 case ${1:-} in

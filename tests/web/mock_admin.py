@@ -238,7 +238,17 @@ def get_openapi(_state, _query, _body):
                            "post": {"summary": "A new block.", "x-role": "admin"}}}}
 
 
+def get_outputs(_state, _query, _body):
+    """Where events go."""
+    return 200, {"configured": True, "dropped": 0, "next": None, "items": [
+        {"name": "syslog", "state": "down", "sent": 812, "dropped": 3, "failures": 2,
+         "error": "Connection refused"},
+        {"name": "eve_file", "state": "up", "sent": 90_412, "dropped": 0, "failures": 0,
+         "error": None}]}
+
+
 ROUTES = [
+    ("GET", r"/outputs", "viewer", get_outputs),
     ("GET", r"/settings", "admin", get_settings), ("PUT", r"/settings", "admin", put_settings),
     ("GET", r"/users", "admin", get_users), ("POST", r"/users", "admin", post_user),
     ("POST", r"/users/([^/]+)/(password|role|disabled|totp)", "admin", post_user_part),

@@ -133,11 +133,11 @@ def make_report(row_id, kind, state, **more):
 def make_audit():
     """The last rows of the log."""
     now = time.time()
-    rows = [("admin", "login", "", "", "192.168.10.40"),
-            ("admin", "block.add", "203.0.113.0/24", "for 7d: scans every night", "192.168.10.40"),
-            ("kim", "incident.state", "8", "open to acknowledged", "192.168.10.41"),
-            ("unix:root", "user.add", "kim", "role analyst", None),
-            ("admin", "settings.change", "Block.confirm", "60s to 90s", "192.168.10.40")]
+    rows = [("admin", "login", "", {}, "192.168.10.40"),
+            ("admin", "block.add", "203.0.113.0/24", {"ttl": "7d", "reason": "scans every night"}, "192.168.10.40"),
+            ("kim", "incident.state", "8", {"from": "open", "to": "acknowledged"}, "192.168.10.41"),
+            ("unix:root", "user.add", "kim", {"role": "analyst"}, None),
+            ("admin", "settings.change", "Block.confirm", {"from": "60s", "to": "90s"}, "192.168.10.40")]
     return [{"id": 41 - n, "time": iso(now - n * 731), "who": who, "peer": peer, "action": action,
              "target": target, "detail": detail}
             for n, (who, action, target, detail, peer) in enumerate(rows)]

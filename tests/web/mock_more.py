@@ -140,6 +140,18 @@ def get_preview(state, query, _body):
                                  for f in state.flows[:2]], "complete": True, "refused": None}
 
 
+SEEN = {"domain": ["new.example.org", "cdn.example.net"], "destination": ["198.51.100.9"],
+        "listener": ["192.168.10.12 TCP/8080"], "mac": ["02:00:5e:10:00:01"]}
+
+
+def get_seen(_state, query, _body):
+    """What was seen for the first time."""
+    now = time.time()
+    return 200, {"kind": query["kind"], "full": 0, "next": None, "items": [
+        {"value": v, "first": data.iso(now - 4000), "last": data.iso(now)}
+        for v in SEEN[query["kind"]]]}
+
+
 RESPONSES = [{"detector": d, "title": t, "response": r, "ttl_s": 3600, "is_default": r == "none",
               "author": None if r == "none" else "admin", "changed": None}
              for d, t, r in (("port_scan", "Vertical port scan", "block"),
@@ -197,6 +209,7 @@ def get_entries(_state, _query, _body, _row_id):
 
 
 ROUTES = [
+    ("GET", r"/seen", "viewer", get_seen),
     ("GET", r"/response", "viewer", get_response), ("POST", r"/response", "admin", post_response),
     ("POST", r"/panic", "admin", post_panic),
     ("POST", r"/blocks/(\d+)/(on|off)", "admin", post_turn),

@@ -62,6 +62,7 @@ def test_the_list_of_keys_can_switch_them_off(browser, mock):
     browser.wait_text("dialog .keys", "false positive")
     browser.click("dialog .check input")
     browser.click("dialog button", "Close")
+    browser.wait("document.querySelector('dialog') === null")
     press(browser, "j")
     assert browser.js("return " + HERE) is None
     browser.js("localStorage.clear()")

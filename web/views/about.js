@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { absolute, bytes, capital, clean, count, duration } from "../format.js";
 import { session } from "../session.js";
 import { facts, failure, fill, h, link, mono, name, panel, time } from "../ui.js";
+import { outputsPanel } from "./outputs.js";
 
 const MODES = { live: "live: this machine's traffic", demo: "demo: simulated traffic" };
 const LICENCES = [["Sluice", "GPL-2.0-or-later"],
@@ -69,8 +70,10 @@ function modelFacts(model) {
 export function aboutView() {
 	const status = h("div", {}, h("p", { class: "muted" }, "Loading…"));
 	const model = h("div", {}, h("p", { class: "muted" }, "Loading…"));
+	const outputs = outputsPanel();
 
 	async function load() {
+		outputs.load();
 		get("/status").then((answer) => fill(status, statusFacts(answer)))
 			.catch((error) => fill(status, failure(error, load)));
 		get("/model").then((answer) => fill(model, modelFacts(answer)))
@@ -82,7 +85,7 @@ export function aboutView() {
 		element: h("div", { class: "view" },
 			h("div", { class: "view-head" }, h("h1", {}, "About Sluice")),
 			panel("This service", {}, status), panel("Model", {
-				note: "what is normal here" }, model),
+				note: "what is normal here" }, model), outputs.element,
 			panel("Documents", {}, h("ul", { class: "outside-links" },
 				h("li", {}, link("/help", {}, "Help")),
 				h("li", {}, link("/help/search", {}, "Search language")),

@@ -11,6 +11,16 @@ const KINDS = [["", "everything"], ["login", "logins"], ["block.", "blocks"],
 	["incident.", "incidents"], ["user.", "users"], ["settings.", "settings"],
 	["backup.", "backups"], ["export.", "downloads"]];
 
+/** The details are an object of the action's own: "role: viewer; by: kim". */
+function detailText(detail) {
+	if (detail === null || typeof detail !== "object") {
+		return detail ?? "";
+	}
+	return Object.entries(detail).map(([key, value]) => `${key}: ${
+		value !== null && typeof value === "object" ? JSON.stringify(value) : value}`)
+		.join("; ");
+}
+
 function columns() {
 	return [
 		{ key: "time", label: "Time", class: "when", value: (r) => r.time, unsortable: true,
@@ -23,8 +33,9 @@ function columns() {
 			cell: (r) => h("code", {}, clean(r.action, 64)) },
 		{ key: "target", label: "To what", class: "label", value: (r) => r.target || "",
 			unsortable: true, cell: (r) => name(r.target, 200) },
-		{ key: "detail", label: "Details", class: "label p2", value: (r) => r.detail || "",
-			unsortable: true, cell: (r) => name(r.detail, 400) },
+		{ key: "detail", label: "Details", class: "label p2", unsortable: true,
+			value: (r) => detailText(r.detail),
+			cell: (r) => name(detailText(r.detail), 400) },
 	];
 }
 

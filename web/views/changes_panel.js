@@ -1,5 +1,5 @@
-// What changed since yesterday: the last 24 hours against the 24 before, and which names and
-// destinations are among the busiest today and were not then. From the hourly sums.
+// What changed since yesterday: the last 24 hours against the 24 before, and what was seen for the
+// first time.
 
 import { get } from "../api.js";
 import { bytes, clean, count } from "../format.js";
@@ -9,7 +9,7 @@ import { empty, fill, h, hostLink, link, name, panel } from "../ui.js";
 const DAY_S = 86400;
 const REFRESH_MS = 10 * 60 * 1000; // the sums are hourly
 const NEW_MAX = 6;
-const COMPARED = 50; // of the busiest
+const SEEN_ASKED = 100; // "100+" beyond
 const KNOWN_H = 20; // hours of the day before that must be known
 const STEADY = 0.1; // a change below a tenth is no news
 
@@ -46,18 +46,10 @@ function sum(items, key) {
 	return items.reduce((n, item) => n + (item[key] || 0), 0);
 }
 
-/** Keys of the last day that the day before had none of. */
-function fresh(today, both) {
-	const all = new Map(both.items.map((i) => [i.key, i.bytes]));
-	return today.items.filter((i) => i.key && (all.get(i.key) ?? Infinity) <= i.bytes)
-		.map((i) => i.key);
-}
-
-async function freshOf(by) {
-	const [today, both] = await Promise.all([
-		get("/top", { by, hours: 24, limit: COMPARED }),
-		get("/top", { by, hours: 48, limit: COMPARED * 4 })]);
-	return fresh(today, both);
+/** What was seen for the first time in the last day, newest first. */
+async function freshOf(kind, since) {
+	const { items } = await get("/seen", { kind, limit: SEEN_ASKED });
+	return items.filter((i) => Date.parse(i.first) >= since).map((i) => i.value);
 }
 
 function freshLine(label, keys, cell) {
@@ -66,12 +58,31 @@ function freshLine(label, keys, cell) {
 	}
 	return h("p", { class: "fresh" }, h("span", { class: "muted" }, `${label}: `),
 		keys.slice(0, NEW_MAX).flatMap((key, i) => [i ? ", " : "", cell(key)]),
-		keys.length > NEW_MAX ? ` and ${keys.length - NEW_MAX} more` : "");
+		keys.length > NEW_MAX ? ` and ${keys.length - NEW_MAX}${
+			keys.length >= SEEN_ASKED ? "+" : ""} more` : "");
 }
 
 async function incidentsSince(seconds) {
 	const from = new Date(Date.now() - seconds * 1000).toISOString();
 	return (await get("/incidents", { from, limit: 500 })).items;
+}
+
+const SEEN = [
+	["domain", "New names", (key) => link(`/flows?q=${encodeURIComponent(
+		`domain=${key} since:24h`)}`, {}, name(key, 60))],
+	["destination", "New destinations", (key) => hostLink(key)],
+	["listener", "New listening ports", (key) => name(key, 60)],
+	["mac", "New devices", (key) => name(key, 24)],
+];
+
+function changesOf(items, incidents, half) {
+	const [before, now] = [items.filter((i) => Date.parse(i.time) < half),
+		items.filter((i) => Date.parse(i.time) >= half)];
+	const recent = incidents.filter((i) => Date.parse(i.first_seen) >= half);
+	return h("ul", { class: "changes" },
+		ROWS.map(([key, label, format]) => changeRow(label, sum(now, key), sum(before, key),
+			format)),
+		changeRow("Incidents", recent.length, incidents.length - recent.length, count));
 }
 
 /** @returns {{element: HTMLElement, load: () => Promise<void>, start: Function, stop: Function}} */
@@ -80,31 +91,19 @@ export function changesPanel() {
 	let timer = 0;
 
 	async function load() {
+		const half = Date.now() - DAY_S * 1000;
 		try {
-			const [series, incidents, names, peers] = await Promise.all([
+			const [series, incidents, ...seen] = await Promise.all([
 				get("/series", { seconds: 2 * DAY_S, step: 3600 }),
-				incidentsSince(2 * DAY_S), freshOf("domain"), freshOf("dst")]);
-			const half = Date.now() - DAY_S * 1000;
-			const [before, now] =
-				[series.items.filter((i) => Date.parse(i.time) < half),
-				series.items.filter((i) => Date.parse(i.time) >= half)];
-			const recent = incidents.filter((i) => Date.parse(i.first_seen) >= half);
-			const older = incidents.filter((i) => Date.parse(i.first_seen) < half
-				&& Date.parse(i.first_seen) >= half - DAY_S * 1000);
-			if (hoursOf(before) < KNOWN_H) {
-				fill(body, empty("Nothing to compare with yet",
-					"After two days this says what changed since yesterday."));
-				return;
-			}
-			fill(body, h("ul", { class: "changes" },
-				ROWS.map(([key, label, format]) => changeRow(label, sum(now, key),
-					sum(before, key), format)),
-				changeRow("Incidents", recent.length, older.length, count)),
-			freshLine("New among the busiest names", names, (key) =>
-				link(`/flows?q=${encodeURIComponent(`domain=${key} since:24h`)}`,
-					{},
-					name(key, 60))),
-			freshLine("New destinations", peers, (key) => hostLink(key)));
+				incidentsSince(2 * DAY_S),
+					...SEEN.map(([kind]) => freshOf(kind, half))]);
+			const before = series.items.filter((i) => Date.parse(i.time) < half);
+			fill(body, hoursOf(before) < KNOWN_H
+				? empty("Nothing to compare with yet",
+					"After two days this says what changed since yesterday.")
+				: [changesOf(series.items, incidents, half),
+					SEEN.map(([, label, cell], i) => freshLine(label, seen[i],
+						cell))]);
 		} catch (error) {
 			fill(body, h("p", { class: "muted" }, clean(error.message, 200)));
 		}

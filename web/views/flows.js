@@ -151,13 +151,14 @@ function flowTable(kept, box, columns) {
 }
 
 /** The table in its place; other columns make another one. */
-function changingTable(kept, box, items) {
+function changingTable(kept, box) {
 	const element = h("div", { class: "flow-table" });
 	let table = null;
+	let shown = [];
 	const choice = columnChoice(kept.asked, () => {
 		kept.save();
 		make();
-		table.update(items());
+		table.update(shown);
 	});
 	kept.cols = choice.inAddress;
 
@@ -170,6 +171,7 @@ function changingTable(kept, box, items) {
 	return {
 		element, choice: choice.element,
 		update(rows) {
+			shown = rows;
 			table.update(rows);
 			table.element.firstElementChild.classList.toggle("no-names",
 				!rows.some(label));
@@ -182,11 +184,11 @@ function flowList(context) {
 	const kept = addressOf(context);
 	const summary = h("p", { class: "muted summary", role: "status" });
 	const problem = h("div", {});
-	const state = { items: [], answer: null, request: null };
-	const items = () => state.items;
+	const state = { items: [], known: [], answer: null, request: null };
+	const items = () => state.known; // of the last rows there were: completion knows them
 	const pause = pauseButton(() => load());
 	const box = searchBox(kept, () => load(), items);
-	const table = changingTable(kept, box, items);
+	const table = changingTable(kept, box);
 	const history = historyPart({ add: box.add, older: () => load(state.answer?.next) });
 
 	function failed(error) {
@@ -200,6 +202,7 @@ function flowList(context) {
 	function draw(answer, isMore) {
 		state.answer = answer;
 		state.items = isMore ? [...state.items, ...answer.items] : answer.items;
+		state.known = state.items.length ? state.items : state.known;
 		fill(problem);
 		setText(box.error, "");
 		table.update(state.items);

@@ -81,8 +81,8 @@ function incidentsPanel(host) {
 	rows.length ? h("ul", { class: "events" }, rows.slice(0, SHOWN).map((i) => h("li", {},
 		link(`/incidents/${Number(i.id)}`, { class: "event" }, severity(i.severity),
 			h("span", { class: "event-title" }, name(i.title || i.detector, 80)),
-			h("span", { class: "event-who" }, "→ ", mono(i.dst_ip)),
-			stateBadge(i.state), time(i.last_seen)))))
+			h("span", { class: "event-who" }, "→ ", mono(i.dst_ip), " ",
+				stateBadge(i.state)), time(i.last_seen)))))
 		: empty("None", "No incident began here."));
 }
 
@@ -143,6 +143,15 @@ function tops(host) {
 	];
 }
 
+/** Two columns: what it began, what was begun with it. */
+function pairs(host) {
+	const [out, into, used, serves, asked, named] = tops(host);
+	return h("div", { class: "pairs" },
+		h("div", { class: "column" }, incidentsPanel(host), out, used, asked),
+		h("div", { class: "column" }, host.live ? hostModelPanel(host.ip) : null, into,
+			serves, named));
+}
+
 /** The host's course as rows of the chart: bytes a second. */
 function courseRows(host) {
 	const step = host.step || 3600;
@@ -183,8 +192,7 @@ export function hostView(context) {
 		shown = host;
 		fill(element, head(host, range, on),
 			h("div", { class: "grid" }, trafficPanel(host, chart), factsPanel(host)),
-			h("div", { class: "pairs" }, incidentsPanel(host),
-				host.live ? hostModelPanel(ip) : null, tops(host)));
+			pairs(host));
 		chart.set(courseRows(host), Date.parse(host.from), Date.parse(host.to));
 	}
 
