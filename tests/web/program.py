@@ -31,12 +31,23 @@ class Program:
             os.chown(self.folder, NOBODY, NOBODY)
             command = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY,
                        "--clear-groups", "--no-new-privs", *command]
+        self.command = command
         self.log = open(self.folder / "log", "wb")  # pylint: disable=consider-using-with
+        self._start()
+        self.is_claimed = False  # the demo's first password is replaced
+
+    def _start(self):
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+            self.command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self._read_url()
-        self.is_claimed = False  # the demo's first password is replaced
+
+    def restart(self):
+        """End it and start it again on the same state, at another port."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(15) == 0
+        self.process.stdout.close()
+        self._start()
 
     def _read_url(self):
         for line in self.process.stdout:

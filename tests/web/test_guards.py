@@ -260,3 +260,16 @@ def test_a_thousand_idle_connections_keep_nobody_out(client, admin):
     finally:
         for one in idle:
             one.close()
+
+
+def test_a_token_that_reads_changes_nothing_and_is_no_person(client, admin):
+    body = json.dumps({"name": "reader", "role": "admin", "scopes": ["read"]}).encode()
+    token = client.ask("POST", "/api/v1/tokens", admin, body=body)[2]["token"]
+    for row in ROUTES:
+        if "ROUTE_PUBLIC" in row[3] or row[1] == "/api/v1/hunt":
+            continue
+        if row[0] == "GET" and not row[3] & {"ROUTE_NO_TOKEN", "ROUTE_FORM"}:
+            continue
+        assert_error(row, client.ask(row[0], row[1], Authorization="Bearer " + token), 403)
+    assert client.ask("GET", "/api/v1/status", Authorization="Bearer " + token)[0] == 200
+    assert client.ask("GET", "/api/v1/users", Authorization="bearer " + token)[0] == 200

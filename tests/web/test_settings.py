@@ -126,3 +126,14 @@ def test_a_viewer_sees_no_settings(demo, admin):
     viewer = demo.log_in("eve", "a viewers password")
     assert demo.call("GET", "/settings", cookie=viewer[0])[0] == 403
     assert change(demo, viewer, {"Block.confirm": "30s"})[0] == 403
+
+
+def test_a_restart_keeps_what_was_set_and_puts_it_in_force(demo, admin):
+    assert change(demo, admin, {"Detect.alerts_per_day": 9, "Sniffer.filter": "tcp"})[0] == 200
+    demo.restart()
+    again = demo.log_in("admin", PASSWORD)
+    items, _ = settings(demo, again)
+    assert (items["Detect.alerts_per_day"]["value"], items["Detect.alerts_per_day"]["waiting"]) == (
+        "9", False)
+    assert demo.call("GET", "/status", cookie=again[0])[1]["view_filter"] == "tcp"
+    assert "the configuration is valid" in demo.run("check")
