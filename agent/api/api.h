@@ -20,6 +20,7 @@ struct api;
 struct auth;
 struct block;
 struct block_service;
+struct feed_service;
 struct flow_record;
 struct incident;
 struct incident_service;
@@ -35,6 +36,7 @@ struct api_options {
 	struct block_service *block;
 	struct incident_service *incident;
 	struct report_service *reports;
+	struct feed_service *feeds;
 	struct outputs *outputs; /* NULL: nothing goes out */
 	struct store *store;
 	const struct config *config;

@@ -16,6 +16,7 @@
  *   service_api.c  what the API is handed
  *   service_reports.c  reports: their thread, and the render processes they need
  *   outlet.c    EVE lines and flows on their way out; service_outputs.c the export role
+ *   service_feeds.c  feeds: their thread, and the fetch processes they need
  *   upkeep.c    scheduled backups and key rotation, on a jobs thread of their own
  */
 #ifndef SLUICE_APP_INTERNAL_H
@@ -89,6 +90,7 @@ enum supervise_kind {
 	SUPERVISE_BEAT = 4,    /* from either, once a second while its threads move */
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
+	SUPERVISE_FETCH = 11, /* as RENDER: a process that asks one server once */
 	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */
 	SUPERVISE_RENDER = 9,	/* from core: start one; to core: its socket, or none */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
@@ -111,6 +113,8 @@ int supervise_run(struct app *app);
 /* The forked roles; never return to the supervisor's code. @control: the role's end. */
 int role_core(struct app *app, int control, int front_link);
 int role_front(struct app *app, int control, int core_link);
+/* role_fetch - one request of core on @fd to a server, and its answer back. */
+int role_fetch(struct app *app, int fd);
 /* role_export - what core hands over goes to its outputs, until @fd ends. */
 int role_export(struct app *app, int fd);
 /* role_render - one report is read from @fd and its PDF written back. */

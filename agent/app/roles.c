@@ -14,7 +14,9 @@
 #include "agent/capture/capture.h"
 #include "agent/export/export.h"
 #include "agent/front/front.h"
+#include "agent/intel/intel.h"
 #include "agent/report/report.h"
+#include "agent/util/http.h"
 #include "agent/util/log.h"
 #include "agent/util/rights.h"
 
@@ -197,6 +199,29 @@ int role_export(struct app *app, int fd)
 	error = outputs_run(fd, &settings);
 	if (error)
 		log_error("the outputs ended error=%s", strerror(-error));
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+int role_fetch(struct app *app, int fd)
+{
+	const struct rights_path paths[] = { { "/etc", false },
+					     { "/run/systemd/resolve", false },
+					     { "/usr/share/ca-certificates", false } };
+	int error;
+
+	if (begin_helper(app, "fetch", fd))
+		return CLI_FAILED;
+	if (http_load()) {
+		log_error("libcurl is not installed, so nothing can be fetched: apt install "
+			  "libcurl3-gnutls");
+		return CLI_FAILED;
+	}
+	limit_render();
+	if (drop(app, RIGHTS_EXPORT, paths, sizeof(paths) / sizeof(paths[0])))
+		return CLI_FAILED;
+	error = intel_fetch(fd);
+	if (error)
+		log_error("a fetch ended early error=%s", strerror(-error));
 	return error ? CLI_FAILED : CLI_OK;
 }
 

@@ -25,6 +25,7 @@
 #include "agent/block/block.h"
 #include "agent/demo/demo.h"
 #include "agent/incident/incident.h"
+#include "agent/intel/intel.h"
 #include "agent/report/report.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
@@ -195,6 +196,8 @@ static int start(struct service *service)
 	if (!error)
 		error = service_outputs_start(service);
 	if (!error)
+		error = service_feeds_start(service);
+	if (!error)
 		error = service_reports_start(service);
 	return error ? error : service_api_start(service);
 }
@@ -229,6 +232,7 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	jobs_stop(service->jobs);
+	service_feeds_stop(service);
 	service_reports_stop(service);
 	service_outputs_stop(service);
 	upkeep_stop(service->upkeep);
@@ -311,6 +315,8 @@ static void take_supervisor(struct service *service)
 		take_front(service, fd);
 	else if (message.kind == SUPERVISE_CONFIG && fd >= 0)
 		take_config(service, fd);
+	else if (message.kind == SUPERVISE_FETCH)
+		feed_service_take_fetch(service->feeds, fd);
 	else if (message.kind == SUPERVISE_EXPORT)
 		service_outputs_link(service, fd);
 	else if (message.kind == SUPERVISE_RENDER)
@@ -335,6 +341,7 @@ static void take_tick(struct service *service)
 	anomaly_desk_tick(&service->desk);
 	report_service_tick(service->reports);
 	service_outputs_tick(service);
+	feed_service_tick(service->feeds);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

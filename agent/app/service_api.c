@@ -98,6 +98,7 @@ int service_api_start(struct service *service)
 					     .learning = service_learning,
 					     .learning_host = service_learning_host,
 					     .reports = service->reports,
+					     .feeds = service->feeds,
 					     .outputs = service->options.outputs,
 					     .reload = order_reload,
 					     .pause = service_pause,

@@ -17,6 +17,7 @@ struct block;
 struct block_service;
 struct event;
 struct incident;
+struct feed_service;
 struct incident_service;
 struct jobs;
 struct outlet;
@@ -46,7 +47,8 @@ struct service {
 	struct jobs *searchers[SEARCHERS];
 	unsigned int next_searcher;
 	struct upkeep *upkeep;
-	struct jobs *reporter;
+	struct jobs *reporter, *fetcher;
+	struct feed_service *feeds;
 	struct report_service *reports;
 	struct outlet *outlet;
 	uint64_t export_asked_ns; /* when the export role may be asked for again */
@@ -71,6 +73,10 @@ struct service {
 
 /* service_api.c */
 int service_api_start(struct service *service);
+
+/* service_feeds.c */
+int service_feeds_start(struct service *service);
+void service_feeds_stop(struct service *service);
 
 /* service_outputs.c */
 int service_outputs_start(struct service *service);

@@ -49,7 +49,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	pid_t helpers[2]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
+	pid_t helpers[3]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -156,7 +156,17 @@ static int start_both(struct supervisor *s)
 enum helper {
 	HELPER_RENDER, /* draws one report */
 	HELPER_EXPORT, /* sends out what core hands it */
+	HELPER_FETCH,  /* asks one server once */
+	HELPER_COUNT
 };
+
+static const struct {
+	const char *name;
+	enum supervise_kind answer;
+	int (*role)(struct app *app, int fd);
+} helpers[HELPER_COUNT] = { [HELPER_RENDER] = { "render", SUPERVISE_RENDER, role_render },
+			    [HELPER_EXPORT] = { "export", SUPERVISE_EXPORT, role_export },
+			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch } };
 
 static int start_helper(struct supervisor *s, enum helper helper, int *mine)
 {
@@ -166,15 +176,14 @@ static int start_helper(struct supervisor *s, enum helper helper, int *mine)
 	if (s->helpers[helper])
 		return -EBUSY;
 	if (socketpair(AF_UNIX,
-		       (helper == HELPER_RENDER ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0,
+		       (helper == HELPER_EXPORT ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0,
 		       pair))
 		return -errno;
 	(void)fflush(NULL); /* a forked buffer would print twice */
 	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		exit(helper == HELPER_RENDER ? role_render(s->app, pair[1])
-					     : role_export(s->app, pair[1]));
+		exit(helpers[helper].role(s->app, pair[1]));
 	}
 	close(pair[1]);
 	if (pid < 0) {
@@ -192,12 +201,10 @@ static void hand_helper(struct supervisor *s, enum helper helper)
 	int error = start_helper(s, helper, &fd);
 
 	if (error)
-		log_warn("a helper could not be started helper=%s error=%s",
-			 helper == HELPER_RENDER ? "render" : "export", strerror(-error));
+		log_warn("a helper could not be started helper=%s error=%s", helpers[helper].name,
+			 strerror(-error));
 	/* one that reads nothing gives up on it by itself */
-	(void)supervise_send(s->children[CHILD_CORE].control,
-			     helper == HELPER_RENDER ? SUPERVISE_RENDER : SUPERVISE_EXPORT, NULL,
-			     fd);
+	(void)supervise_send(s->children[CHILD_CORE].control, helpers[helper].answer, NULL, fd);
 }
 
 static void begin_stop(struct supervisor *s)
@@ -248,7 +255,7 @@ static void reap(struct supervisor *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < HELPER_COUNT; i++)
 			if (pid == s->helpers[i])
 				s->helpers[i] = 0; /* core sees the end of its socket */
 		for (int i = 0; i < CHILD_COUNT; i++)
@@ -302,6 +309,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		break;
 	case SUPERVISE_RENDER:
 		hand_helper(s, HELPER_RENDER);
+		break;
+	case SUPERVISE_FETCH:
+		hand_helper(s, HELPER_FETCH);
 		break;
 	case SUPERVISE_EXPORT:
 		hand_helper(s, HELPER_EXPORT);

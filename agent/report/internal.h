@@ -13,6 +13,7 @@
 
 #include "agent/report/report.h"
 #include "agent/util/json.h"
+#include "agent/util/packet.h"
 #include "agent/util/zone.h"
 
 #define DOCUMENT_VERSION 1
@@ -86,31 +87,6 @@ void schedule_due(const struct report_schedule *schedule, const struct zone *zon
 
 /* ---- wire.c -----------------------------------------------------------------------------------
  */
-
-enum packet_kind {
-	PACKET_DATA = 1,     /* bytes of the document, or of the PDF */
-	PACKET_END = 2,	     /* of either; empty */
-	PACKET_PROGRESS = 3, /* one byte, percent */
-	PACKET_ERROR = 4,    /* a sentence */
-};
-
-#define PACKET_MAX (64U << 10)
-
-struct packet {
-	uint32_t kind, len;
-	uint8_t data[PACKET_MAX];
-};
-
-/* What a long exchange may end: the flag, and a whole minute in which nothing moves. */
-struct exchange {
-	int fd;
-	const atomic_bool *is_cancelled; /* NULL = never */
-};
-
-/* All wait for the other side. 0 or -errno: -EPIPE it is gone, -ETIMEDOUT, -ECANCELED, -EPROTO. */
-int packet_send(const struct exchange *exchange, enum packet_kind kind, const void *data,
-		size_t len);
-int packet_receive(const struct exchange *exchange, struct packet *packet);
 
 /* wire_draw - have @document drawn by the process behind @exchange. A PDF cut short is an error. */
 int wire_draw(const struct exchange *exchange, const struct json *document, atomic_uint *percent,

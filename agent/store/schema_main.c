@@ -245,6 +245,24 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  created_unix_ms INTEGER NOT NULL,"
 	"  last_due_unix_ms INTEGER NOT NULL"
 	") STRICT;",
+	/* 8: lists that are fetched. */
+	"CREATE TABLE feeds ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE,"
+	"  url TEXT NOT NULL,"
+	"  author TEXT NOT NULL,"
+	"  action INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL,"
+	"  every_s INTEGER NOT NULL,"
+	"  created_unix_ms INTEGER NOT NULL,"
+	"  checked_unix_ms INTEGER NOT NULL,"
+	"  changed_unix_ms INTEGER NOT NULL,"
+	"  entries INTEGER NOT NULL,"
+	"  refused INTEGER NOT NULL,"
+	"  etag TEXT NOT NULL,"
+	"  last_modified TEXT NOT NULL,"
+	"  error TEXT NOT NULL"
+	") STRICT;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

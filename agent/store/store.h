@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/store/feeds.h"
 #include "agent/store/incidents.h"
 #include "agent/store/reports.h"
 #include "agent/util/cleanup.h"

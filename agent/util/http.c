@@ -1,0 +1,256 @@
+/*
+ * libcurl by dlopen(3): Debian has it with GnuTLS and with OpenSSL under two names, and twenty more
+ * libraries come with it.
+ */
+#include "agent/util/http.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define REDIRECTS_MAX 5L
+#define CONNECT_S     10L
+#define WHOLE_S	      120L
+#define SLOW_BYTES    100L /* a second */
+#define SLOW_S	      20L
+
+struct curl {
+	CURLcode (*global_init)(long flags);
+	CURL *(*easy_init)(void);
+	CURLcode (*easy_setopt)(CURL *handle, CURLoption option, ...);
+	CURLcode (*easy_perform)(CURL *handle);
+	CURLcode (*easy_getinfo)(CURL *handle, CURLINFO info, ...);
+	void (*easy_cleanup)(CURL *handle);
+	struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
+	void (*slist_free_all)(struct curl_slist *list);
+};
+
+/* Set once by http_load, read only afterwards. */
+static struct curl curl;
+
+static int load_all(void *library)
+{
+	const struct {
+		const char *name;
+		void *place;
+	} functions[] = { { "curl_global_init", &curl.global_init },
+			  { "curl_easy_init", &curl.easy_init },
+			  { "curl_easy_setopt", &curl.easy_setopt },
+			  { "curl_easy_perform", &curl.easy_perform },
+			  { "curl_easy_getinfo", &curl.easy_getinfo },
+			  { "curl_easy_cleanup", &curl.easy_cleanup },
+			  { "curl_slist_append", &curl.slist_append },
+			  { "curl_slist_free_all", &curl.slist_free_all } };
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		void *found = dlsym(library, functions[i].name);
+
+		if (!found)
+			return -ENOENT;
+		memcpy(functions[i].place, &found, sizeof(found));
+	}
+	return curl.global_init(CURL_GLOBAL_DEFAULT) ? -EIO : 0;
+}
+
+int http_load(void)
+{
+	static const char *const names[] = { "libcurl-gnutls.so.4", "libcurl.so.4" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+
+		if (library)
+			return load_all(library); /* it stays for the process's life */
+	}
+	return -ENOENT;
+}
+
+/* ---- one request ----------------------------------------------------------------------------- */
+
+struct transfer {
+	const struct http_request *request;
+	struct http_answer *answer;
+	CURL *handle;
+	uint64_t bytes;
+	bool was_private, was_large;
+};
+
+/* Not to be asked on somebody else's word: RFC 6890 and what it left to later ones. */
+static bool is_private_ipv4(uint32_t ip)
+{
+	static const struct {
+		uint32_t net;
+		int len;
+	} nets[] = { { 0x00000000, 8 },	 { 0x0a000000, 8 },  { 0x64400000, 10 }, { 0x7f000000, 8 },
+		     { 0xa9fe0000, 16 }, { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0a80000, 16 },
+		     { 0xc6120000, 15 }, { 0xe0000000, 3 } };
+
+	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
+		if ((ip ^ nets[i].net) >> (32 - nets[i].len) == 0)
+			return true;
+	return false;
+}
+
+static bool is_private(const struct sockaddr *address)
+{
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+
+	if (address->sa_family == AF_INET) {
+		memcpy(&four, address, sizeof(four));
+		return is_private_ipv4(ntohl(four.sin_addr.s_addr));
+	}
+	if (address->sa_family != AF_INET6)
+		return true;
+	memcpy(&six, address, sizeof(six));
+	if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
+		uint32_t ip;
+
+		memcpy(&ip, six.sin6_addr.s6_addr + 12, sizeof(ip));
+		return is_private_ipv4(ntohl(ip));
+	}
+	return (six.sin6_addr.s6_addr[0] & 0xe0) != 0x20; /* 2000::/3 is what is routed */
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct transfer *transfer = arg;
+
+	(void)purpose;
+	if (!transfer->request->allow_private && is_private(&address->addr)) {
+		transfer->was_private = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t len = size * count;
+	long status = 0;
+
+	(void)curl.easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200 || status > 299)
+		return len; /* an error's page is nobody's data */
+	transfer->bytes += len;
+	transfer->was_large = transfer->bytes > transfer->request->max_bytes;
+	if (transfer->was_large || !transfer->request->take(transfer->request->arg, data, len))
+		return 0;
+	return len;
+}
+
+static void keep_value(const char *line, size_t len, const char *name, char *out)
+{
+	size_t skip = strlen(name);
+
+	if (len <= skip || strncasecmp(line, name, skip) != 0)
+		return;
+	while (skip < len && line[skip] == ' ')
+		skip++;
+	while (len > skip && (line[len - 1] == '\r' || line[len - 1] == '\n'))
+		len--;
+	if (len - skip < HTTP_TAG_MAX)
+		(void)snprintf(out, HTTP_TAG_MAX, "%.*s", (int)(len - skip), line + skip);
+}
+
+static size_t take_header(char *line, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+	char seconds[HTTP_TAG_MAX] = "";
+	size_t len = size * count;
+
+	keep_value(line, len, "ETag:", transfer->answer->etag);
+	keep_value(line, len, "Last-Modified:", transfer->answer->last_modified);
+	keep_value(line, len, "Retry-After:", seconds);
+	if (*seconds)
+		transfer->answer->retry_after_s = strtol(seconds, NULL, 10);
+	return len;
+}
+
+static void set_limits(CURL *handle, const struct http_request *request)
+{
+	(void)curl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	(void)curl.easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+	(void)curl.easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+	(void)curl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	(void)curl.easy_setopt(handle, CURLOPT_TIMEOUT, WHOLE_S);
+	(void)curl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+	(void)curl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+	(void)curl.easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
+	(void)curl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+	(void)curl.easy_setopt(handle, CURLOPT_PROXY, ""); /* not by the environment */
+	(void)curl.easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
+	(void)curl.easy_setopt(handle, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
+}
+
+static int fail(const struct transfer *transfer, int error, const char *text)
+{
+	(void)snprintf(transfer->answer->error, HTTP_ERROR_MAX, "%s", text);
+	return error;
+}
+
+static int judge(const struct transfer *transfer, CURLcode code)
+{
+	if (code == CURLE_OK)
+		return 0;
+	if (transfer->was_private)
+		return fail(transfer, -EACCES, "It leads to a private address of this network.");
+	if (transfer->was_large || code == CURLE_FILESIZE_EXCEEDED)
+		return fail(transfer, -EFBIG, "It is larger than allowed.");
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return fail(transfer, -ECONNREFUSED, "Its name has no address.");
+	case CURLE_COULDNT_CONNECT:
+		return fail(transfer, -ECONNREFUSED, "Nobody answers there.");
+	case CURLE_OPERATION_TIMEDOUT:
+		return fail(transfer, -ETIMEDOUT, "It did not answer in time.");
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+		return fail(transfer, -EPROTO, "Its certificate is not trusted.");
+	case CURLE_TOO_MANY_REDIRECTS:
+		return fail(transfer, -EPROTO, "It redirects without end.");
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return fail(transfer, -EPROTO, "It answers, or leads to, what is not HTTP.");
+	case CURLE_URL_MALFORMAT:
+		return fail(transfer, -EPROTO, "This is no http or https address.");
+	default:
+		return fail(transfer, -EPROTO, "Its answer could not be understood.");
+	}
+}
+
+int http_fetch(const struct http_request *request, struct http_answer *answer)
+{
+	struct transfer transfer = { .request = request, .answer = answer };
+	struct curl_slist *headers = NULL;
+	CURL *handle = curl.easy_init();
+	CURLcode code;
+
+	*answer = (struct http_answer){ 0 };
+	if (!handle)
+		return fail(&transfer, -ENOMEM, "There is no memory.");
+	transfer.handle = handle;
+	for (size_t i = 0; request->headers && request->headers[i]; i++)
+		headers = curl.slist_append(headers, request->headers[i]);
+	set_limits(handle, request);
+	(void)curl.easy_setopt(handle, CURLOPT_URL, request->url);
+	(void)curl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
+	(void)curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+	(void)curl.easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+	(void)curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
+	(void)curl.easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
+	code = curl.easy_perform(handle);
+	(void)curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl.easy_cleanup(handle);
+	curl.slist_free_all(headers);
+	return judge(&transfer, code);
+}
