@@ -12,7 +12,7 @@
 static void set_or_null(struct json *body, const char *key, int64_t value)
 {
 	if (value < 0)
-		json_set(body, key, NULL);
+		json_set_null(body, key);
 	else
 		json_set_int(body, key, value);
 }
@@ -38,7 +38,7 @@ void handle_store(struct call *call)
 	json_set_uint(flows, "file_bytes", facts.file_bytes);
 	json_set_uint(flows, "records", facts.records);
 	if (facts.oldest_unix_s < 0)
-		json_set(flows, "oldest", NULL);
+		json_set_null(flows, "oldest");
 	else
 		json_set_time(flows, "oldest", facts.oldest_unix_s * 1000);
 	set_or_null(flows, "bytes_per_day", facts.bytes_per_day);

@@ -36,8 +36,8 @@ class Visitor:
         self.url = demo.url
         self.cookie, self.csrf = demo.log_in(name, password)
 
-    def ask(self, path, form=None, body=None):
-        """Status, headers and text; @form posts it with the token, @body as JSON."""
+    def ask(self, path, form=None, body=None, raw=False):
+        """Status, headers and text (@raw: bytes); @form posts it with the token, @body as JSON."""
         headers = {"Cookie": self.cookie}
         data = None
         if form is not None:
@@ -49,7 +49,8 @@ class Visitor:
         request = urllib.request.Request(self.url + path, data=data, headers=headers)
         try:
             with OPENER.open(request, timeout=10) as answer:
-                return answer.status, answer.headers, answer.read().decode()
+                data = answer.read()
+                return answer.status, answer.headers, data if raw else data.decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
 
@@ -208,6 +209,31 @@ def test_route_unblock(admin, viewer, path, form, value):
     assert admin.goes(link, {}) == "/blocks" and value not in blocks(admin)
     kept = admin.json("/api/v1/blocks")["items"]
     assert {b["value"]: b["state"] for b in kept}[value] == "removed", "kept for the audit"
+
+
+@pytest.mark.parametrize("path", ["/generate_report", "/reports/generate"])
+def test_route_generate_report(admin, viewer, path):
+    assert viewer.goes(path, {"report_type": "general"}) == "/dashboard?refused=1"
+    assert admin.goes(path, {"report_type": "general"}) == "/reports"
+    assert admin.goes(path, {"report_type": "nonsense"}) == "/reports?refused=1"
+
+
+@pytest.mark.parametrize("kind", ["general", "incidents", "traffic", "anomaly"])
+def test_each_report_of_the_original_opens_by_both_of_its_links(admin, viewer, kind):
+    assert admin.goes("/generate_report", {"report_type": kind}) == "/reports"
+
+    def newest():
+        rows = admin.json("/api/v1/reports?limit=20")["items"]
+        return next((r for r in rows if r["kind"] == kind and r["state"] == "done"), None)
+
+    until(newest, 30)
+    for link in ("/download_report/%d.pdf", "/reports/download/%d.pdf"):
+        status, headers, data = viewer.ask(link % newest()["id"], raw=True)
+        assert data.startswith(b"%PDF-") and data.rstrip().endswith(b"%%EOF")
+        assert status == 200 and headers["Content-Type"] == "application/pdf"
+        assert headers["Content-Disposition"].startswith("attachment")
+    assert viewer.ask("/download_report/999999.pdf")[0] == 404
+    assert viewer.ask("/static/reports/report.pdf")[0] == 404, "nothing lies open"
 
 
 def test_route_error_page(admin):
