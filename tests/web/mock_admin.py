@@ -238,6 +238,14 @@ def get_openapi(_state, _query, _body):
                            "post": {"summary": "A new block.", "x-role": "admin"}}}}
 
 
+def get_store(_state, _query, _body):
+    """The history's budget."""
+    return 200, {"db_bytes": 12_345_678, "rows_lost": 0, "flows": {
+        "max_bytes": 2_147_483_648, "max_age_s": 2_592_000, "used_bytes": 420_000_000,
+        "file_bytes": 430_000_000, "records": 7_512_004, "oldest": data.iso(time.time() - 900_000),
+        "bytes_per_day": 41_000_000, "holds_s": 2_592_000}}
+
+
 def get_outputs(_state, _query, _body):
     """Where events go."""
     return 200, {"configured": True, "dropped": 0, "next": None, "items": [
@@ -248,6 +256,7 @@ def get_outputs(_state, _query, _body):
 
 
 ROUTES = [
+    ("GET", r"/store", "viewer", get_store),
     ("GET", r"/outputs", "viewer", get_outputs),
     ("GET", r"/settings", "admin", get_settings), ("PUT", r"/settings", "admin", put_settings),
     ("GET", r"/users", "admin", get_users), ("POST", r"/users", "admin", post_user),

@@ -101,6 +101,8 @@ def test_overview_draws_everything_within_its_weight(browser, mock):
     browser.wait_text(".coverage-text", "accounted for")
     browser.wait_text(".panel-ifaces", "eth0")
     browser.wait_text(".banner-demo", "simulated")
+    browser.wait_text(".panel-changes", "New names: new.example.org, cdn.example.net")
+    browser.wait_text(".panel-incident-charts", "7 incidents in 24 hours, most at 06:00 (3)")
     assert browser.js("return [...document.querySelectorAll('.count-value')]"
                       ".map((e) => e.innerText)") == ["1", "1", "0"]
     assert mock.state.wire_bytes <= FIRST_PAGE_BYTES

@@ -30,6 +30,19 @@ function statusFacts(status) {
 	]);
 }
 
+/** The history's budget in words. */
+function historyFacts({ flows }) {
+	return facts([
+		["Holds", `${count(flows.records)} records, ${bytes(flows.used_bytes)} of `
+			+ bytes(flows.max_bytes)],
+		["Oldest", time(flows.oldest, "nothing yet")],
+		["Grows by", flows.bytes_per_day === null ? "not known yet"
+			: `${bytes(flows.bytes_per_day)} a day`],
+		["Will reach back", flows.holds_s === null ? "not known yet"
+			: `${duration(flows.holds_s)} (at most ${duration(flows.max_age_s)})`],
+	]);
+}
+
 const MODEL_STATES = { settling: "The first traffic is not learned from yet.",
 	learning: "Learning what is normal here; named detectors work meanwhile.",
 	active: "Watching: what is rarer than the budget allows becomes an incident." };
@@ -70,10 +83,13 @@ function modelFacts(model) {
 export function aboutView() {
 	const status = h("div", {}, h("p", { class: "muted" }, "Loading…"));
 	const model = h("div", {}, h("p", { class: "muted" }, "Loading…"));
+	const history = h("div", {}, h("p", { class: "muted" }, "Loading…"));
 	const outputs = outputsPanel();
 
 	async function load() {
 		outputs.load();
+		get("/store").then((answer) => fill(history, historyFacts(answer)))
+			.catch((error) => fill(history, failure(error, load)));
 		get("/status").then((answer) => fill(status, statusFacts(answer)))
 			.catch((error) => fill(status, failure(error, load)));
 		get("/model").then((answer) => fill(model, modelFacts(answer)))
@@ -84,7 +100,8 @@ export function aboutView() {
 		title: "About",
 		element: h("div", { class: "view" },
 			h("div", { class: "view-head" }, h("h1", {}, "About Sluice")),
-			panel("This service", {}, status), panel("Model", {
+			panel("This service", {}, status), panel("History", {
+				note: "every flow, within its budget" }, history), panel("Model", {
 				note: "what is normal here" }, model), outputs.element,
 			panel("Documents", {}, h("ul", { class: "outside-links" },
 				h("li", {}, link("/help", {}, "Help")),

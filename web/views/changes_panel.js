@@ -102,7 +102,8 @@ export function changesPanel() {
 				? empty("Nothing to compare with yet",
 					"After two days this says what changed since yesterday.")
 				: [changesOf(series.items, incidents, half),
-					SEEN.map(([, label, cell], i) => freshLine(label, seen[i],
+					...SEEN.map(([, label, cell], i) => freshLine(label,
+						seen[i],
 						cell))]);
 		} catch (error) {
 			fill(body, h("p", { class: "muted" }, clean(error.message, 200)));

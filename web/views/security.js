@@ -123,7 +123,7 @@ function sessionsPanel() {
 		{ key: "peer", label: "From", value: (s) => s.peer || "", cell: (s) =>
 			[mono(s.peer),
 			s.current ? h("span", { class: "badge place" }, "this one") : null] },
-		{ key: "created", label: "Since", class: "when", first: "desc",
+		{ key: "created", label: "Since", class: "when p2", first: "desc",
 			value: (s) => s.created, cell: (s) => time(s.created) },
 		{ key: "last_seen", label: "Last used", class: "when", first: "desc",
 			value: (s) => s.last_seen, cell: (s) => time(s.last_seen) },
