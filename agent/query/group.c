@@ -80,8 +80,9 @@ unsigned int flow_group_needs(enum flow_group group)
 {
 	switch (group) {
 	case FLOW_GROUP_SRC:
+		return FLOW_NEED_SRC;
 	case FLOW_GROUP_DST:
-		return FLOW_NEED_ADDRS;
+		return FLOW_NEED_DST;
 	case FLOW_GROUP_SPORT:
 	case FLOW_GROUP_DPORT:
 		return FLOW_NEED_PORTS;

@@ -68,6 +68,8 @@ enum flow_need {
 	FLOW_NEED_VLAN = 1 << 8,
 	FLOW_NEED_ID = 1 << 9,
 	FLOW_NEED_NAMES = 1 << 10, /* texts but the interface's; rule, incident, pid, uid */
+	FLOW_NEED_SRC = 1 << 11,   /* one of the addresses alone */
+	FLOW_NEED_DST = 1 << 12,
 };
 
 /* What must be read to find every match; pointers live as long as the query. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/store/addr_set.h"
+#include "agent/store/scan_row.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 
@@ -103,6 +104,8 @@ static int db_configure(struct db *db, int busy_ms)
 		code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (!code)
 		code = addr_set_register(db->handle);
+	if (!code)
+		code = scan_row_register(db->handle);
 	if (code)
 		return db_error(db, code);
 	sqlite3_progress_handler(db->handle, DB_PROGRESS_STEPS, db_progress, db);
@@ -373,6 +376,13 @@ void query_bind_addrs(struct query *query, const struct addr_set *set)
 	if (!query->error)
 		query_bound(query, sqlite3_bind_pointer(query->statement, ++query->bound, pointer,
 							ADDR_SET_TYPE, NULL));
+}
+
+void query_bind_sink(struct query *query, struct scan_sink *sink)
+{
+	if (!query->error)
+		query_bound(query, sqlite3_bind_pointer(query->statement, ++query->bound, sink,
+							SCAN_SINK_TYPE, NULL));
 }
 
 int query_next(struct query *query)

@@ -95,6 +95,9 @@ void query_bind_blob(struct query *query, const void *data, size_t len);
 /* query_bind_addrs - a set for SQL's addr_match(set, src, dst), see addr_set.h. */
 struct addr_set;
 void query_bind_addrs(struct query *query, const struct addr_set *set);
+/* query_bind_sink - for SQL's scan_take(sink, ...), see scan_row.c. */
+struct scan_sink;
+void query_bind_sink(struct query *query, struct scan_sink *sink);
 /* query_bind_addr - 4 or 16 bytes, NULL for ADDR_NONE. */
 void query_bind_addr(struct query *query, const struct addr *addr);
 

@@ -32,8 +32,9 @@ struct scan {
 	uint8_t *wanted;     /* one bit a block */
 	char ifaces[HOUR_IFACES_END][IFACE_NAME_MAX];
 
-	struct flow_record *records; /* FILTER_BLOCK_ROWS */
-	size_t count, at;	     /* read, handed out */
+	struct scan_sink sink;	   /* FILTER_BLOCK_ROWS records */
+	struct flow_record *block; /* of them, in the order of the scan */
+	size_t count, at;	   /* read, handed out */
 	struct scan_place place;
 };
 
@@ -55,8 +56,9 @@ int scan_new(struct store *store, const struct scan_options *options, struct sca
 		error = addr_set_new(options->addrs, options->addr_count, &scan->set);
 	if (!error && options->columns & SCAN_NAMES)
 		error = name_cache_new(&scan->names);
-	scan->records = calloc(FILTER_BLOCK_ROWS, sizeof(*scan->records));
-	if (error || !scan->records)
+	scan->sink.max = FILTER_BLOCK_ROWS;
+	scan->block = scan->sink.records = calloc(FILTER_BLOCK_ROWS, sizeof(*scan->block));
+	if (error || !scan->block)
 		return -ENOMEM;
 	*out = TAKE(scan);
 	return 0;
@@ -70,7 +72,7 @@ void scan_free(struct scan *scan)
 	name_cache_free(scan->names);
 	free(scan->hours);
 	free(scan->wanted);
-	free(scan->records);
+	free(scan->sink.records);
 	free(scan);
 }
 
@@ -260,24 +262,18 @@ static int prepare_block(struct scan *scan, struct db *db, struct sqlite3_stmt *
 	return error;
 }
 
-static bool time_is_wanted(const struct scan *scan, const struct flow_record *record)
+/* One row of no meaning comes when all rows of the block are in the sink. */
+static int read_rows(struct scan *scan, struct query *query)
 {
-	return record->end_unix_ms >= scan->options.from_unix_ms &&
-	       record->end_unix_ms < scan->options.to_unix_ms;
-}
+	int found = query_next(query);
 
-static int read_rows(struct scan *scan, struct query *query, int64_t hour)
-{
-	int found;
-
-	while ((found = query_next(query)) > 0 && scan->count < FILTER_BLOCK_ROWS) {
-		struct flow_record *record = &scan->records[scan->count];
-
-		scan_row_read(query, scan->options.columns, hour, record);
-		if (time_is_wanted(scan, record))
-			scan->count++;
-	}
-	return found < 0 ? found : query->error; /* an address of a wrong length */
+	if (found < 0 || scan->sink.error)
+		return found < 0 ? found : scan->sink.error;
+	scan->count = scan->sink.count;
+	scan->block = scan->sink.records;
+	if (!scan->options.is_oldest_first)
+		scan->block += scan->sink.max - scan->sink.count;
+	return 0;
 }
 
 static int read_block(struct scan *scan, struct db *db)
@@ -292,12 +288,14 @@ static int read_block(struct scan *scan, struct db *db)
 	}
 	int error = prepare_block(scan, db, &select);
 	if (!error) {
+		scan_sink_init(&scan->sink, &scan->options, scan->hours[scan->hour_at]);
 		query_init_own(&query, db, select);
+		query_bind_sink(&query, &scan->sink);
 		if (scan->set)
 			query_bind_addrs(&query, scan->set);
 		query_bind_int(&query, span.first);
 		query_bind_int(&query, span.last);
-		error = read_rows(scan, &query, scan->hours[scan->hour_at]);
+		error = read_rows(scan, &query);
 	}
 	if (error == -EINVAL) { /* the hour was dropped in between */
 		scan->count = 0;
@@ -305,7 +303,7 @@ static int read_block(struct scan *scan, struct db *db)
 		return 0;
 	}
 	if (!error && scan->names)
-		error = name_cache_load(scan->names, db, scan->records, scan->count);
+		error = name_cache_load(scan->names, db, scan->block, scan->count);
 	if (error)
 		scan->count = 0;
 	else
@@ -379,7 +377,7 @@ int scan_next(struct scan *scan, const struct flow_record **out)
 		if (found <= 0)
 			return found;
 	}
-	*out = &scan->records[scan->at++];
+	*out = &scan->block[scan->at++];
 	return 1;
 }
 
@@ -390,7 +388,7 @@ int scan_block(struct scan *scan, const struct flow_record **out)
 		if (found <= 0)
 			return found;
 	}
-	*out = &scan->records[scan->at];
+	*out = &scan->block[scan->at];
 	int count = (int)(scan->count - scan->at);
 	scan->at = scan->count;
 	return count;
@@ -408,7 +406,7 @@ const char *scan_iface(const struct scan *scan, const struct flow_record *record
 
 struct scan_place scan_place(const struct scan *scan)
 {
-	const struct flow_record *last = scan->at ? &scan->records[scan->at - 1] : NULL;
+	const struct flow_record *last = scan->at ? &scan->block[scan->at - 1] : NULL;
 
 	if (scan->at == scan->count)
 		return scan->place;

@@ -29,7 +29,9 @@ enum scan_column {
 	SCAN_VLAN = 1 << 8,
 	SCAN_ID = 1 << 9,
 	SCAN_NAMES = 1 << 10, /* name and scan_names; rule, incident, pid, uid */
-	SCAN_ALL = (1 << 11) - 1
+	SCAN_ALL = (1 << 11) - 1,
+	SCAN_SRC = 1 << 11, /* one of SCAN_ADDRS alone */
+	SCAN_DST = 1 << 12
 };
 
 /* A place between two records; {0} is before the first one in either direction. */

@@ -13,18 +13,30 @@
 #include "agent/store/hour_filter.h"
 #include "agent/store/hour_ifaces.h"
 #include "agent/store/scan.h"
+#include "agent/store/scan_row.h"
 
 /* ---- scan_row.c ---- */
 
 #define SCAN_SQL_MAX 640
 
-/* scan_row_sql - of one block: parameters are the set of addresses (if @has_addrs), then first and
- * last row. */
+/* Where the rows of one block go. */
+struct scan_sink {
+	unsigned int columns; /* enum scan_column */
+	bool is_oldest_first; /* else records are filled from the end on */
+	int64_t from_unix_ms, to_unix_ms;
+	int64_t hour;
+	int value_count;
+	struct flow_record *records; /* max of them; columns not asked for are left alone */
+	size_t max, count;
+	int error; /* -EBADMSG: an address of a wrong length */
+};
+
+/* scan_sink_init - all but records and max, which are the caller's. */
+void scan_sink_init(struct scan_sink *sink, const struct scan_options *options, int64_t hour);
+/* scan_row_sql - of one block, one row of no meaning: parameters are the sink, the set of addresses
+ * (if @options has any), then first and last row. */
 void scan_row_sql(const struct scan_options *options, const char *hour_text, bool has_name,
 		  char sql[static SCAN_SQL_MAX]);
-/* scan_row_read - a row of it. @record: columns not asked for are left alone. */
-void scan_row_read(struct query *query, unsigned int columns, int64_t hour,
-		   struct flow_record *record);
 
 /* ---- scan_names.c ---- */
 

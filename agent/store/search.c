@@ -18,7 +18,8 @@ _Static_assert((int)FLOW_NEED_ADDRS == (int)SCAN_ADDRS && (int)FLOW_NEED_PORTS =
 		       (int)FLOW_NEED_TCP == (int)SCAN_TCP &&
 		       (int)FLOW_NEED_STATE == (int)SCAN_STATE &&
 		       (int)FLOW_NEED_VLAN == (int)SCAN_VLAN && (int)FLOW_NEED_ID == (int)SCAN_ID &&
-		       (int)FLOW_NEED_NAMES == (int)SCAN_NAMES,
+		       (int)FLOW_NEED_NAMES == (int)SCAN_NAMES &&
+		       (int)FLOW_NEED_SRC == (int)SCAN_SRC && (int)FLOW_NEED_DST == (int)SCAN_DST,
 	       "needs are columns");
 
 const struct flow_texts *search_texts(struct search *search, const struct flow_record *record)

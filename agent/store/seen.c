@@ -22,7 +22,7 @@
 #define LAST_EVERY_S 600
 /* Keys of a kind in the file: 160 bytes each with its index, so 21 MB of one kind. */
 #define WRITE_MIN     16
-#define WRITE_SHARE   (64 * 8192) /* of the budget: an eighth of its WAL (retention.c) */
+#define WRITE_SHARE   (64ULL * 8192) /* of the budget: an eighth of its WAL (retention.c) */
 #define KEYS_MAX      131072
 #define KEYS_MIN      1024
 #define KEY_BYTES     160

@@ -77,7 +77,7 @@ static void take(struct hits *hits, uint16_t port, uint32_t rule_id, uint64_t at
 
 static void packets_of_a_five_tuple_are_one_record_with_block_and_incident(void **state)
 {
-	struct written written;
+	struct written written = { .count = 0 };
 	CLEANUP(hits_free) struct hits *hits = made(&written);
 
 	(void)state;
@@ -102,7 +102,7 @@ static void packets_of_a_five_tuple_are_one_record_with_block_and_incident(void 
 
 static void what_goes_on_has_a_record_a_minute_and_what_ends_is_forgotten(void **state)
 {
-	struct written written;
+	struct written written = { .count = 0 };
 	CLEANUP(hits_free) struct hits *hits = made(&written);
 
 	(void)state;
@@ -124,7 +124,7 @@ static void what_goes_on_has_a_record_a_minute_and_what_ends_is_forgotten(void *
 
 static void five_tuples_and_blocks_are_told_apart(void **state)
 {
-	struct written written;
+	struct written written = { .count = 0 };
 	CLEANUP(hits_free) struct hits *hits = made(&written);
 
 	(void)state;
@@ -148,7 +148,7 @@ static void five_tuples_and_blocks_are_told_apart(void **state)
 
 static void what_does_not_fit_is_counted_and_the_rest_stays(void **state)
 {
-	struct written written;
+	struct written written = { .count = 0 };
 	CLEANUP(hits_free) struct hits *hits = made(&written);
 
 	(void)state;
@@ -164,7 +164,7 @@ static void what_does_not_fit_is_counted_and_the_rest_stays(void **state)
 static void a_rule_stands_for_what_it_was_told_last(void **state)
 {
 	const struct block_rule rule = { .rule_id = 4, .block_id = 80 };
-	struct written written;
+	struct written written = { .count = 0 };
 	CLEANUP(hits_free) struct hits *hits = made(&written);
 
 	(void)state;
