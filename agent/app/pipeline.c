@@ -250,12 +250,19 @@ static bool step_lists(struct pipeline *p)
 static void take_ticks(struct pipeline *p)
 {
 	uint64_t ticks = 0;
+	unsigned int was;
 
 	if (read(p->timer, &ticks, sizeof(ticks)) != (ssize_t)sizeof(ticks))
 		return;
+	was = p->drains;
 	p->drains += (unsigned int)(ticks < DRAINS_PER_SECOND ? ticks : DRAINS_PER_SECOND);
 	if (p->drains < DRAINS_PER_SECOND) {
-		drain(p, false);
+		bool is_half = was < DRAINS_PER_SECOND / 2 && p->drains >= DRAINS_PER_SECOND / 2;
+
+		drain(p, is_half);
+		if (is_half)
+			detect_glance(p->detect, capture_now_ns(p->options.capture),
+				      clock_unix_ms());
 		return;
 	}
 	p->drains = 0;

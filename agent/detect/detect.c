@@ -190,6 +190,15 @@ void detect_tick(struct detect *detect, uint64_t now_ns, int64_t unix_ms)
 	detect->ticked_ns = now_ns;
 }
 
+void detect_glance(struct detect *detect, uint64_t now_ns, int64_t unix_ms)
+{
+	const struct detect_moment moment = moment_of(detect, now_ns, unix_ms);
+
+	for (int i = 0; i < DETECTOR_COUNT; i++)
+		if (detectors[i] && detectors[i]->glance)
+			detectors[i]->glance(detect->state[i], &moment);
+}
+
 uint64_t detect_full_count(const struct detect *detect)
 {
 	uint64_t full = 0;

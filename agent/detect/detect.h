@@ -73,6 +73,9 @@ void detect_coverage(struct detect *detect, const struct coverage *coverage, uin
 /* detect_tick - once a second: decide and forget. A finding repeats at most every 10 s while it
  * goes on. */
 void detect_tick(struct detect *detect, uint64_t now_ns, int64_t unix_ms);
+/* detect_glance - between two ticks, with all flows read: scans and floods that are clear already.
+ */
+void detect_glance(struct detect *detect, uint64_t now_ns, int64_t unix_ms);
 uint64_t detect_full_count(const struct detect *detect);
 /* detect_is_learning - of what is new: not said yet. */
 bool detect_is_learning(const struct detect *detect, uint64_t now_ns);

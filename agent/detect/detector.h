@@ -35,6 +35,8 @@ struct detector_ops {
 	void (*lan)(void *state, const struct lan_fact *fact);
 	void (*payload)(void *state, const struct payload *payload);
 	void (*tick)(void *state, const struct detect_moment *moment);
+	/* between two ticks: what cannot wait for the next */
+	void (*glance)(void *state, const struct detect_moment *moment);
 	uint64_t (*full)(const void *state); /* what had to make room so far */
 	void (*know)(void *state, const struct seen_key *key, uint64_t now_ns);
 };

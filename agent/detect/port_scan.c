@@ -234,5 +234,6 @@ const struct detector_ops port_scan_detector = {
 	.close = port_scan_close,
 	.flow = port_scan_flow,
 	.tick = port_scan_tick,
+	.glance = port_scan_tick,
 	.full = port_scan_full,
 };

@@ -62,19 +62,38 @@ static void syn_flood_flow(void *state, const struct flow *flow)
 		victims_keep(state, flow, flow->tuple.dst_port);
 }
 
-static bool judge(void *state, void *row, const struct detect_moment *moment)
+/* Said of the port: not again of the host. */
+static void quieten_host(struct victims *victims, const struct victim *victim,
+			 const struct detect_moment *moment)
 {
-	struct victims *victims = state;
-	struct victim *victim = row, *host;
+	struct victim *host;
 
-	victims_judge(victims, &flood, victim, moment);
 	if (!victim->port || victim->said_ns != moment->now_ns)
-		return false;
-	/* said of the port: not again of the host */
+		return;
 	host = rowset_find(&victims->table, rowset_key(&victims->table, &victim->dst, NULL, 0));
 	if (host)
 		host->said_ns = moment->now_ns;
+}
+
+static bool judge(void *state, void *row, const struct detect_moment *moment)
+{
+	victims_judge(state, &flood, row, moment);
+	quieten_host(state, row, moment);
 	return false;
+}
+
+static bool glance(void *state, void *row, const struct detect_moment *moment)
+{
+	victims_glance(state, &flood, row, moment);
+	quieten_host(state, row, moment);
+	return true; /* its second goes on */
+}
+
+static void syn_flood_glance(void *state, const struct detect_moment *moment)
+{
+	struct victims *victims = state;
+
+	rowset_judge(&victims->table, glance, victims, moment);
 }
 
 static void syn_flood_tick(void *state, const struct detect_moment *moment)
@@ -90,5 +109,6 @@ const struct detector_ops syn_flood_detector = {
 	.delta = syn_flood_delta,
 	.flow = syn_flood_flow,
 	.tick = syn_flood_tick,
+	.glance = syn_flood_glance,
 	.full = victims_full,
 };

@@ -270,3 +270,17 @@ void victims_judge(struct victims *victims, const struct flood *flood, struct vi
 	victim->packets = victim->bytes = victim->answered = victim->lead_count = 0;
 	memset(victim->sources, 0, sizeof(victim->sources));
 }
+
+void victims_glance(struct victims *victims, const struct flood *flood, struct victim *victim,
+		    const struct detect_moment *moment)
+{
+	uint64_t so_far = victim->packets;
+
+	if ((victim->said_ns && moment->now_ns < victim->said_ns + SAY_REPEAT_NS) ||
+	    !is_flooded(victims, flood, victim, so_far))
+		return;
+	begin(victims, victim);
+	victim->total += so_far;
+	say(victims, flood, victim, so_far, moment);
+	victim->total -= so_far; /* counted when its second is over */
+}

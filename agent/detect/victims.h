@@ -58,5 +58,8 @@ void victims_keep(struct victims *victims, const struct flow *flow, uint16_t por
 /* victims_judge - one row: says when it is flooded, and begins its next second. */
 void victims_judge(struct victims *victims, const struct flood *flood, struct victim *victim,
 		   const struct detect_moment *moment);
+/* victims_glance - one row in the middle of its second: says what is enough for a whole one. */
+void victims_glance(struct victims *victims, const struct flood *flood, struct victim *victim,
+		    const struct detect_moment *moment);
 
 #endif

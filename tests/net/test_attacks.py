@@ -79,7 +79,7 @@ def test_sweep_through_a_router(lab, watched):
     sh("ip", "-n", lab.b, "route", "add", "203.0.113.0/24", "via", lab.ip_a)
     began = time.monotonic()
     lab.start(lab.b, "nmap", "-sn", "-n", "203.0.113.0/25")
-    row = await_only(watched, "host_scan", began, 5)
+    row = await_only(watched, "host_scan", began, 3)
     assert row["src_ip"] == lab.ip_b
 
 
@@ -91,7 +91,7 @@ def test_syn_flood(lab, watched, spoof):
     began = time.monotonic()
     attack(lab, lab.b, "syn_flood", lab.vb, mac, lab.ip_a, 8443, 4,
            "spoof" if spoof else lab.ip_b.rsplit(".", 1)[0] + ".99")
-    row = await_only(watched, "syn_flood", began, 2.5)  # with the start of an interpreter
+    row = await_only(watched, "syn_flood", began, 2)  # with the start of an interpreter
     assert (row["dst_ip"], row["dst_port"]) == (lab.ip_a, 8443)
     assert row["src_ip"] == ("0.0.0.0" if spoof else lab.ip_b.rsplit(".", 1)[0] + ".99")
 

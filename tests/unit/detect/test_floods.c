@@ -51,6 +51,26 @@ static void five_hundred_half_open_a_second_are_a_flood_and_one_less_is_not(void
 	end(seen);
 }
 
+static void what_is_clear_in_half_a_second_is_told_then_and_once(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	tick(seen, T0);
+	for (unsigned int i = 0; i < 499; i++)
+		send_syn(seen, addr_of(ATTACKER), 80, T0 + i * MS);
+	detect_glance(seen->detect, T0 + S / 2, 0);
+	assert_int_equal(seen->count[DETECTOR_SYN_FLOOD], 0);
+	send_syn(seen, addr_of(ATTACKER), 80, T0 + 499 * MS);
+	detect_glance(seen->detect, T0 + S / 2, 0);
+	assert_int_equal(seen->count[DETECTOR_SYN_FLOOD], 1);
+	assert_int_equal(seen->last[DETECTOR_SYN_FLOOD].count, 500);
+	tick(seen, T0 + S);
+	assert_int_equal(seen->count[DETECTOR_SYN_FLOOD], 1);
+	assert_int_equal(others(seen, DETECTOR_SYN_FLOOD), 0);
+	end(seen);
+}
+
 static void million_made_up_sources_are_one_incident_of_the_victim(void **state)
 {
 	struct seen *seen = begin();
@@ -214,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(five_hundred_half_open_a_second_are_a_flood_and_one_less_is_not),
+		cmocka_unit_test(what_is_clear_in_half_a_second_is_told_then_and_once),
 		cmocka_unit_test(million_made_up_sources_are_one_incident_of_the_victim),
 		cmocka_unit_test(flood_of_all_ports_from_many_is_found_and_a_scan_from_one_is_not),
 		cmocka_unit_test(busy_server_is_not_flooded),

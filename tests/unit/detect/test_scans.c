@@ -117,6 +117,35 @@ static void ping_sweep_is_found_and_its_answers_are_none(void **state)
 	end(seen);
 }
 
+static void ping(struct seen *seen, uint32_t number, bool is_answered)
+{
+	uint64_t at_ns = T0 + number * 100 * MS;
+	struct flow_delta delta = delta_of(addr_of(SCANNER), host(number), 0, IPPROTO_ICMP, at_ns);
+
+	delta.asks = true;
+	detect_delta(seen->detect, &delta);
+	delta = delta_of(host(number), addr_of(SCANNER), 0, IPPROTO_ICMP, at_ns);
+	if (is_answered)
+		detect_delta(seen->detect, &delta);
+}
+
+static void twenty_pings_that_nobody_answers_are_a_sweep(void **state)
+{
+	(void)state;
+	for (int answered = 0; answered < 2; answered++) {
+		struct seen *seen = begin();
+
+		for (uint32_t i = 0; i < 19; i++)
+			ping(seen, i, i == 0 && answered);
+		detect_glance(seen->detect, T0 + 2 * S, 0);
+		assert_int_equal(seen->count[DETECTOR_HOST_SCAN], 0);
+		ping(seen, 19, false);
+		detect_glance(seen->detect, T0 + 2 * S, 0);
+		assert_int_equal(seen->count[DETECTOR_HOST_SCAN], !answered);
+		end(seen);
+	}
+}
+
 static void backscatter_does_not_blame_the_victim(void **state)
 {
 	struct seen *seen = begin();
@@ -303,6 +332,7 @@ int main(void)
 		cmocka_unit_test(sweep_of_thousands_is_counted_and_worse),
 		cmocka_unit_test(answered_hosts_are_no_sweep),
 		cmocka_unit_test(ping_sweep_is_found_and_its_answers_are_none),
+		cmocka_unit_test(twenty_pings_that_nobody_answers_are_a_sweep),
 		cmocka_unit_test(backscatter_does_not_blame_the_victim),
 		cmocka_unit_test(busy_host_gets_a_limit_of_its_own),
 		cmocka_unit_test(a_million_sources_take_no_more_room_and_blame_nobody),
