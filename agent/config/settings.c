@@ -53,6 +53,10 @@ const char *config_risk(enum config_key key)
 		{ CONFIG_BLOCK_ON_STOP, "It decides what is dropped while the service is away." },
 		{ CONFIG_BLOCK_SAFE, "What is taken off it can be blocked, your own address too." },
 		{ CONFIG_DETECT_RESPONSE, "Detectors may block by themselves." },
+		{ CONFIG_FEED_ALLOW_PRIVATE,
+		  "Whoever sets feeds may make this host ask services of its own network." },
+		{ CONFIG_EXPORT_METRICS_FREE,
+		  "Every program on this host may read how much it talks." },
 		{ CONFIG_CONTROL_GROUP_ROLE,
 		  "Every member of group sluice on this host gets this role." },
 	};

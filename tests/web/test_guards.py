@@ -3,7 +3,9 @@
 import http.client
 import json
 import re
+import resource
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -248,15 +250,33 @@ def test_a_live_answer_is_given_again_but_to_nobody_else_and_not_after_the_end(c
     assert_error("ended", client.ask("GET", "/api/v1/status", session), 401)
 
 
+def flood(netloc, wanted):
+    """Idle connections, as many of the wanted as this process may hold."""
+    host, port = netloc.split(":")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    number = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard - 256)
+    return [socket.create_connection((host, int(port)), 10) for _ in range(number)]
+
+
 def test_a_thousand_idle_connections_keep_nobody_out(client, admin):
-    host, port = client.netloc.split(":")
-    idle = []
+    idle = flood(client.netloc, 1500)
     try:
-        for _ in range(1500):
-            idle.append(socket.create_connection((host, int(port)), 10))
         other = Client("http://" + client.netloc)
         assert other.ask("GET", "/api/v1/status", admin)[0] == 200
         other.connection.close()
+    finally:
+        for one in idle:
+            one.close()
+
+
+def test_the_command_line_works_while_the_web_side_is_flooded(client, demo):
+    idle = flood(client.netloc, 10300)  # more than there may be (http.c)
+    try:
+        began = time.monotonic()
+        assert "running" in demo.run("status")
+        assert json.loads(demo.run("block", "add", "203.0.113.200", "-o", "json"))["id"]
+        assert time.monotonic() - began < 5
     finally:
         for one in idle:
             one.close()
