@@ -120,6 +120,8 @@ int search_run(const struct search_run *run, struct history_reach *reach)
 	while ((count = scan_block(scan, &records)) > 0) {
 		for (int i = 0; i < count; i++) {
 			reach->looked_at++;
+			if (run->fetch)
+				run->fetch(run->arg, &records[i], count - i);
 			if (!look_at(run, &search, &records[i], reach))
 				return 0;
 		}

@@ -31,6 +31,9 @@ struct search_run {
 	const struct addr *addrs; /* every match has one of these; when the query has none itself */
 	size_t addr_count;
 	search_match_fn match;
+	/* before each record, with those behind it in the block (@left of them, itself the first):
+	 * may look at what comes and fetch memory; NULL = none */
+	void (*fetch)(void *arg, const struct flow_record *records, int left);
 	void *arg;
 };
 

@@ -25,10 +25,21 @@ struct group {
 	struct history_sums sums;
 };
 
+/* A part of the hash beside the place spares looks at groups of other keys. */
+struct slot {
+	uint32_t group; /* NOTHING: empty */
+	uint32_t tag;
+};
+
+/* Records ahead whose slot, and then whose group, are fetched into the cache: a table of a full
+ * size is larger than caches are. */
+#define AHEAD_SLOT  16
+#define AHEAD_GROUP 8
+
 struct table {
 	const struct history_grouping *grouping;
 	struct group *groups;
-	uint32_t *slots;
+	struct slot *slots;
 	uint8_t *texts;
 	uint32_t count, text_used;
 	struct history_sums others;
@@ -139,11 +150,12 @@ static int middle_weight(const struct table *table, uint64_t *middle)
 
 static void place(struct table *table, uint32_t index)
 {
-	uint32_t at = (uint32_t)table->groups[index].hash & (SLOTS - 1);
+	uint64_t hash = table->groups[index].hash;
+	uint32_t at = (uint32_t)hash & (SLOTS - 1);
 
-	while (table->slots[at] != NOTHING)
+	while (table->slots[at].group != NOTHING)
 		at = (at + 1) & (SLOTS - 1);
-	table->slots[at] = index;
+	table->slots[at] = (struct slot){ index, (uint32_t)(hash >> 32) };
 }
 
 /* Groups stand in the order in which they came, and so do their texts: both move down. */
@@ -208,10 +220,10 @@ static struct group *find_or_add(struct table *table, const uint8_t *key, size_t
 	uint64_t hash = hash_key(key, len);
 	uint32_t at = (uint32_t)hash & (SLOTS - 1);
 
-	for (; table->slots[at] != NOTHING; at = (at + 1) & (SLOTS - 1)) {
-		struct group *group = &table->groups[table->slots[at]];
+	for (; table->slots[at].group != NOTHING; at = (at + 1) & (SLOTS - 1)) {
+		struct group *group = &table->groups[table->slots[at].group];
 
-		if (group->hash == hash && group->key_len == len &&
+		if (table->slots[at].tag == (uint32_t)(hash >> 32) && group->key_len == len &&
 		    !memcmp(key_of(table, group), key, len))
 			return group;
 	}
@@ -221,6 +233,33 @@ static struct group *find_or_add(struct table *table, const uint8_t *key, size_t
 			return NULL;
 	}
 	return insert(table, key, len, hash);
+}
+
+static void fetch_group(const struct group *group)
+{
+	__builtin_prefetch(group);
+	__builtin_prefetch((const uint8_t *)group + 64); /* a group lies in two lines */
+}
+
+/* Of a record that comes soon; nothing is changed. */
+static void fetch(void *arg, const struct flow_record *records, int left)
+{
+	const struct table *table = arg;
+	enum flow_group by = (enum flow_group)table->grouping->group;
+	uint8_t key[FLOW_GROUP_KEY_MAX];
+	size_t len;
+
+	if (left > AHEAD_SLOT) {
+		len = flow_group_key(by, &records[AHEAD_SLOT], NULL, key);
+		__builtin_prefetch(&table->slots[hash_key(key, len) & (SLOTS - 1)]);
+	}
+	if (left > AHEAD_GROUP) {
+		len = flow_group_key(by, &records[AHEAD_GROUP], NULL, key);
+		uint32_t group = table->slots[hash_key(key, len) & (SLOTS - 1)].group;
+
+		if (group != NOTHING)
+			fetch_group(&table->groups[group]);
+	}
 }
 
 static bool add_match(void *arg, struct search *search, const struct flow_record *record)
@@ -308,6 +347,7 @@ int store_search_top(struct store *store, const struct history_search *search,
 		.columns = SCAN_BYTES | SCAN_PACKETS |
 			   flow_group_needs((enum flow_group)grouping->group),
 		.match = add_match,
+		.fetch = flow_group_is_text((enum flow_group)grouping->group) ? NULL : fetch,
 		.arg = &table,
 	};
 	int error = table_init(&table, grouping);
