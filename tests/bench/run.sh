@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every figure of speed and memory beside its bar. Called by `make bench`; exit 1 when a bar is
 # missed or a figure could not be had. usage: run.sh [PART...]
-# parts: datapath wire rules service user replay flow store detect model; all of them without
+# parts: datapath wire rules service user replay flow store search detect model; all of them without
+# SLUICE_BENCH_ROWS: of the history that is searched, 10000000
 # SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -206,6 +207,12 @@ figures "user-space datapath" build/bench/bench_user; }
 part_replay() { figures replay /usr/bin/python3 tests/bench/replay.py build/sluice "$folder"; }
 part_flow() { figures "flow table" flow; }
 part_store() { figures store store; }
+part_search() {
+	has sqlite3 sqlite3 "searches of the history" || return
+	mkdir -p "$folder/history"
+	figures "searches of the history" /usr/bin/python3 tests/bench/search.py \
+		build/bench/bench_search "$folder/history" "${SLUICE_BENCH_ROWS:-10000000}"
+}
 part_detect() { figures detectors build/bench/bench_detect; }
 part_model() {
 	figures model build/bench/bench_model
@@ -214,7 +221,7 @@ part_model() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store detect model)
+[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search detect model)
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { echo "no part is called $part" >&2; exit 2; }
 done
