@@ -28,6 +28,7 @@ struct learning;
 struct learning_host;
 struct outputs;
 struct report_service;
+struct reputation_service;
 struct store;
 struct upkeep_status;
 
@@ -37,6 +38,7 @@ struct api_options {
 	struct incident_service *incident;
 	struct report_service *reports;
 	struct feed_service *feeds;
+	struct reputation_service *reputation;
 	struct outputs *outputs; /* NULL: nothing goes out */
 	struct store *store;
 	const struct config *config;

@@ -90,7 +90,8 @@ enum supervise_kind {
 	SUPERVISE_BEAT = 4,    /* from either, once a second while its threads move */
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
-	SUPERVISE_FETCH = 11, /* as RENDER: a process that asks one server once */
+	SUPERVISE_LOOKUP = 12,	/* the same, for reputation */
+	SUPERVISE_FETCH = 11,	/* as RENDER: a process that asks one server once */
 	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */
 	SUPERVISE_RENDER = 9,	/* from core: start one; to core: its socket, or none */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */

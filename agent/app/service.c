@@ -198,6 +198,8 @@ static int start(struct service *service)
 	if (!error)
 		error = service_feeds_start(service);
 	if (!error)
+		error = service_reputation_start(service);
+	if (!error)
 		error = service_reports_start(service);
 	return error ? error : service_api_start(service);
 }
@@ -232,6 +234,7 @@ void service_free(struct service *service)
 	if (!service)
 		return;
 	jobs_stop(service->jobs);
+	service_reputation_stop(service);
 	service_feeds_stop(service);
 	service_reports_stop(service);
 	service_outputs_stop(service);
@@ -315,6 +318,8 @@ static void take_supervisor(struct service *service)
 		take_front(service, fd);
 	else if (message.kind == SUPERVISE_CONFIG && fd >= 0)
 		take_config(service, fd);
+	else if (message.kind == SUPERVISE_LOOKUP)
+		reputation_service_take_fetch(service->reputation, fd);
 	else if (message.kind == SUPERVISE_FETCH)
 		feed_service_take_fetch(service->feeds, fd);
 	else if (message.kind == SUPERVISE_EXPORT)
@@ -342,6 +347,7 @@ static void take_tick(struct service *service)
 	report_service_tick(service->reports);
 	service_outputs_tick(service);
 	feed_service_tick(service->feeds);
+	reputation_service_tick(service->reputation);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -99,6 +99,7 @@ int service_api_start(struct service *service)
 					     .learning_host = service_learning_host,
 					     .reports = service->reports,
 					     .feeds = service->feeds,
+					     .reputation = service->reputation,
 					     .outputs = service->options.outputs,
 					     .reload = order_reload,
 					     .pause = service_pause,

@@ -22,6 +22,7 @@ struct incident_service;
 struct jobs;
 struct outlet;
 struct report_service;
+struct reputation_service;
 struct upkeep;
 
 /* Commands are short: more clients at once than this is a mistake or an attack from inside. */
@@ -47,7 +48,8 @@ struct service {
 	struct jobs *searchers[SEARCHERS];
 	unsigned int next_searcher;
 	struct upkeep *upkeep;
-	struct jobs *reporter, *fetcher;
+	struct jobs *reporter, *fetcher, *asker;
+	struct reputation_service *reputation;
 	struct feed_service *feeds;
 	struct report_service *reports;
 	struct outlet *outlet;
@@ -77,6 +79,11 @@ int service_api_start(struct service *service);
 /* service_feeds.c */
 int service_feeds_start(struct service *service);
 void service_feeds_stop(struct service *service);
+
+/* service_reputation.c */
+int service_reputation_start(struct service *service);
+void service_reputation_stop(struct service *service);
+void service_reputation_incident(struct service *service, const struct incident *incident);
 
 /* service_outputs.c */
 int service_outputs_start(struct service *service);

@@ -94,6 +94,7 @@ void service_on_incident(void *arg, const struct incident *incident, const char 
 	if (is_new) {
 		publish_new_incident(service, incident, reason);
 		service_outputs_incident(service, incident, reason);
+		service_reputation_incident(service, incident);
 	} else {
 		CLEANUP(free) char *data = api_encode_incident(service->api, incident, NULL, false);
 

@@ -49,7 +49,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	pid_t helpers[3]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
+	pid_t helpers[4]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -157,6 +157,7 @@ enum helper {
 	HELPER_RENDER, /* draws one report */
 	HELPER_EXPORT, /* sends out what core hands it */
 	HELPER_FETCH,  /* asks one server once */
+	HELPER_LOOKUP, /* the same, so that feeds and reputation do not wait for each other */
 	HELPER_COUNT
 };
 
@@ -166,7 +167,8 @@ static const struct {
 	int (*role)(struct app *app, int fd);
 } helpers[HELPER_COUNT] = { [HELPER_RENDER] = { "render", SUPERVISE_RENDER, role_render },
 			    [HELPER_EXPORT] = { "export", SUPERVISE_EXPORT, role_export },
-			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch } };
+			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch },
+			    [HELPER_LOOKUP] = { "lookup", SUPERVISE_LOOKUP, role_fetch } };
 
 static int start_helper(struct supervisor *s, enum helper helper, int *mine)
 {
@@ -309,6 +311,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		break;
 	case SUPERVISE_RENDER:
 		hand_helper(s, HELPER_RENDER);
+		break;
+	case SUPERVISE_LOOKUP:
+		hand_helper(s, HELPER_LOOKUP);
 		break;
 	case SUPERVISE_FETCH:
 		hand_helper(s, HELPER_FETCH);

@@ -58,28 +58,29 @@ static void split(struct splitter *splitter, const uint8_t *data, size_t len)
 
 /* ---- from a server --------------------------------------------------------------------------- */
 
-static void set_header(struct json *order, const char *key, const char *name, const char *value)
+static void add_header(struct json *headers, const char *name, const char *value)
 {
 	char text[FEED_TAG_MAX + 32];
 
 	if (!*value)
 		return;
 	(void)snprintf(text, sizeof(text), "%s: %s", name, value);
-	json_set_string(order, key, text);
+	json_add_string(headers, text);
 }
 
 static int send_order(struct feed_work *work, const struct exchange *exchange)
 {
 	CLEANUP(json_free) struct json *order = json_new_object();
+	struct json *headers = json_new_array();
 	size_t len;
 
 	json_set_string(order, "url", work->feed.url);
 	json_set_bool(order, "allow_private", work->service->options.allow_private);
 	if (!work->is_accepted) { /* else all of it is wanted again */
-		set_header(order, "if_none_match", "If-None-Match", work->feed.etag);
-		set_header(order, "if_modified_since", "If-Modified-Since",
-			   work->feed.last_modified);
+		add_header(headers, "If-None-Match", work->feed.etag);
+		add_header(headers, "If-Modified-Since", work->feed.last_modified);
 	}
+	json_set(order, "headers", headers);
 	CLEANUP(free) char *text = json_print(order, &len);
 	return text ? packet_send(exchange, PACKET_HEAD, text, len) : -ENOMEM;
 }

@@ -10,6 +10,8 @@
 #include "agent/util/json.h"
 #include "agent/util/packet.h"
 
+#define HEADERS_MAX 4
+
 static bool pass_on(void *arg, const void *data, size_t len)
 {
 	const char *at = data;
@@ -37,6 +39,7 @@ static int send_head(const struct exchange *exchange, const struct http_answer *
 	size_t len;
 
 	json_set_int(head, "status", answer->status);
+	json_set_int(head, "retry_after_s", answer->retry_after_s);
 	json_set_string(head, "etag", answer->etag);
 	json_set_string(head, "last_modified", answer->last_modified);
 	CLEANUP(free) char *text = json_print(head, &len);
@@ -54,18 +57,18 @@ int intel_fetch(int fd)
 		.url = "", .max_bytes = FEED_BYTES_MAX, .take = pass_on, .arg = &exchange
 	};
 	struct http_answer answer;
-	const char *headers[3] = { NULL };
-	size_t count = 0;
+	const char *headers[HEADERS_MAX + 1] = { NULL };
+	const struct json *list;
 	int error = packet ? read_order(&exchange, packet, &order) : -ENOMEM;
 
 	if (error)
 		return error;
 	if (json_get_string(order, "url", &request.url))
 		return -EPROTO;
-	if (!json_get_string(order, "if_none_match", &headers[count]))
-		count++;
-	if (!json_get_string(order, "if_modified_since", &headers[count]))
-		count++;
+	list = json_get(order, "headers");
+	for (size_t i = 0; i < json_array_len(list) && i < HEADERS_MAX; i++)
+		if (json_string(json_array_get(list, i), &headers[i]))
+			return -EPROTO;
 	(void)json_get_bool(order, "allow_private", &request.allow_private); /* absent: no */
 	request.headers = headers;
 	if (http_fetch(&request, &answer))

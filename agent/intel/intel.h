@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/intel/reputation.h"
 #include "agent/util/cleanup.h"
 #include "include/feed.h"
 #include "include/user.h"

@@ -263,6 +263,24 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  last_modified TEXT NOT NULL,"
 	"  error TEXT NOT NULL"
 	") STRICT;",
+	/* 9: what others say of addresses and names. */
+	"CREATE TABLE reputation ("
+	"  provider INTEGER NOT NULL,"
+	"  value TEXT NOT NULL,"
+	"  verdict INTEGER NOT NULL,"
+	"  owner TEXT NOT NULL,"
+	"  country TEXT NOT NULL,"
+	"  malicious INTEGER NOT NULL,"
+	"  suspicious INTEGER NOT NULL,"
+	"  harmless INTEGER NOT NULL,"
+	"  undetected INTEGER NOT NULL,"
+	"  score INTEGER NOT NULL,"
+	"  reports INTEGER NOT NULL,"
+	"  analysed_unix_ms INTEGER NOT NULL,"
+	"  fetched_unix_ms INTEGER NOT NULL,"
+	"  expires_unix_ms INTEGER NOT NULL,"
+	"  UNIQUE (value, provider)"
+	") STRICT;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

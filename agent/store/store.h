@@ -14,6 +14,7 @@
 #include "agent/store/feeds.h"
 #include "agent/store/incidents.h"
 #include "agent/store/reports.h"
+#include "agent/store/reputation.h"
 #include "agent/util/cleanup.h"
 #include "include/block.h"
 #include "include/flow.h"
