@@ -11,6 +11,7 @@
 #include "agent/app/internal.h"
 #include "agent/app/mirror.h"
 #include "agent/app/outlet.h"
+#include "agent/app/past.h"
 #include "agent/app/pipeline.h"
 #include "agent/app/service.h"
 #include "agent/capture/capture.h"
@@ -24,7 +25,6 @@
 
 /* Room for a burst of findings beside the jobs and one message a second. */
 #define SERVICE_QUEUE_MAX 1024
-#define DEMO_HISTORY_MIN  ((size_t)24 * 60)
 
 struct core {
 	struct app *app;
@@ -81,44 +81,14 @@ static int open_store(struct core *core)
 	return error;
 }
 
-static int add_history(struct core *core, int64_t now_s, struct totals *minutes)
+static int fill_past(struct core *core, uint64_t *flow_ids_used)
 {
-	struct totals seconds[DEMO_SECONDS_MAX];
-	uint64_t seed = core->app->options->seed;
-	size_t count = demo_history_seconds(seed, now_s, seconds);
-	int error;
+	const struct past_options options = { .store = core->store,
+					      .service = core->queue,
+					      .dir = core->app->work_dir,
+					      .seed = core->app->options->seed };
 
-	demo_history(seed, now_s, minutes, DEMO_HISTORY_MIN);
-	error = store_totals_add_many(core->store, minutes, DEMO_HISTORY_MIN);
-	for (size_t i = 0; i < count && !error; i++)
-		error = store_totals_add(core->store, &seconds[i]);
-	return error;
-}
-
-/* The demo begins with a day behind it, so that charts have something to show. */
-static int fill_history(struct core *core)
-{
-	struct totals *minutes;
-	uint64_t packets = 0;
-	int64_t now_s = clock_unix_ms() / 1000;
-	const struct totals_range day = { .from_unix_s = now_s - 86400,
-					  .to_unix_s = now_s,
-					  .step_s = 60 };
-	int error;
-
-	if (!core->app->is_demo)
-		return 0;
-	minutes = calloc(DEMO_HISTORY_MIN, sizeof(*minutes));
-	if (!minutes)
-		return -ENOMEM;
-	/* a core that was started again, or a demo that kept its state, has one already */
-	error = store_totals_sum(core->store, &day, minutes, DEMO_HISTORY_MIN);
-	for (int i = 0; i < error; i++)
-		packets += minutes[i].packets_in;
-	if (error >= 0 && !packets)
-		error = add_history(core, now_s, minutes);
-	free(minutes);
-	return error < 0 ? error : 0;
+	return past_fill(&options, flow_ids_used);
 }
 
 static int open_outputs(struct core *core)
@@ -152,9 +122,9 @@ static int start(struct core *core, int control, int front_link)
 	if (core->app->is_demo && pipeline.learn_s > DEMO_LEARN_S)
 		pipeline.learn_s = DEMO_LEARN_S;
 	if (!error)
-		error = fill_history(core);
-	if (!error)
 		error = queue_new(SERVICE_QUEUE_MAX, &core->queue);
+	if (!error && core->app->is_demo)
+		error = fill_past(core, &pipeline.flow_ids_used);
 	if (error)
 		return error;
 	pipeline.store = service.store = core->store;

@@ -9,6 +9,7 @@
  *   pipeline.c  thread: drain -> flows -> detectors -> snapshot; orders.c brings it block orders
  *   service.c   thread: requests, events, incidents, blocks; links.c holds its sockets
  *   selftest*.c the service attacked in a room of its own: room, link, drops
+ *   past.c      the demo's day before its start
  *   rehearse.c  a scenario of the demo run through at once
  *   jobs.c      thread: slow work (password hashes)
  *   service_respond.c  what incidents do by themselves

@@ -348,7 +348,7 @@ static int build(struct pipeline *p)
 	const struct flow_options flows = {
 		.capacity = FLOWS_MAX,
 		.ended_kept = FLOWS_ENDED_KEPT,
-		.first_id = store_next_flow_id(p->options.store),
+		.first_id = store_next_flow_id(p->options.store) + p->options.flow_ids_used,
 		.sink = { .arg = p, .on_change = flow_changed, .on_record = flow_recorded },
 	};
 	const struct detect_options detect = { .on_finding = finding_found,

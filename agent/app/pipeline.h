@@ -34,9 +34,10 @@ struct pipeline_options {
 	const struct config *config; /* borrowed; read at the start */
 	const char *dir;	     /* the state directory; borrowed */
 	uint64_t seed;		     /* of the model; 0: a random one */
-	uint64_t learn_s;	     /* [Detect] learn */
-	bool is_dry_run;    /* count what would be dropped, drop nothing: no lease is given */
-	bool keeps_on_stop; /* [Block] on_stop = keep */
+	uint64_t flow_ids_used; /* of this start's, by others before it: the demo's day before */
+	uint64_t learn_s;	/* [Detect] learn */
+	bool is_dry_run;	/* count what would be dropped, drop nothing: no lease is given */
+	bool keeps_on_stop;	/* [Block] on_stop = keep */
 };
 
 int pipeline_start(const struct pipeline_options *options, struct pipeline **out);

@@ -18,7 +18,8 @@
 #define STEPS	   10 /* a second */
 #define FLOWS_MAX  65536
 #define PAIRS_MAX  16384
-#define FLOW_SLOTS 8192
+#define FLOW_SLOTS 1024
+#define IDLE_NS	   (20 * NS_PER_S)
 #define BEGIN_NS   NS_PER_S /* no time is 0: it means never */
 
 struct rehearsal {
@@ -108,6 +109,19 @@ static int step(struct rehearsal *r, bool is_second)
 	return 0;
 }
 
+/* Where nothing happens for longer than flows and detectors remember what goes on, nothing is to be
+ * seen: on to the next attack, a whole number of seconds. */
+static void skip_idle(struct rehearsal *r, uint64_t end_ns)
+{
+	uint64_t due_ns = demo_due_ns(r->capture);
+
+	if (due_ns > end_ns)
+		due_ns = end_ns;
+	if (flow_table_len(r->flows) || due_ns < r->now_ns + IDLE_NS)
+		return;
+	r->now_ns += (due_ns - r->now_ns) / NS_PER_S * NS_PER_S - NS_PER_S;
+}
+
 static int run(struct rehearsal *r)
 {
 	uint64_t end_ns = r->now_ns + r->options->length_s * NS_PER_S;
@@ -116,6 +130,8 @@ static int run(struct rehearsal *r)
 	for (unsigned int i = 1; !error && r->now_ns < end_ns; i++) {
 		r->now_ns += STEP_NS;
 		error = step(r, i % STEPS == 0);
+		if (r->options->quiet_after_s && i % STEPS == 0)
+			skip_idle(r, end_ns);
 	}
 	if (!error)
 		flow_table_flush(r->flows);
@@ -143,7 +159,8 @@ static int open_all(struct rehearsal *r)
 					   .clock_ns = read_clock,
 					   .clock_arg = r,
 					   .start_unix_ms = options->start_unix_ms,
-					   .only_attacks = options->only_attacks };
+					   .quiet_after_s = options->quiet_after_s,
+					   .attack_rarity = options->attack_rarity };
 	const struct flow_options flows = {
 		.capacity = FLOWS_MAX,
 		.first_id = options->first_flow_id,

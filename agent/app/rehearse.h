@@ -6,7 +6,6 @@
 #ifndef SLUICE_APP_REHEARSE_H
 #define SLUICE_APP_REHEARSE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct finding;
@@ -18,8 +17,10 @@ struct rehearse_options {
 	int64_t start_unix_ms;
 	uint64_t length_s;
 	uint64_t learn_s;
-	bool only_attacks;	/* the hosts' ordinary traffic is left out */
-	const char *truth_path; /* as the demo's; NULL = none */
+	uint64_t
+		quiet_after_s; /* ordinary traffic ends then, and idle time is skipped; 0 = never */
+	unsigned int attack_rarity; /* as the demo's */
+	const char *truth_path;	    /* as the demo's; NULL = none */
 	uint64_t first_flow_id;
 	void *arg;
 	/* @unix_ms: when it was said; both borrowed. May be NULL. */

@@ -216,6 +216,13 @@ static const struct capture_ops demo_ops = {
 	.close = demo_close,
 };
 
+uint64_t demo_due_ns(const struct capture *capture)
+{
+	const struct demo *demo = (const struct demo *)capture; /* base is the first member */
+
+	return scenario_due_ns(demo->scenario);
+}
+
 int demo_open(const struct demo_options *options, struct capture **out)
 {
 	struct demo *demo = calloc(1, sizeof(*demo));
@@ -242,7 +249,8 @@ int demo_open(const struct demo_options *options, struct capture **out)
 				.start_ns = demo->start_ns,
 				.start_unix_ms = options->start_unix_ms ? options->start_unix_ms
 									: clock_unix_ms(),
-				.only_attacks = options->only_attacks,
+				.quiet_after_s = options->quiet_after_s,
+				.attack_rarity = options->attack_rarity,
 				.truth = demo->truth },
 			&demo->scenario);
 	if (error) {

@@ -31,8 +31,9 @@ struct demo_options {
 	 * scenario at once */
 	uint64_t (*clock_ns)(void *arg);
 	void *clock_arg;
-	int64_t start_unix_ms; /* 0 = now */
-	bool only_attacks;     /* no ordinary traffic */
+	int64_t start_unix_ms;	    /* 0 = now */
+	uint64_t quiet_after_s;	    /* ordinary traffic ends then; 0 = never */
+	unsigned int attack_rarity; /* so many times the gap between attacks; 0 = 1 */
 };
 
 /*
@@ -81,6 +82,9 @@ size_t demo_frame_hello(const struct five_tuple *tuple, const char *name, bool i
 			uint8_t *out);
 /* demo_server_addr - the server the scenario is about. */
 struct addr demo_server_addr(bool is_ipv6);
+
+/* demo_due_ns - of one of demo_open: when the next packet is, by its clock; UINT64_MAX: never. */
+uint64_t demo_due_ns(const struct capture *capture);
 
 /* demo_history - totals per minute (unix_s at the minute) of the @count minutes before @until. */
 void demo_history(uint64_t seed, int64_t until_unix_s, struct totals *out, size_t count);

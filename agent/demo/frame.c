@@ -174,7 +174,9 @@ size_t frame_build(const struct segment *segment, uint8_t *out)
 		memcpy(transport + transport_len(segment), segment->payload, segment->payload_len);
 	else
 		memset(transport + transport_len(segment), 0, segment->payload_len);
+	/* zero bytes add nothing to the sum */
 	put16(transport + checksum,
-	      fold(add_words(pseudo_sum(&segment->tuple, len), transport, len)));
+	      fold(add_words(pseudo_sum(&segment->tuple, len), transport,
+			     segment->payload ? len : transport_len(segment))));
 	return ETHER_LEN + ip_len + len;
 }

@@ -139,6 +139,8 @@ struct scenario_options {
 	uint64_t seed, start_ns;
 	int64_t start_unix_ms;
 	bool only_attacks;
+	uint64_t quiet_after_s; /* as in demo.h */
+	unsigned int attack_rarity;
 	struct truth *truth; /* borrowed */
 };
 

@@ -50,6 +50,8 @@ struct scenario {
 	uint64_t start_ns;
 	int64_t start_unix_ms;
 	struct truth *truth;
+	uint64_t quiet_ns; /* ordinary traffic ends then */
+	uint64_t rarity;
 	struct random habit_random[HABIT_COUNT];
 	uint64_t habit_due_ns[HABIT_COUNT];
 	struct random attack_random;
@@ -172,6 +174,8 @@ static void run_habit(struct scenario *s, size_t i)
 		random_gap_ns(random,
 			      (uint64_t)((double)(habit->mean_gap_ms * NS_PER_MS) / factor)) +
 		1;
+	if (s->habit_due_ns[i] > s->quiet_ns)
+		s->habit_due_ns[i] = UINT64_MAX;
 }
 
 /* ---- attacks ------------------------------------------------------------------------------------
@@ -237,7 +241,7 @@ static void start_next(struct scenario *s)
 		shuffle(s);
 	s->attack_due_ns += (ATTACK_GAP_MIN_MS +
 			     (uint64_t)random_below(&s->attack_random, ATTACK_GAP_SPAN_MS)) *
-			    NS_PER_MS;
+			    s->rarity * NS_PER_MS;
 }
 
 static void tell_truth(const struct scenario *s, const struct attack *attack, uint64_t end_ns)
@@ -394,6 +398,10 @@ int scenario_new(const struct scenario_options *options, struct scenario **out)
 	s->start_ns = options->start_ns;
 	s->start_unix_ms = options->start_unix_ms;
 	s->truth = options->truth;
+	s->rarity = options->attack_rarity ? options->attack_rarity : 1;
+	s->quiet_ns = UINT64_MAX;
+	if (options->quiet_after_s)
+		s->quiet_ns = s->start_ns + options->quiet_after_s * NS_PER_S;
 	for (unsigned int i = 0; i < TALKS_MAX; i++)
 		s->free_talks[s->free_count++] = &s->talks[TALKS_MAX - 1 - i];
 	s->attack_random.state = random_next(&random);

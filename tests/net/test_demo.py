@@ -26,6 +26,7 @@ class Demo:
         command = NOBODY + [SLUICE, "demo", "--listen", "127.0.0.1:0", "--state", self.state,
                             *arguments]
         self.began = time.monotonic()
+        self.began_at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True, env=environment)
         self.url, self.cookie, self.csrf, self.output = "", "", "", []
@@ -60,6 +61,11 @@ class Demo:
         done = subprocess.run([SLUICE, *words, "-o", "json", "--state", self.state], check=True,
                               capture_output=True, text=True, timeout=30)
         return json.loads(done.stdout)
+
+    def truth(self):
+        """What really happened, as far as it is over."""
+        with open(f"{self.state}/truth.ndjson", encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
 
     def close(self):
         """End it and take its files away."""
@@ -99,13 +105,13 @@ def test_page_in_5_s_incident_in_30_s_and_blocks_work(demo):
     assert time.monotonic() - demo.began < 5
     log_in(demo)
     assert demo.http("GET", "/api/v1/session")[1]["mode"] == "demo"
-    incident = wait_for(lambda: next(iter(demo.json("incident", "list")["items"]), None), 30,
+    incident = wait_for(lambda: next((row for row in demo.json("incident", "list")["items"]
+                                      if row["first_seen"] > demo.began_at), None), 30,
                         "the first incident")
     print(f"first incident after {time.monotonic() - demo.began:.1f} s")
     assert time.monotonic() - demo.began < 30
-    truth = wait_for(lambda: open(f"{demo.state}/truth.ndjson", encoding="utf-8").readlines(), 20,
-                     "the attack's end in truth.ndjson")
-    attack = json.loads(truth[0])
+    attack = wait_for(lambda: next((row for row in demo.truth() if row["start"] > demo.began_at),
+                                   None), 20, "the attack's end in truth.ndjson")
     assert set(attack) == {"start", "end", "detector", "src_ip", "dst_ip"}
     assert (attack["src_ip"], attack["detector"]) == (incident["src_ip"], incident["detector"])
     busy = next(row["ip"] for row in demo.json("top")["items"] if row["ip"].startswith("198.51.100"))
@@ -126,6 +132,18 @@ def test_the_day_before_is_filled_in(demo):
     assert status == 200 and len(series["items"]) >= 143
     assert sum(1 for item in series["items"] if item["packets_in"] > 0) >= 142
     assert time.monotonic() - demo.began < 8
+    # the attacks of that day, found by the detectors: all of them, and no other above low
+    truth = {(row["detector"], row["src_ip"]) for row in demo.truth()
+             if row["start"] < demo.began_at}
+    past = [row for row in demo.json("incident", "list", "--limit", "500")["items"]
+            if row["first_seen"] < demo.began_at]
+    assert len(truth) >= 15
+    assert truth <= {(row["detector"], row["src_ip"]) for row in past}
+    assert not [row for row in past if row["severity"] != "low"
+                and (row["detector"], row["src_ip"]) not in truth]
+    scan = next(row for row in past if row["detector"] == "port_scan")
+    flows = demo.json("flows", "list", f"src:{scan['src_ip']}", "--from", "2d")
+    assert flows["items"], "its flows are in the history"
 
 
 def test_for_ends_by_itself_with_a_summary_and_a_seed_repeats():
