@@ -151,6 +151,18 @@ static int read_page(struct call *call, struct page *page)
 	return page->rows ? 0 : -ENOMEM;
 }
 
+/* How many wait for somebody, whatever was asked for: navigation shows it on every page. */
+static struct json *encode_open(const struct call *call)
+{
+	struct json *open = json_new_object();
+	uint64_t severities[3] = { 0 }, protos[256];
+
+	(void)store_incident_counts(call->api->options.store, severities, protos); /* else 0 */
+	for (int i = SEVERITY_HIGH; i >= SEVERITY_LOW; i--)
+		json_set_uint(open, incident_severity_name((uint8_t)i), severities[i]);
+	return open;
+}
+
 static void answer_page(struct call *call, const struct page *page)
 {
 	bool has_more = page->count > page->limit;
@@ -168,6 +180,7 @@ static void answer_page(struct call *call, const struct page *page)
 		json_set_uint(body, "total", total);
 	else
 		json_set_null(body, "total");
+	json_set(body, "open", encode_open(call));
 	json_set_bool(body, "complete", !page->is_cut);
 	answer_json(call, 200, body);
 }

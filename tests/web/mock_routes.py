@@ -159,7 +159,10 @@ def get_incidents(state, query, _body):
                    for k in ("severity", "state", "detector", "src_ip", "dst_ip"))
             and (over is None or (i["state"] in ("resolved", "false_positive")) == over)
             and query.get("q", "").lower() in (i["title"] + i["src_ip"] + i["dst_ip"]).lower()]
-    return 200, {"items": rows[:int(query.get("limit", 50))], "next": None}
+    levels = [i["severity"] for i in state.incidents if i["state"] == "open"]
+    return 200, {"items": rows[:int(query.get("limit", 50))], "next": None, "total": len(rows),
+                 "open": {level: levels.count(level) for level in ("high", "medium", "low")},
+                 "complete": True}
 
 
 def find(rows, row_id):

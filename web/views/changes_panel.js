@@ -9,7 +9,7 @@ import { empty, fill, h, hostLink, link, name, panel } from "../ui.js";
 const DAY_S = 86400;
 const REFRESH_MS = 10 * 60 * 1000; // the sums are hourly
 const NEW_MAX = 6;
-const SEEN_ASKED = 100; // "100+" beyond
+const SEEN_ASKED = 12; // "12+" beyond: six are named
 const KNOWN_H = 20; // hours of the day before that must be known
 const STEADY = 0.1; // a change below a tenth is no news
 
@@ -62,9 +62,11 @@ function freshLine(label, keys, cell) {
 			keys.length >= SEEN_ASKED ? "+" : ""} more` : "");
 }
 
-async function incidentsSince(seconds) {
-	const from = new Date(Date.now() - seconds * 1000).toISOString();
-	return (await get("/incidents", { from, limit: 500 })).items;
+/** How many incidents were seen between two times. */
+async function incidentsBetween(from, to) {
+	const { total } = await get("/incidents", { from: new Date(from).toISOString(),
+		to: new Date(to).toISOString(), limit: 1 });
+	return total;
 }
 
 const SEEN = [
@@ -78,11 +80,10 @@ const SEEN = [
 function changesOf(items, incidents, half) {
 	const [before, now] = [items.filter((i) => Date.parse(i.time) < half),
 		items.filter((i) => Date.parse(i.time) >= half)];
-	const recent = incidents.filter((i) => Date.parse(i.first_seen) >= half);
 	return h("ul", { class: "changes" },
 		ROWS.map(([key, label, format]) => changeRow(label, sum(now, key), sum(before, key),
 			format)),
-		changeRow("Incidents", recent.length, incidents.length - recent.length, count));
+		changeRow("Incidents", incidents[1], incidents[0], count));
 }
 
 /** @returns {{element: HTMLElement, load: () => Promise<void>, start: Function, stop: Function}} */
@@ -95,7 +96,8 @@ export function changesPanel() {
 		try {
 			const [series, incidents, ...seen] = await Promise.all([
 				get("/series", { seconds: 2 * DAY_S, step: 3600 }),
-				incidentsSince(2 * DAY_S),
+				Promise.all([incidentsBetween(half - DAY_S * 1000, half),
+					incidentsBetween(half, Date.now())]),
 					...SEEN.map(([kind]) => freshOf(kind, half))]);
 			const before = series.items.filter((i) => Date.parse(i.time) < half);
 			fill(body, hoursOf(before) < KNOWN_H
