@@ -59,7 +59,8 @@ def test_a_host_that_was_never_seen_is_an_empty_one(demo, admin):
 
 def test_a_preview_counts_flows_and_sources_as_the_history_has_them(demo, admin):
     flows = get(demo, admin, "/flows?live=0&limit=5000")["items"]
-    ip = next(f["dst_ip"] for f in flows if f["proto"] == "TCP")
+    # a service this server uses; of the server itself there are more than one answer holds
+    ip = next(f["dst_ip"] for f in flows if f["dst_ip"].startswith("203.0.113."))
     body = get(demo, admin, "/blocks/preview?value=" + ip)
     again = get(demo, admin, "/flows?live=0&limit=5000&q=ip:" + ip)["items"]
     assert 0 < body["flows"] <= len({f["id"] for f in again}) and body["exact"] and body["complete"]

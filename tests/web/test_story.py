@@ -88,6 +88,11 @@ def test_the_whole_story(browser, demo):
     browser.wait(rows(".panel-talkers") + " === 10")
     browser.wait("document.querySelector('.nav-count:not([hidden])') !== null", 40)
 
+    while "no incidents" in demo.run("incident", "list", "--detector", "port_scan", "--from",
+                                     "%ds" % (demo.age() + 1)):
+        assert demo.age() < 120, "no scan since the start"
+        time.sleep(0.2)
+
     # triage by keyboard, preview, block, drops counted
     browser.click("nav a", "Incidents")
     browser.wait(rows(".table-incidents") + " > 0")
