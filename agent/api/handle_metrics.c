@@ -43,7 +43,7 @@ static const char *escape(const char *text, char out[static 64])
 	for (; *text && len + 3 < 64; text++) {
 		if (*text == '\\' || *text == '"')
 			out[len++] = '\\';
-		out[len++] = *text == '\n' ? ' ' : *text;
+		out[len++] = (char)(*text == '\n' ? ' ' : *text);
 	}
 	out[len] = '\0';
 	return out;
@@ -218,26 +218,33 @@ static void append_outputs(struct buffer *out, struct outputs *outputs)
 	       outputs_dropped(outputs));
 }
 
+/* The @index-th number of a line of words, from 0; 0 when there is none. */
+static uint64_t number_at(const char *text, int index)
+{
+	while (index-- > 0 && *text) {
+		text += strcspn(text, " ");
+		text += *text == ' ';
+	}
+	return strtoull(text, NULL, 10);
+}
+
 static void append_process(struct buffer *out, int64_t started_unix_ms)
 {
 	CLEANUP(free) char *statm = NULL;
 	CLEANUP(free) char *stat = NULL;
-	unsigned long long pages = 0, user = 0, system = 0;
 	const char *after;
 	long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
 
-	if (!file_read("/proc/self/statm", 4096, &statm, NULL) &&
-	    sscanf(statm, "%*u %llu", &pages) == 1)
+	if (!file_read("/proc/self/statm", 4096, &statm, NULL))
 		single(out, "process_resident_memory_bytes", "gauge", "Memory of the core process.",
-		       pages * (uint64_t)page);
+		       number_at(statm, 1) * (uint64_t)page);
 	/* proc(5): fields 14 and 15; the name before may hold anything but a last ')' */
-	if (!file_read("/proc/self/stat", 4096, &stat, NULL) && (after = strrchr(stat, ')')) &&
-	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-		   &system) == 2) {
+	if (!file_read("/proc/self/stat", 4096, &stat, NULL) && (after = strrchr(stat, ')'))) {
 		family(out, "process_cpu_seconds_total", "counter",
 		       "Time of processors the core process took.");
 		buffer_append_format(out, "process_cpu_seconds_total %.2f\n",
-				     (double)(user + system) / (double)ticks);
+				     (double)(number_at(after, 12) + number_at(after, 13)) /
+					     (double)ticks);
 	}
 	family(out, "process_start_time_seconds", "gauge", "When the service was started.");
 	buffer_append_format(out, "process_start_time_seconds %.3f\n",

@@ -163,7 +163,7 @@ static struct report last_day(const struct call *call)
 void handle_report_create(struct call *call)
 {
 	CLEANUP(json_free) struct json *body = NULL;
-	struct report order = last_day(call), made;
+	struct report order = last_day(call), made = { 0 };
 
 	if (body_json(call, &body) || read_kind(call, body, &order.kind, &order.format) ||
 	    read_moment(call, body, "from", &order.from_unix_ms) ||
@@ -175,7 +175,7 @@ void handle_report_create(struct call *call)
 /* The original's form: one field, and its page afterwards. */
 void handle_form_report(struct call *call)
 {
-	struct report order = last_day(call), made;
+	struct report order = last_day(call), made = { 0 };
 	char kind[PARAM_MAX];
 	int error = param_text(call->request->body, "report_type", kind);
 

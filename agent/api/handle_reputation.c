@@ -52,10 +52,10 @@ static void answer_known(struct call *call, int status, const char *value)
 	for (int i = 0; i < count; i++)
 		json_add(items, encode(&rows[i]));
 	reputation_state(service, states);
-	for (uint8_t i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
+	for (unsigned int i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
 		struct json *provider = json_new_object();
 
-		json_set_string(provider, "provider", reputation_provider_name(i));
+		json_set_string(provider, "provider", reputation_provider_name((uint8_t)i));
 		json_set_bool(provider, "on", states[i].is_on);
 		json_set_int(provider, "left_today", states[i].left_today);
 		json_set_string(provider, "error", *states[i].error ? states[i].error : NULL);

@@ -132,6 +132,19 @@ static struct principal principal_of(const struct feed *feed)
 	return who;
 }
 
+/* The block of its list; 0: none is in force. */
+static int64_t find_list(const struct feed_service *service, const char *name)
+{
+	CLEANUP(free) struct block *rows = calloc(LISTS_LOOKED_AT, sizeof(*rows));
+	int count = rows ? store_block_list(service->options.store, true, 0, rows, LISTS_LOOKED_AT)
+			 : -ENOMEM;
+
+	for (int i = 0; i < count; i++)
+		if (!strcmp(rows[i].list, name))
+			return rows[i].id;
+	return count < 0 ? count : 0;
+}
+
 /* A version by itself is confirmed by itself: what changes too much is held before it comes so
  * far. Only the first one, which somebody just asked for, waits for that person. */
 static void confirm(struct feed_service *service, const struct block *list)
@@ -139,8 +152,15 @@ static void confirm(struct feed_service *service, const struct block *list)
 	const struct principal who = principal_of(&service->work->feed);
 	struct block_outcome outcome;
 
-	if (list->state != BLOCK_PENDING || !service->work->feed.changed_unix_ms)
+	if (list->state != BLOCK_PENDING)
 		return;
+	if (!service->work->feed.changed_unix_ms && !service->work->is_accepted) {
+		(void)snprintf(service->work->feed.error, FEED_ERROR_MAX,
+			       "It is large: it ends within the minute unless you confirm it: "
+			       "sluice block confirm %" PRId64,
+			       list->id);
+		return;
+	}
 	if (block_confirm(service->options.block, &who, list->id, &outcome))
 		log_warn("a feed's list could not be confirmed feed=%s", service->work->feed.name);
 }
@@ -158,13 +178,13 @@ static void applied(void *arg, const struct block_outcome *outcome,
 		finish(service, FEED_FAILED);
 		return;
 	}
+	feed->error[0] = '\0';
 	confirm(service, &outcome->block);
 	feed->entries = (int64_t)(outcome->block.state == BLOCK_PENDING
 					  ? outcome->block.facts.pending_entries
 					  : outcome->block.facts.entries);
 	feed->refused = (int64_t)report->refused;
 	feed->changed_unix_ms = clock_unix_ms();
-	feed->error[0] = '\0';
 	finish(service, FEED_OK);
 }
 
@@ -273,6 +293,18 @@ static void begin(struct feed_service *service, size_t at)
 	work->fetch = -1;
 	buffer_init(&work->lines, FEED_BYTES_MAX);
 	service->work = work;
+	if (work->feed.changed_unix_ms && find_list(service, work->feed.name) == 0) {
+		if (!work->is_accepted) {
+			(void)snprintf(
+				work->feed.error, sizeof(work->feed.error),
+				"Its list is not in force: it was not confirmed, or was "
+				"removed. To have it again: sluice feed refresh %.50s --accept",
+				work->feed.name);
+			finish(service, FEED_HELD);
+			return;
+		}
+		work->feed.entries = 0;
+	}
 	if (!strncmp(work->feed.url, "file://", 7)) {
 		start_work(service);
 		return;
@@ -367,15 +399,12 @@ static size_t find_name(const struct feed_service *service, const char *name)
 
 static int remove_list(struct feed_service *service, const struct principal *who, const char *name)
 {
-	CLEANUP(free) struct block *rows = calloc(LISTS_LOOKED_AT, sizeof(*rows));
-	int count = rows ? store_block_list(service->options.store, true, 0, rows, LISTS_LOOKED_AT)
-			 : -ENOMEM;
 	struct block_outcome outcome;
+	int64_t id = find_list(service, name);
 
-	for (int i = 0; i < count; i++)
-		if (!strcmp(rows[i].list, name))
-			return block_remove(service->options.block, who, rows[i].id, &outcome);
-	return count < 0 ? count : 0;
+	if (id <= 0)
+		return (int)id;
+	return block_remove(service->options.block, who, id, &outcome);
 }
 
 int feed_remove(struct feed_service *service, const struct principal *who, const char *name)

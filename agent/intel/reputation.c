@@ -87,12 +87,13 @@ static void quota_key(uint8_t provider, char key[static 48])
 static void load_quota(struct reputation_service *service, uint8_t provider)
 {
 	struct limits *limits = &service->limits[provider];
-	char key[48], text[64];
+	char key[48], text[64], *rest;
 
 	quota_key(provider, key);
-	if (store_setting_get(service->options.store, key, text, sizeof(text)) ||
-	    sscanf(text, "%" SCNd64 " %" SCNd64, &limits->day, &limits->used) != 2)
-		limits->day = limits->used = 0;
+	if (store_setting_get(service->options.store, key, text, sizeof(text)))
+		return; /* never asked */
+	limits->day = strtoll(text, &rest, 10);
+	limits->used = strtoll(rest, NULL, 10);
 }
 
 static int64_t left_today(const struct reputation_service *service, uint8_t provider)
@@ -127,8 +128,8 @@ int reputation_service_new(const struct reputation_options *options,
 	if (!service)
 		return -ENOMEM;
 	service->options = *options;
-	for (uint8_t i = 0; i < REPUTATION_PROVIDER_COUNT; i++)
-		load_quota(service, i);
+	for (unsigned int i = 0; i < REPUTATION_PROVIDER_COUNT; i++)
+		load_quota(service, (uint8_t)i);
 	*out = service;
 	return 0;
 }
@@ -229,12 +230,12 @@ int reputation_ask(struct reputation_service *service, const char *value,
 		return error;
 	if (is_ours(service, question.value))
 		return -EPERM;
-	for (uint8_t i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
-		if (!is_on(service, i) || (i == REPUTATION_ABUSEIPDB && !question.is_addr))
+	for (unsigned int i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
+		if (!is_on(service, (uint8_t)i) || (i == REPUTATION_ABUSEIPDB && !question.is_addr))
 			continue;
 		has_key = true;
-		question.provider = i;
-		if (is_fresh(service, question.value, i))
+		question.provider = (uint8_t)i;
+		if (is_fresh(service, question.value, (uint8_t)i))
 			continue;
 		error = enqueue(service, &question);
 		result = error > 0 || !result ? error : result;
@@ -253,9 +254,9 @@ bool reputation_is_queued(const struct reputation_service *service, const char *
 void reputation_state(const struct reputation_service *service,
 		      struct reputation_state out[static REPUTATION_PROVIDER_COUNT])
 {
-	for (uint8_t i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
-		out[i] = (struct reputation_state){ .is_on = is_on(service, i),
-						    .left_today = left_today(service, i) };
+	for (unsigned int i = 0; i < REPUTATION_PROVIDER_COUNT; i++) {
+		out[i] = (struct reputation_state){ .is_on = is_on(service, (uint8_t)i),
+						    .left_today = left_today(service, (uint8_t)i) };
 		memcpy(out[i].error, service->limits[i].error, sizeof(out[i].error));
 	}
 }

@@ -98,7 +98,7 @@ static int read_block(const uint8_t *block, const struct header *header, size_t 
 int zone_parse(const void *data, size_t len, struct zone **out)
 {
 	const uint8_t *at = data;
-	struct header header;
+	struct header header = { 0 };
 	size_t time_bytes = 4;
 	int error = read_header(at, len, &header);
 

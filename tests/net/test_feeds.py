@@ -166,6 +166,21 @@ def test_what_did_not_change_is_not_sent_again_and_half_a_change_is_held(demo, w
     assert not [b for b in demo.json("block", "list")["items"] if b["value"] == "news"]
 
 
+def test_a_large_first_version_waits_for_a_person_and_one_taken_away_is_held(demo, web):
+    Stub.body["large"] = "".join(f"203.0.{i // 250}.{i % 250}\n" for i in range(10001))
+    status, said = sluice(demo, "feed", "add", "large", f"{web}/large")
+    assert status == 0 and "sluice block confirm" in said, said
+    row = next(b for b in demo.json("block", "list")["items"] if b["value"] == "large")
+    assert row["state"] == "pending"
+    assert sluice(demo, "block", "del", str(row["id"]))[0] == 0
+    status, said = sluice(demo, "feed", "refresh", "large")
+    assert status == 1 and "not in force" in said
+    assert sluice(demo, "feed", "refresh", "large", "--accept")[0] == 0
+    row = next(b for b in demo.json("block", "list")["items"] if b["value"] == "large")
+    assert (row["state"], row["entries"]) == ("active", 10001)
+    assert sluice(demo, "feed", "del", "large")[0] == 0
+
+
 @pytest.mark.parametrize("path, why", [
     ("huge", "larger than allowed"), ("cut", "could not be understood"),
     ("loop", "redirects without end"), ("nonsense", "is not HTTP"),
