@@ -30,9 +30,12 @@
 #define PRUNE_OLDER_S (7LL * 86400)
 #define PRUNE_MAX     512
 #define PRUNE_GAP_NS  (60 * NS_PER_S)
-/* Names of records whose keys were noted a moment ago. */
-#define MEMO_SLOTS 1024
-#define MEMO_S	   60
+
+/* What was noted in the present minute, by 24 bits of a seeded hash: one in 16 million is taken for
+ * another until the next minute. 256 KB when all of it is used. */
+#define RECENT_SLOTS 65536
+#define RECENT_S     64
+#define RECENT_S     64
 
 #define KEY_INLINE 20
 
@@ -47,11 +50,6 @@ struct note {
 	uint16_t len;
 	uint8_t kind;
 	bool is_dirty;
-};
-
-struct name_memo {
-	int64_t hour, unix_s;
-	uint32_t name;
 };
 
 struct seen_notes {
@@ -69,7 +67,7 @@ struct seen_notes {
 	int64_t keys_max, keys[SEEN_KIND_COUNT]; /* in the file */
 	bool has_keys;
 	uint64_t written_ns, pruned_ns[SEEN_KIND_COUNT];
-	struct name_memo memo[MEMO_SLOTS];
+	uint32_t recent[RECENT_SLOTS];
 };
 
 int seen_notes_new(uint64_t max_bytes, struct seen_notes **out)
@@ -235,32 +233,48 @@ static void note_name(struct seen_notes *notes, enum seen_kind kind, const char 
 	seen_note(notes, &key, unix_s);
 }
 
+static bool is_recent(struct seen_notes *notes, uint64_t hash, int64_t unix_s)
+{
+	uint32_t tag = (uint32_t)(hash >> 32) << 8 | (uint32_t)(unix_s / RECENT_S & 0xff);
+	uint32_t *slot = &notes->recent[hash % RECENT_SLOTS];
+	bool is_same = *slot == tag;
+
+	*slot = tag;
+	return is_same;
+}
+
 static void note_names(struct seen_notes *notes, const struct flow_row *row, int64_t unix_s)
 {
-	struct name_memo *memo = &notes->memo[row->name % MEMO_SLOTS];
-	int64_t hour = flows_row_hour(row);
-
-	if (memo->name == row->name && memo->hour == hour && unix_s >= memo->unix_s &&
-	    unix_s < memo->unix_s + MEMO_S)
+	if (is_recent(notes, hash_pair(row->name ^ notes->seed, (uint64_t)flows_row_hour(row)),
+		      unix_s))
 		return;
-	*memo = (struct name_memo){ hour, unix_s, row->name };
 	note_name(notes, SEEN_DOMAIN, *row->names->sni ? row->names->sni : row->names->host,
 		  unix_s);
 	note_name(notes, SEEN_JA4, row->names->ja4, unix_s);
 }
 
-void seen_note_row(struct seen_notes *notes, const struct flow_row *row)
+static void note_destination(struct seen_notes *notes, const struct flow_row *row, int64_t unix_s)
 {
 	struct seen_key key = { .kind = SEEN_DESTINATION };
-	int64_t unix_s = row->end_unix_ms / 1000;
+	uint64_t words[2];
 	size_t len;
 	const uint8_t *dst = flow_row_dst(row, &len);
 
-	if (row->flags & FLOW_ROW_DROPPED) /* it came to nothing */
+	memcpy(words, row->dst, sizeof(words));
+	if (is_recent(notes, hash_pair(words[0] ^ notes->seed, words[1]), unix_s))
 		return;
 	memcpy(key.bytes, dst, len);
 	key.len = (uint16_t)len;
 	seen_note(notes, &key, unix_s);
+}
+
+void seen_note_row(struct seen_notes *notes, const struct flow_row *row)
+{
+	int64_t unix_s = row->end_unix_ms / 1000;
+
+	if (row->flags & FLOW_ROW_DROPPED) /* it came to nothing */
+		return;
+	note_destination(notes, row, unix_s);
 	if (row->names && row->name)
 		note_names(notes, row, unix_s);
 }
