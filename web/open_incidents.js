@@ -10,7 +10,7 @@ let newest = null;
 
 async function count() {
 	const { open } = await get("/incidents", { limit: 1 });
-	const counts = { ...open, total: open.high + open.medium + open.low, more: false };
+	const counts = { ...open, total: open.high + open.medium + open.low };
 	newest = counts;
 	listeners.forEach((fn) => fn(counts));
 }
@@ -44,8 +44,7 @@ export function watchOpenIncidents(onTotal) {
 
 /**
  * Hear the counts, at once if they are known.
- * @param {(counts: {high: number, medium: number, low: number, total: number,
- *          more: boolean}) => void} fn
+ * @param {(counts: {high: number, medium: number, low: number, total: number}) => void} fn
  * @returns {() => void}
  */
 export function onOpenIncidents(fn) {

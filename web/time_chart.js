@@ -173,6 +173,9 @@ export function timeChart({ drops = true, onZoom = null } = {}) {
 		file: () => state.rows.map(([t, i, o]) => [t, i, o]) };
 	const legend = makeLegend(drops);
 	const plot = h("div", { class: "plot", role: "img" });
+	loadDygraphs().catch(() => {
+		// asked for beside the data; create() says what went wrong
+	});
 
 	function showLegend() {
 		const row = state.hovered ?? state.rows.at(-1);

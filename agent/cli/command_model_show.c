@@ -35,7 +35,6 @@ static void print_state(const struct json *body)
 {
 	const struct json *verdicts = json_get(body, "verdicts");
 	const char *state = text_of(body, "state");
-	int64_t judged = number_of(verdicts, "resolved") + number_of(verdicts, "false_positive");
 	double false_rate;
 
 	if (!strcmp(state, "settling"))
@@ -58,7 +57,9 @@ static void print_state(const struct json *body)
 		    (long long)number_of(verdicts, "days"));
 	else
 		say("false    %.0f %% of %lld judged in %lld days\n\n", 100 * false_rate,
-		    (long long)judged, (long long)number_of(verdicts, "days"));
+		    (long long)(number_of(verdicts, "resolved") +
+				number_of(verdicts, "false_positive")),
+		    (long long)number_of(verdicts, "days"));
 }
 
 static void add_row(struct json *rows, const struct json *kind)

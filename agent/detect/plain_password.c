@@ -205,14 +205,6 @@ static void look_sasl(struct plain_password *plain, const struct payload *payloa
 	}
 }
 
-/* PASS (RFC 1939 7), LOGIN (RFC 9051 6.2.3). SMTP has no such command, but mails have lines. */
-static bool says_password(uint16_t port, const struct line *command)
-{
-	if (port == PORT_POP3)
-		return line_begins(command, "PASS ");
-	return port == PORT_IMAP && line_begins(command, "LOGIN ");
-}
-
 static void look_mail_client(struct plain_password *plain, const struct payload *payload,
 			     const struct line *line, const char *how)
 {
@@ -226,7 +218,9 @@ static void look_mail_client(struct plain_password *plain, const struct payload 
 			note(plain, login, how, payload->at_ns);
 		return;
 	}
-	if (says_password(payload->tuple.dst_port, &command))
+	if (payload->tuple.dst_port == PORT_POP3 && line_begins(line, "PASS "))
+		note(plain, login, how, payload->at_ns);
+	else if (payload->tuple.dst_port == PORT_IMAP && line_begins(&command, "LOGIN "))
 		note(plain, login, how, payload->at_ns);
 	else
 		look_sasl(plain, payload, &command, how);

@@ -246,6 +246,42 @@ def get_store(_state, _query, _body):
         "bytes_per_day": 41_000_000, "holds_s": 2_592_000}}
 
 
+def get_feeds(state, _query, _body):
+    """Lists of others."""
+    for feed in state.feeds:
+        feed["fetching"] = False
+        feed["state"] = "ok" if feed["state"] == "new" else feed["state"]
+    return 200, {"items": state.feeds, "next": None}
+
+
+def get_offered(_state, _query, _body):
+    """Known ones."""
+    return 200, {"items": [{"name": "drop", "url": "https://feeds.example/drop.txt",
+                            "what": "hijacked networks", "licence": "free"}], "next": None}
+
+
+def post_feed(state, _query, body):
+    """A new one."""
+    now = data.iso(time.time())
+    state.feeds.append({"id": len(state.feeds) + 1, "state": "new", "fetching": True,
+                        "entries": 812, "refused": 3, "author": "admin", "created": now,
+                        "checked": now, "changed": now, "error": None, **body})
+    return 201, state.feeds[-1]
+
+
+def refresh_feed(state, _query, body, name):
+    """Fetched again; with accept what was held is taken."""
+    feed = next(f for f in state.feeds if f["name"] == name)
+    feed["state"] = "ok" if body.get("accept") else feed["state"]
+    return 202, feed
+
+
+def delete_feed(state, _query, _body, name):
+    """Gone."""
+    state.feeds[:] = [f for f in state.feeds if f["name"] != name]
+    return 204, None
+
+
 def get_outputs(_state, _query, _body):
     """Where events go."""
     return 200, {"configured": True, "dropped": 0, "next": None, "items": [
@@ -257,6 +293,9 @@ def get_outputs(_state, _query, _body):
 
 ROUTES = [
     ("GET", r"/store", "viewer", get_store),
+    ("GET", r"/feeds", "viewer", get_feeds), ("GET", r"/feeds/offered", "viewer", get_offered),
+    ("POST", r"/feeds", "admin", post_feed), ("DELETE", r"/feeds/([\w-]+)", "admin", delete_feed),
+    ("POST", r"/feeds/([\w-]+)/refresh", "admin", refresh_feed),
     ("GET", r"/outputs", "viewer", get_outputs),
     ("GET", r"/settings", "admin", get_settings), ("PUT", r"/settings", "admin", put_settings),
     ("GET", r"/users", "admin", get_users), ("POST", r"/users", "admin", post_user),

@@ -133,6 +133,24 @@ def test_a_list_is_loaded_from_a_file_in_parts(browser, mock, tmp_path):
     browser.click("dialog button", "Close")
 
 
+def test_a_feed_is_added_held_and_accepted(browser, mock):
+    open_page(browser, mock, "/blocks")
+    browser.wait("document.querySelectorAll('[aria-label=\"Known feeds\"] option').length === 2")
+    browser.fill("[aria-label='Known feeds']", "drop")
+    browser.click("button", "Add feed")
+    browser.wait_text(".table-feeds", "812")
+    assert writes(mock, "/feeds") == [{"name": "drop", "url": "https://feeds.example/drop.txt",
+                                       "action": "count", "every": "24h"}]
+    browser.wait_text(".table-feeds", "up to date")
+    mock.state.feeds[0].update(state="held")
+    browser.click(".table-feeds button", "Fetch now")
+    browser.click(".table-feeds button", "Accept")
+    browser.wait_text(".table-feeds", "up to date")
+    browser.click(".table-feeds button", "Remove")
+    browser.click("dialog button.danger")
+    browser.wait_text("main", "No feed")
+
+
 def test_all_blocking_ends_and_comes_back(browser, mock):
     open_page(browser, mock, "/blocks")
     browser.click("button", "End all blocking")

@@ -7,6 +7,7 @@ import hmac
 import json
 import struct
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -137,6 +138,8 @@ def test_a_report_is_made_and_every_page_is_looked_at(browser, demo):
                "&& !document.querySelector('main').innerText.includes('Loading')")
             shoot(browser, name)
     assert browser.errors() == []
+    hosts = {urlsplit(u).netloc for u in browser.requested() if u.startswith(("http", "ws"))}
+    assert hosts == {urlsplit(demo.url).netloc}
 
 
 def demo_session(browser, demo):

@@ -8,7 +8,8 @@ import { outputsPanel } from "./outputs.js";
 
 const MODES = { live: "live: this machine's traffic", demo: "demo: simulated traffic" };
 const LICENCES = [["Sluice", "GPL-2.0-or-later"],
-	["dygraphs (time charts, embedded)", "MIT, copyright Dan Vanderkam"]];
+	["dygraphs (time charts, embedded)", "MIT, copyright Dan Vanderkam"],
+	["DejaVu Sans (in reports)", "Bitstream Vera licence; changes in the public domain"]];
 
 function statusFacts(status) {
 	return facts([

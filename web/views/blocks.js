@@ -11,6 +11,7 @@ import { createTable } from "../table.js";
 import { button, confirmDialog, empty, failure, fill, h, hostLink, link, mono, name, panel, setText,
 	time,
 	toast } from "../ui.js";
+import { feedsPanel } from "./feeds.js";
 import { listsPanel, showEntries } from "./lists.js";
 import { panicSwitch } from "./panic_switch.js";
 import { responsesPanel } from "./responses.js";
@@ -276,6 +277,7 @@ export function blocksView(context) {
 	const list = listPanel();
 	const safe = safePanel();
 	const responses = responsesPanel();
+	const feeds = feedsPanel(() => list.load());
 	const panic = panicSwitch();
 	let timer = 0;
 	let ends = [];
@@ -293,18 +295,21 @@ export function blocksView(context) {
 				context.setQuery({});
 				list.load();
 			}),
-			list.element, listsPanel(() => list.load()), safe.element,
+			list.element, listsPanel(() => list.load()), feeds.element,
+			safe.element,
 			responses.element),
 		start() {
 			list.load();
 			safe.load();
 			responses.load();
+			feeds.load();
 			timer = setInterval(() => document.hidden || list.load(), REFRESH_MS);
 			ends = [panic.start(), subscribe("block", () => list.load()),
 				subscribe("resume", () => list.load())];
 		},
 		stop() {
 			clearInterval(timer);
+			feeds.stop();
 			ends.forEach((end) => end());
 		},
 	};

@@ -146,7 +146,7 @@ function severityTile() {
 		element,
 		draw(counts) {
 			for (const { level, number } of parts) {
-				setText(number, `${counts[level]}${counts.more ? "+" : ""}`);
+				setText(number, count(counts[level]));
 			}
 		},
 	};

@@ -9,8 +9,8 @@ import { timeChart } from "../time_chart.js";
 
 const SPANS = [[300, "5 m"], [3600, "1 h"], [21600, "6 h"], [86400, "24 h"], [604800, "7 d"],
 	[2592000, "30 d"], [7776000, "90 d"]];
-const POINTS = 360; // about two pixels a point on a wide screen
-const STEPS = [1, 10, 60, 300, 900, 1800, 3600, 7200, 21600];
+const POINTS = 240; // about three pixels a point on a wide screen, 160 bytes a point on the wire
+const STEPS = [1, 2, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 10800, 43200];
 const LIVE_STEP_S = 60; // up to here the newest step grows by the second
 const RELOAD_MS = 60000; // above it the window is asked for again
 const SPAN_MIN_S = 60;
