@@ -8,9 +8,13 @@
 #include "agent/app/service_internal.h"
 #include "agent/incident/incident.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
 #include "agent/util/json.h"
 #include "agent/util/message.h"
 #include "agent/util/snapshot.h"
+
+/* What was over before is listed and not announced: the demo's day before its start. */
+#define PAST_MS 90000
 
 /* One event of a snapshot with every list full is below 64 KiB; names cannot make it larger. */
 #define EVENT_BODY_MAX (256U << 10)
@@ -90,12 +94,13 @@ void service_on_incident(void *arg, const struct incident *incident, const char 
 			 bool is_new)
 {
 	struct service *service = arg;
+	bool is_past = incident->last_unix_ms + PAST_MS < clock_unix_ms();
 
-	if (is_new) {
+	if (is_new && !is_past) {
 		publish_new_incident(service, incident, reason);
 		service_outputs_incident(service, incident, reason);
 		service_reputation_incident(service, incident);
-	} else {
+	} else if (!is_new) {
 		CLEANUP(free) char *data = api_encode_incident(service->api, incident, NULL, false);
 
 		publish_to_all(service, "incident", false, data);

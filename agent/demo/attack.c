@@ -271,7 +271,7 @@ static const struct attack_plan plans[] = {
 	{ "port_scan", 80, 120, 20000, false, 0, from_outside, fill_udp_probe },
 	{ "brute_force", 60, 200, 1500000, false, 0, from_outside, fill_guess },
 	{ "host_scan", 180, 60, 30000, false, LEARNED_S, from_neighbour, fill_sweep },
-	{ "syn_flood", 9000, 9000, 700, false, 60, from_anywhere, fill_syn },
+	{ "syn_flood", 2600, 1200, 500, false, 60, from_anywhere, fill_syn },
 	{ "udp_flood", 40000, 20000, 120, false, 60, from_outside, fill_datagram },
 	{ "icmp_flood", 8000, 6000, 500, false, 60, from_outside, fill_ping },
 	{ "dns_tunnel", 150, 150, 150000, false, 60, from_here_by_dns, fill_tunnel },

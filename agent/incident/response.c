@@ -17,7 +17,8 @@
 #define SETTING_LIVE "incident.response"
 #define LIVE	     "live"
 /* A question that nobody answered is asked again after an hour: with the next incident. */
-#define ASK_MS (3600 * 1000LL)
+#define ASK_MS	(3600 * 1000LL)
+#define OVER_MS (3600 * 1000LL)
 /* How long a block that was there already is not asked for again. */
 #define BLOCKED_MS (60 * 1000LL)
 /* Automatic blocks of IPv6 hold what one customer gets at least: RFC 6177 2. */
@@ -250,7 +251,9 @@ void response_act(struct incident_service *service, struct incident *incident)
 	const struct response_policy policy = incident_response_policy(service, incident->detector);
 	struct prefix target;
 
+	/* what has been over for an hour needs no answer any more */
 	if (policy.kind == RESPONSE_NONE || !service->options.respond ||
+	    incident_now(service) > incident->last_unix_ms + OVER_MS ||
 	    incident_now(service) < incident->response_until_unix_ms ||
 	    !incident_response_target(service, incident, &target))
 		return;

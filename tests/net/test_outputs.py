@@ -112,7 +112,7 @@ def test_lines_messages_and_records_reach_those_who_listen(folder):
         assert re.match(r"<171>1 \d{4}-\d\d-\d\dT[\d:.]+Z \S+ sluice - port_scan - CEF:0\|sluice\|"
                         r"sluice\|[\d.]+\|port_scan\|Vertical port scan\|6\|rt=\d+ src=[\d.]+ ",
                         text), text
-        assert " externalId=1 " in text
+        assert re.search(r" externalId=\d+ ", text), text
         os.rename(folder / "eve.json", folder / "eve.json.1")
         wait_for((folder / "eve.json").exists, 5, "the file is opened again")
         with urllib.request.urlopen(demo.url + "/metrics", timeout=5) as answer:
@@ -120,7 +120,7 @@ def test_lines_messages_and_records_reach_those_who_listen(folder):
             metrics = answer.read().decode()
         check_metrics(metrics)
         assert re.search(r'^sluice_export_sent_total\{sink="eve_file"\} [1-9]', metrics, re.M)
-        assert 'sluice_incidents_open{severity="medium"} 1' in metrics
+        assert re.search(r'sluice_incidents_open{severity="medium"} [1-9]', metrics)
         assert demo.json("outputs")["dropped"] == 0
         demo.process.terminate()  # what is left is written at the end
         demo.process.wait(timeout=20)

@@ -98,6 +98,16 @@ static void a_refusal_is_said_with_its_reason(void **state)
 			    "did not block 198.18.0.2: it is the gateway");
 }
 
+static void what_is_long_over_needs_no_answer(void **state)
+{
+	struct fixture *f = *state;
+
+	let(f, DETECTOR_PORT_SCAN, RESPONSE_BLOCK);
+	report(f, scan("198.18.0.2", 40, T0 - 2 * HOUR));
+	assert_int_equal(f->opened, 1);
+	assert_int_equal(f->orders, 0);
+}
+
 static void asking_blocks_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -164,6 +174,7 @@ int main(void)
 		WITH_STORE(live_it_blocks_one_address_for_the_incident),
 		WITH_STORE(it_acts_once_until_the_block_ends),
 		WITH_STORE(a_refusal_is_said_with_its_reason),
+		WITH_STORE(what_is_long_over_needs_no_answer),
 		WITH_STORE(asking_blocks_nothing),
 		WITH_STORE(this_host_and_made_up_sources_are_never_met),
 		WITH_STORE(policies_are_an_admins_and_survive),
