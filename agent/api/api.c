@@ -149,9 +149,13 @@ static enum token_scope scope_of(const struct route *route)
 		enum token_scope scope;
 	} scopes[] = {
 		{ "/api/v1/hunt", SCOPE_READ }, /* a question too long for an address */
-		{ "/api/v1/incidents", SCOPE_INCIDENTS }, { "/api/v1/expected", SCOPE_INCIDENTS },
-		{ "/api/v1/blocks", SCOPE_BLOCKS },	  { "/api/v1/lists", SCOPE_BLOCKS },
-		{ "/api/v1/safe", SCOPE_BLOCKS },	  { "/api/v1/feeds", SCOPE_BLOCKS },
+		{ "/api/v1/incidents", SCOPE_INCIDENTS },
+		{ "/api/v1/expected", SCOPE_INCIDENTS },
+		{ "/api/v1/reputation", SCOPE_INCIDENTS },
+		{ "/api/v1/blocks", SCOPE_BLOCKS },
+		{ "/api/v1/lists", SCOPE_BLOCKS },
+		{ "/api/v1/safe", SCOPE_BLOCKS },
+		{ "/api/v1/feeds", SCOPE_BLOCKS },
 	};
 
 	if (!strcmp(route->method, "GET"))

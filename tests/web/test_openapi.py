@@ -11,7 +11,7 @@ ROW = re.compile(r'ROUTE\("(\w+)",\s*"([^"]+)",\s*ROLE_(\w+),')
 # asked for with these; others need none
 QUERIES = {"/api/v1/blocks/test": "?value=203.0.113.5", "/api/v1/seen": "?kind=domain",
            "/api/v1/blocks/preview": "?value=203.0.113.5", "/api/v1/top": "?by=dport",
-           "/api/v1/flows": "?live=0"}
+           "/api/v1/flows": "?live=0", "/api/v1/reputation": "?value=192.0.2.1"}
 
 
 @pytest.fixture(scope="module")
