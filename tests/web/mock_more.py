@@ -152,6 +152,20 @@ def get_seen(_state, query, _body):
         for v in SEEN[query["kind"]]]}
 
 
+def get_reputation(state, query, body):
+    """What others said of an address; asked first when it is posted."""
+    value = (query or {}).get("value") or body["value"]
+    state.asked |= {value} if body else set()
+    items = [{"provider": "virustotal", "verdict": "high", "malicious": 12, "suspicious": 1,
+              "harmless": 50, "undetected": 20, "score": None, "owner": "Example Hosting",
+              "country": "NL", "fetched": data.iso(time.time() - 400)},
+             {"provider": "abuseipdb", "verdict": "medium", "reports": 31, "score": 48,
+              "owner": None, "country": "NL", "fetched": data.iso(time.time() - 400)}]
+    return 200, {"value": value, "queued": False, "items": items if value in state.asked else [],
+                 "providers": [{"provider": "virustotal", "on": True, "left_today": 480,
+                                "error": None}]}
+
+
 RESPONSES = [{"detector": d, "title": t, "response": r, "ttl_s": 3600, "is_default": r == "none",
               "author": None if r == "none" else "admin", "changed": None}
              for d, t, r in (("port_scan", "Vertical port scan", "block"),
@@ -209,6 +223,8 @@ def get_entries(_state, _query, _body, _row_id):
 
 
 ROUTES = [
+    ("GET", r"/reputation", "viewer", get_reputation),
+    ("POST", r"/reputation", "analyst", get_reputation),
     ("GET", r"/seen", "viewer", get_seen),
     ("GET", r"/response", "viewer", get_response), ("POST", r"/response", "admin", post_response),
     ("POST", r"/panic", "admin", post_panic),

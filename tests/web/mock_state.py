@@ -52,7 +52,7 @@ class State:
                             "text": "Asked the hoster; not one of ours."}]}
         self.expected, self.stored, self.tokens, self.schedules = [], {}, [], []
         self.totp = self.backing_up = False
-        self.dry_run, self.files, self.feeds = True, {}, []
+        self.dry_run, self.files, self.feeds, self.asked = True, {}, [], set()
         self.audit = data.make_audit()
         self.users = [data.make_user(1, "admin", "admin", last_login=data.iso(now - 600)),
                       data.make_user(2, "kim", "analyst", email="kim@example.org", totp=True,

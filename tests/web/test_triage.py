@@ -102,6 +102,15 @@ def test_who_was_faster_is_named(browser, mock):
     browser.forget_errors("409")
 
 
+def test_others_are_asked_about_a_source_only_on_demand(browser, mock):
+    open_page(browser, mock, "/incidents/10")
+    browser.wait_text("main", "Nobody was asked yet.")
+    browser.click("button", "Ask now")
+    browser.wait_text(".reputation", "12 of 83 engines call it malicious")
+    browser.wait_text(".reputation", "31 reports, score 48")
+    assert writes(mock, "/reputation") == [{"value": "198.51.100.77"}]
+
+
 def test_downloads_carry_the_filters(browser, mock):
     inbox(browser, mock, "?severity=high&src_ip=198.51.100.77")
     links = browser.js("return [...document.querySelectorAll('a[download]')]"

@@ -12,6 +12,7 @@ import { timeChart } from "../time_chart.js";
 import { button, confirmDialog, empty, facts, failure, fill, h, hostLink, link, mono, name, panel,
 	severity, stateBadge, time, toast } from "../ui.js";
 import { hostModelPanel } from "./host_model.js";
+import { reputationPanel } from "./reputation.js";
 
 const RANGES = [["86400", "24 hours"], ["604800", "7 days"], ["2592000", "30 days"],
 	["7776000", "90 days"]];
@@ -148,8 +149,8 @@ function pairs(host) {
 	const [out, into, used, serves, asked, named] = tops(host);
 	return h("div", { class: "pairs" },
 		h("div", { class: "column" }, incidentsPanel(host), out, used, asked),
-		h("div", { class: "column" }, host.live ? hostModelPanel(host.ip) : null, into,
-			serves, named));
+		h("div", { class: "column" }, reputationPanel(host.ip),
+			host.live ? hostModelPanel(host.ip) : null, into, serves, named));
 }
 
 /** The host's course as rows of the chart: bytes a second. */

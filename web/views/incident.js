@@ -13,6 +13,7 @@ import { button, empty, failure, fill, h, link, mono, name, panel, severity, sta
 	from "../ui.js";
 import { actionsPanel, evidencePanel, reasonPanel, relatedPanel, timelinePanel }
 	from "./incident_parts.js";
+import { reputationPanel } from "./reputation.js";
 
 const HITS_MS = 1000;
 const STATES = [["acknowledged", "Acknowledge"], ["resolved", "Resolve"],
@@ -129,7 +130,7 @@ function head(incident, act) {
 			button("Keys", { kind: "quiet", on: showKeys })));
 }
 
-function draw(incident, act, changed) {
+function draw(incident, act, changed, said) {
 	const block = blockPanel(incident, act, () => changed());
 	const evidence = evidencePanel();
 	evidence.update(incident.evidence || []);
@@ -138,7 +139,7 @@ function draw(incident, act, changed) {
 			h("div", { class: "column" }, reasonPanel(incident), evidence.element,
 				notesPanel(incident, changed)),
 			h("div", { class: "column column-side" }, block.element,
-				actionsPanel(incident), timelinePanel(incident),
+				actionsPanel(incident), said, timelinePanel(incident),
 				relatedPanel(incident))));
 	return { element, stop: block.stop };
 }
@@ -165,16 +166,15 @@ function noSuch(id) {
 export function incidentView(context) {
 	const id = Number(context.params[0]);
 	const element = h("div", { class: "view" }, h("p", { class: "muted" }, "Loading…"));
-	let drawn = null;
-	let shown = null;
-	let ends = [];
+	let [drawn, shown, said, ends] = [null, null, null, []];
 
 	function redraw(incident) {
 		const typed = element.querySelector("textarea")?.value;
 		drawn?.stop();
 		shown = incident;
+		said ??= reputationPanel(incident.src_ip); // asked once, kept over redraws
 		drawn = draw(incident, act, (now) =>
-			(now ? redraw({ ...now, typed: "" }) : load()));
+			(now ? redraw({ ...now, typed: "" }) : load()), said);
 		fill(element, drawn.element);
 		if (typed && incident.typed === undefined) {
 			element.querySelector("textarea").value = typed; // is not thrown away
