@@ -193,7 +193,13 @@ int role_export(struct app *app, int fd)
 		       settings.eve_file);
 	const struct rights_path paths[] = { { "/etc", false },
 					     { "/run/systemd/resolve", false },
+					     { "/usr/share/ca-certificates", false },
 					     { *dir ? dir : "/etc", *dir != '\0' } };
+	if (*settings.webhook && http_load()) {
+		log_error("libcurl is not installed, so no webhook can be told: apt install "
+			  "libcurl3-gnutls");
+		return CLI_FAILED;
+	}
 	if (drop(app, RIGHTS_EXPORT, paths, sizeof(paths) / sizeof(paths[0])))
 		return CLI_FAILED;
 	error = outputs_run(fd, &settings);

@@ -26,7 +26,7 @@ struct outputs {
 bool output_settings_are_empty(const struct output_settings *settings)
 {
 	return !*settings->eve_file && !*settings->eve_socket && !*settings->syslog &&
-	       !*settings->ipfix;
+	       !*settings->ipfix && !*settings->webhook;
 }
 
 static bool is_target(const char *text)
@@ -48,6 +48,9 @@ int output_settings_check(const struct output_settings *settings, char *reason)
 					strncmp(settings->syslog, "tcp://", 6) != 0) ||
 				       !is_target(settings->syslog + 6)))
 		(void)snprintf(reason, 256, "syslog is udp://HOST:PORT or tcp://HOST:PORT");
+	else if (*settings->webhook && strncmp(settings->webhook, "http://", 7) != 0 &&
+		 strncmp(settings->webhook, "https://", 8) != 0)
+		(void)snprintf(reason, 256, "webhook is http://... or https://...");
 	else if (*settings->ipfix && !is_target(settings->ipfix))
 		(void)snprintf(reason, 256, "ipfix is HOST:PORT");
 	return *reason ? -EINVAL : 0;

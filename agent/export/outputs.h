@@ -17,12 +17,16 @@
 
 /* From the configuration; "" = not wanted. */
 struct output_settings {
-	const char *eve_file;	/* appended to, opened again when it was moved away */
-	const char *eve_socket; /* Unix socket, stream or datagram, that somebody listens on */
-	const char *syslog;	/* udp://HOST:PORT or tcp://HOST:PORT */
-	const char *ipfix;	/* HOST:PORT, UDP */
-	bool is_cef;		/* syslog's text is CEF instead of a sentence */
-	const char *host;	/* this machine's name in them */
+	const char *eve_file;	    /* appended to, opened again when it was moved away */
+	const char *eve_socket;	    /* Unix socket, stream or datagram, that somebody listens on */
+	const char *syslog;	    /* udp://HOST:PORT or tcp://HOST:PORT */
+	const char *ipfix;	    /* HOST:PORT, UDP */
+	const char *webhook;	    /* http or https; libcurl must be loaded (util/http.h) */
+	const char *webhook_format; /* json, slack, mattermost, discord, ntfy, teams */
+	const char *webhook_secret; /* "": not signed */
+	bool webhook_private;	    /* may be on a private address */
+	bool is_cef;		    /* syslog's text is CEF instead of a sentence */
+	const char *host;	    /* this machine's name in them */
 	const char *version;
 };
 
@@ -35,7 +39,7 @@ struct output_incident {
 	struct finding finding; /* no evidence */
 };
 
-#define OUTPUTS_MAX	 4
+#define OUTPUTS_MAX	 5
 #define OUTPUT_ERROR_MAX 120
 
 struct output_state {

@@ -42,7 +42,7 @@ struct sink_type {
 	int (*idle)(struct sink *sink); /* once a second; may be NULL. 0 or -errno */
 };
 
-extern const struct sink_type sink_eve_file, sink_eve_socket, sink_syslog, sink_ipfix;
+extern const struct sink_type sink_eve_file, sink_eve_socket, sink_syslog, sink_ipfix, sink_webhook;
 
 struct queue;
 
@@ -78,6 +78,10 @@ uint64_t output_count(const struct output_message *message);
 int sink_connect(struct sink *sink, const char *target, int type);
 /* sink_write - all of it, within 5 s. */
 int sink_write(struct sink *sink, const void *data, size_t len);
+
+/* output_sentence - an incident for people, without a line break. */
+struct buffer;
+void output_sentence(struct buffer *out, const struct output_incident *incident);
 
 /* syslog_format - RFC 5424 with a sentence or CEF. Returns the length. */
 size_t syslog_format(const struct output_settings *settings, const struct output_incident *incident,

@@ -27,7 +27,8 @@ static int start_sinks(struct run *run, const struct output_settings *settings)
 	} all[OUTPUTS_MAX] = { { settings->eve_file, &sink_eve_file },
 			       { settings->eve_socket, &sink_eve_socket },
 			       { settings->syslog, &sink_syslog },
-			       { settings->ipfix, &sink_ipfix } };
+			       { settings->ipfix, &sink_ipfix },
+			       { settings->webhook, &sink_webhook } };
 
 	for (size_t i = 0; i < OUTPUTS_MAX; i++) {
 		struct sink *sink = &run->sinks[run->count];

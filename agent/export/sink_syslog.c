@@ -37,7 +37,7 @@ static void append_escaped(struct buffer *out, const char *text, const char *spe
 {
 	CLEANUP(buffer_done) struct buffer whole;
 
-	buffer_init(&whole, 4 * FINDING_REASON_MAX);
+	buffer_init(&whole, (size_t)4 * FINDING_REASON_MAX);
 	utf8_append(&whole, text, strlen(text));
 	for (size_t i = 0; i < whole.len; i++) {
 		char c = (char)whole.data[i];
@@ -89,7 +89,7 @@ static void append_cef(struct buffer *out, const struct output_settings *setting
 	append_escaped(out, finding->reason, "=\\");
 }
 
-static void append_sentence(struct buffer *out, const struct output_incident *incident)
+void output_sentence(struct buffer *out, const struct output_incident *incident)
 {
 	const struct finding *finding = &incident->finding;
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
@@ -131,7 +131,7 @@ size_t syslog_format(const struct output_settings *settings, const struct output
 		append_cef(&out, settings, incident);
 	} else {
 		buffer_append_text(&out, "\xef\xbb\xbf"); /* RFC 5424 6.4: this is UTF-8 */
-		append_sentence(&out, incident);
+		output_sentence(&out, incident);
 	}
 	if (out.error)
 		return 0;

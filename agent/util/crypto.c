@@ -107,3 +107,15 @@ int crypto_base64url_decode(const char *text, void *out, size_t max)
 		return -EINVAL;
 	return (int)len;
 }
+
+void crypto_hmac_sha256(const char *key, const void *data, size_t len,
+			uint8_t out[static CRYPTO_HASH_BYTES])
+{
+	crypto_auth_hmacsha256_state state;
+
+	/* none of the three can fail */
+	(void)crypto_auth_hmacsha256_init(&state, (const unsigned char *)key, strlen(key));
+	(void)crypto_auth_hmacsha256_update(&state, data, len);
+	(void)crypto_auth_hmacsha256_final(&state, out);
+	crypto_wipe(&state, sizeof(state));
+}

@@ -50,6 +50,10 @@ int crypto_seal(const struct crypto_binding *binding, const void *plain, size_t 
 int crypto_open(const struct crypto_binding *binding, const uint8_t *sealed, size_t len,
 		uint8_t *out);
 
+/* crypto_hmac_sha256 - RFC 2104 with FIPS 180-4, for signatures that others check. */
+void crypto_hmac_sha256(const char *key, const void *data, size_t len,
+			uint8_t out[static CRYPTO_HASH_BYTES]);
+
 /* base64url without padding; @text holds (len * 4 + 2) / 3 + 1 bytes. */
 void crypto_base64url(const void *data, size_t len, char *text);
 /* Returns the number of bytes, or -EINVAL. */

@@ -242,6 +242,11 @@ int http_fetch(const struct http_request *request, struct http_answer *answer)
 	set_limits(handle, request);
 	(void)curl.easy_setopt(handle, CURLOPT_URL, request->url);
 	(void)curl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+	if (request->body) {
+		(void)curl.easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+				       (curl_off_t)request->body_len);
+		(void)curl.easy_setopt(handle, CURLOPT_POSTFIELDS, request->body);
+	}
 	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
 	(void)curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);

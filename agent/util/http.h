@@ -16,8 +16,10 @@
 struct http_request {
 	const char *url;	    /* http or https */
 	const char *const *headers; /* "Name: value", NULL at the end; may be NULL */
-	uint64_t max_bytes;	    /* of the body, unpacked */
-	bool allow_private;	    /* may lead to loopback, private and link-local addresses */
+	const char *body;	    /* POST; NULL: GET */
+	size_t body_len;
+	uint64_t max_bytes; /* of the body, unpacked */
+	bool allow_private; /* may lead to loopback, private and link-local addresses */
 	/* the body as it comes; false ends it */
 	bool (*take)(void *arg, const void *data, size_t len);
 	void *arg;

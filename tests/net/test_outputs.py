@@ -1,5 +1,7 @@
 """What goes out of a running demo, as others read it: EVE lines, syslog, IPFIX, metrics."""
 import collections
+import hmac
+import http.server
 import ipaddress
 import json
 import os
@@ -112,7 +114,9 @@ def test_lines_messages_and_records_reach_those_who_listen(folder):
         assert re.match(r"<171>1 \d{4}-\d\d-\d\dT[\d:.]+Z \S+ sluice - port_scan - CEF:0\|sluice\|"
                         r"sluice\|[\d.]+\|port_scan\|Vertical port scan\|6\|rt=\d+ src=[\d.]+ ",
                         text), text
-        assert re.search(r" externalId=\d+ ", text), text
+        rows = {row["id"]: row for row in demo.json("incident", "list")["items"]}
+        number = int(re.search(r" externalId=(\d+) ", text)[1])
+        assert rows[number]["detector"] == "port_scan" and rows[number]["src_ip"] in text
         os.rename(folder / "eve.json", folder / "eve.json.1")
         wait_for((folder / "eve.json").exists, 5, "the file is opened again")
         with urllib.request.urlopen(demo.url + "/metrics", timeout=5) as answer:
@@ -120,7 +124,7 @@ def test_lines_messages_and_records_reach_those_who_listen(folder):
             metrics = answer.read().decode()
         check_metrics(metrics)
         assert re.search(r'^sluice_export_sent_total\{sink="eve_file"\} [1-9]', metrics, re.M)
-        assert re.search(r'sluice_incidents_open{severity="medium"} [1-9]', metrics)
+        assert re.search(r'^sluice_incidents_open\{severity="medium"\} [1-9]', metrics, re.M)
         assert demo.json("outputs")["dropped"] == 0
         demo.process.terminate()  # what is left is written at the end
         demo.process.wait(timeout=20)
@@ -196,3 +200,47 @@ def test_an_output_that_is_down_says_so_and_comes_back(folder):
             assert state("syslog")["error"] is None
     finally:
         demo.close()
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """A receiver whose first answer is an error."""
+    got = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.got.append((dict(self.headers), body))
+        self.send_response(503 if len(self.got) == 1 else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_a_webhook_is_signed_and_tried_again(folder):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    config = folder / "sluice.conf"
+    config.write_text(f"[Export]\nwebhook = http://127.0.0.1:{server.server_port}/hook\n"
+                      "webhook_secret = shared\nwebhook_private = yes\n")
+    demo = Demo("--seed", "7", "-c", str(config))
+    try:
+        demo.until_serving()
+        wait_for(lambda: len(Hook.got) >= 2, 40, "the second try")
+        (first, body), (second, same) = Hook.got[:2]
+        assert body == same and first["X-Sluice-Delivery"] == second["X-Sluice-Delivery"]
+        expected = hmac.new(b"shared", body, "sha256").hexdigest()
+        assert second["X-Sluice-Signature-256"] == f"sha256={expected}"
+        assert second["X-Sluice-Event"] == "incident"
+        assert second["Content-Type"] == "application/json"
+        told = json.loads(body)
+        incident = demo.json("incident", "show", str(told["id"]))
+        for name in ("id", "detector", "severity", "src_ip", "dst_ip", "title", "technique"):
+            assert told[name] == incident[name], name
+        state = wait_for(lambda: next((row for row in demo.json("outputs")["items"]
+                                       if row["sent"]), None), 10, "it counts as sent")
+        assert (state["name"], state["dropped"]) == ("webhook", 0)
+    finally:
+        demo.close()
+        server.shutdown()
+        server.server_close()

@@ -22,6 +22,9 @@ static struct output_settings settings(void)
 					 .eve_socket = "",
 					 .syslog = "",
 					 .ipfix = "",
+					 .webhook = "",
+					 .webhook_format = "json",
+					 .webhook_secret = "",
 					 .host = "web 1",
 					 .version = "1.2|3" };
 }

@@ -171,9 +171,25 @@ static void comparison_and_wiping_do_what_they_say(void **state)
 	assert_memory_equal(secret, "\0\0\0\0\0\0", 7);
 }
 
+/* RFC 4231 4.3 */
+static void hmac_of_the_standard(void **state)
+{
+	static const uint8_t expected[CRYPTO_HASH_BYTES] = {
+		0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24,
+		0x26, 0x08, 0x95, 0x75, 0xc7, 0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27,
+		0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43
+	};
+	uint8_t digest[CRYPTO_HASH_BYTES];
+
+	(void)state;
+	crypto_hmac_sha256("Jefe", "what do ya want for nothing?", 28, digest);
+	assert_memory_equal(digest, expected, sizeof(expected));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hmac_of_the_standard),
 		cmocka_unit_test(digest_is_blake2b_256),
 		cmocka_unit_test(open_agrees_with_the_published_vector),
 		cmocka_unit_test(sealed_opens_only_unchanged_and_with_the_same_key_and_row),
