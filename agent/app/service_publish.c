@@ -24,10 +24,10 @@ void service_publish(struct service *service, const struct event *event)
 	CLEANUP(buffer_done) struct buffer body;
 	struct event numbered = *event;
 
+	buffer_init(&body, EVENT_BODY_MAX);
 	if (!event->data || service->front.fd < 0)
 		return;
 	numbered.id = service->next_event_id++;
-	buffer_init(&body, EVENT_BODY_MAX);
 	message_encode_event(&body, &numbered);
 	if (!body.error)
 		(void)link_send(&service->front, service->epoll, FRAME_EVENT, numbered.id, &body);
@@ -121,9 +121,9 @@ void service_on_session_end(void *arg, uint64_t session_tag)
 	struct service *service = arg;
 	CLEANUP(buffer_done) struct buffer body;
 
+	buffer_init(&body, sizeof(session_tag) + 1);
 	if (service->front.fd < 0)
 		return;
-	buffer_init(&body, sizeof(session_tag) + 1);
 	buffer_append(&body, &session_tag, sizeof(session_tag));
 	(void)link_send(&service->front, service->epoll, FRAME_SESSION_END, 0, &body);
 }

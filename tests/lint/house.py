@@ -114,6 +114,17 @@ def check_banned(report):
                 report(f"{name}:{number}: no goto in agent/")
 
 
+def check_cleanups(report):
+    """A buffer that cleans up after itself is a buffer before the function can return."""
+    for path in tracked("agent/**/*.c"):
+        text = strip_code(path.read_text())
+        for match in re.finditer(r"CLEANUP\(buffer_done\) struct buffer (\w+);", text):
+            before, found, _ = text[match.end():].partition(f"buffer_init(&{match[1]}")
+            if found and re.search(r"\breturn\b", before):
+                number = text.count("\n", 0, match.start()) + 1
+                report(f"{path.relative_to(ROOT)}:{number}: a return before {match[1]} is a buffer")
+
+
 def check_lines(report):
     for path in tracked("agent/**/*.[ch]", "bpf/*.[ch]", "include/*.h", "tools/*.c", "web/**/*.js",
                         "tests/**/*.[ch]", "tests/**/*.py", "web/**/*.css"):
@@ -197,8 +208,8 @@ def check_objects(report, folder):
 
 def main():
     findings = []
-    for check in (check_layers, check_vendors, check_banned, check_lines, check_c_functions,
-                  check_js_functions):
+    for check in (check_layers, check_vendors, check_banned, check_cleanups, check_lines,
+                  check_c_functions, check_js_functions):
         check(findings.append)
     if len(sys.argv) == 3 and sys.argv[1] == "--objects":
         check_objects(findings.append, sys.argv[2])
