@@ -106,7 +106,11 @@ void answer_list(struct call *call, struct json *items, int64_t next);
 
 /* ---- params.c ------------------------------------------------------------------------------- */
 
-/* param_text - decoded value of a query or form text; "" when absent. Returns 0 or -EINVAL. */
+/* What stands in place of a value that cannot be decoded: no number, time, word or address. */
+#define PARAM_REFUSED "?"
+
+/* param_text - decoded value of a query or form text; "" when absent. Returns 0, or -EINVAL with
+ * PARAM_REFUSED in @out. */
 int param_text(const char *query, const char *name, char out[static PARAM_MAX]);
 /* param_is_there - also when its value is empty. */
 bool param_is_there(const char *query, const char *name);

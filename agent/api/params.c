@@ -17,7 +17,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* @len bytes of the encoded form; a NUL or a broken escape is refused. */
+/* @len bytes of the encoded form; what is too long, a NUL or a broken escape is refused. */
 static int decode(const char *text, size_t len, char out[static PARAM_MAX])
 {
 	size_t used = 0;
@@ -34,8 +34,11 @@ static int decode(const char *text, size_t len, char out[static PARAM_MAX])
 			c = high < 0 || low < 0 ? 0 : high * 16 + low;
 			i += 2;
 		}
-		if (!c || used + 1 >= PARAM_MAX)
+		if (!c || used + 1 >= PARAM_MAX) {
+			/* Callers go on to read it as a number or a time, which this is not. */
+			memcpy(out, PARAM_REFUSED, sizeof(PARAM_REFUSED));
 			return -EINVAL;
+		}
 		out[used++] = (char)c;
 	}
 	out[used] = '\0';
