@@ -293,3 +293,12 @@ def test_a_token_that_reads_changes_nothing_and_is_no_person(client, admin):
         assert_error(row, client.ask(row[0], row[1], Authorization="Bearer " + token), 403)
     assert client.ask("GET", "/api/v1/status", Authorization="Bearer " + token)[0] == 200
     assert client.ask("GET", "/api/v1/users", Authorization="bearer " + token)[0] == 200
+
+
+def test_a_token_of_an_admin_makes_itself_no_person(client, admin):
+    body = json.dumps({"name": "keeper", "role": "admin", "scopes": ["all"]}).encode()
+    token = client.ask("POST", "/api/v1/tokens", admin, body=body)[2]["token"]
+    assert client.ask("GET", "/api/v1/users", Authorization="Bearer " + token)[0] == 200
+    for path in ("", "/admin/password", "/admin/role", "/admin/totp"):
+        answer = client.ask("POST", "/api/v1/users" + path, Authorization="Bearer " + token)
+        assert_error(path, answer, 403, "forbidden")
