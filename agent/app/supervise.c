@@ -170,12 +170,30 @@ static const struct {
 			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch },
 			    [HELPER_LOOKUP] = { "lookup", SUPERVISE_LOOKUP, role_fetch } };
 
+/*
+ * The former one has said all, or core would not ask for the next; it may not be gone yet, or not
+ * be reaped. Only export may have last lines to send when core lets go of it.
+ */
+static int clear_helper(struct supervisor *s, enum helper helper)
+{
+	pid_t pid = s->helpers[helper];
+
+	if (!pid)
+		return 0;
+	if (helper != HELPER_EXPORT)
+		(void)kill(pid, SIGKILL); /* our own child, not waited for yet */
+	if (waitpid(pid, NULL, helper == HELPER_EXPORT ? WNOHANG : 0) != pid)
+		return -EBUSY;
+	s->helpers[helper] = 0;
+	return 0;
+}
+
 static int start_helper(struct supervisor *s, enum helper helper, int *mine)
 {
 	int pair[2];
 	pid_t pid;
 
-	if (s->helpers[helper])
+	if (clear_helper(s, helper))
 		return -EBUSY;
 	if (socketpair(AF_UNIX,
 		       (helper == HELPER_EXPORT ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0,

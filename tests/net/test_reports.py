@@ -145,6 +145,17 @@ def test_orders_are_checked_and_files_stay_behind_the_login(running):
     assert not os.path.exists(f"{running.state}/reports/{made['id']}.pdf")
 
 
+def test_a_queue_of_reports_is_drawn_without_waiting_for_the_last_process_to_be_gone(running):
+    made = [running.http("POST", "/api/v1/reports", {"kind": "executive"}) for _ in range(12)]
+    assert {status for status, _ in made} == {202}
+    for _, report in made:
+        path = f"/api/v1/reports/{report['id']}"
+        ended = wait_for(lambda: (r := running.http("GET", path)[1])["state"] in ("done", "failed")
+                         and r, 20, "its end")  # pylint: disable=cell-var-from-loop
+        assert (ended["state"], ended["error"]) == ("done", None)
+        assert running.http("DELETE", path)[0] == 204
+
+
 class NoRedirect(urllib.request.HTTPRedirectHandler):
     """Answers as they are."""
 
