@@ -372,7 +372,7 @@ int feed_add(struct feed_service *service, struct feed *feed, const char **field
 	*field = !is_list_name(feed->name)	      ? "name"
 		 : !is_url(feed->url)		      ? "url"
 		 : feed->every_s < FEED_EVERY_LEAST_S ? "every"
-		 : feed->every_s > 366LL * 86400	      ? "every"
+		 : feed->every_s > 366LL * 86400      ? "every"
 						      : NULL;
 	if (*field)
 		return -EINVAL;
