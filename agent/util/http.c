@@ -97,6 +97,17 @@ static bool is_private_ipv4(uint32_t ip)
 	return false;
 }
 
+/* Outside 2000::/3 nothing is routed; in it 2001::/23, 2001:db8::/32 and 6to4 are not servers. */
+static bool is_private_ipv6(const uint8_t ip[static 16])
+{
+	if ((ip[0] & 0xe0) != 0x20)
+		return true;
+	if (ip[0] != 0x20)
+		return false;
+	return (ip[1] == 0x01 && ip[2] < 0x02) || ip[1] == 0x02 ||
+	       (ip[1] == 0x01 && ip[2] == 0x0d && ip[3] == 0xb8);
+}
+
 static bool is_private(const struct sockaddr *address)
 {
 	struct sockaddr_in four;
@@ -115,7 +126,7 @@ static bool is_private(const struct sockaddr *address)
 		memcpy(&ip, six.sin6_addr.s6_addr + 12, sizeof(ip));
 		return is_private_ipv4(ntohl(ip));
 	}
-	return (six.sin6_addr.s6_addr[0] & 0xe0) != 0x20; /* 2000::/3 is what is routed */
+	return is_private_ipv6(six.sin6_addr.s6_addr);
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)

@@ -1,5 +1,6 @@
 """Feeds from a server that behaves, and from one that does everything else."""
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -116,6 +118,16 @@ def sluice(demo, *words):
 def feed(demo, name):
     """One feed."""
     return next(row for row in demo.json("feed", "list")["items"] if row["name"] == name)
+
+
+def viewer_feed(demo, name):
+    """The same as a viewer's token gets it."""
+    if not hasattr(demo, "token"):
+        demo.token = sluice(demo, "token", "create", "reader", "--scopes", "read")[1].split()[0]
+    request = urllib.request.Request(demo.url + "/api/v1/feeds",
+                                     headers={"Authorization": "Bearer " + demo.token})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return next(row for row in json.load(answer)["items"] if row["name"] == name)
 
 
 def entries(demo, name):
@@ -238,6 +250,12 @@ def test_private_addresses_are_refused_by_default_and_feeds_outlive_a_restart(we
         status, said = sluice(made, "feed", "add", "inside", f"{web}/plain")
         assert status == 1 and "private address" in said, said
         assert ("plain", None) not in Stub.asked[-1:]
+        for six in ("2002:7f00:1::", "2001:db8::1", "64:ff9b::7f00:1"):  # ways around it
+            status, said = sluice(made, "feed", "add", "six", f"http://user:key@[{six}]:1/a?k=1")
+            assert status == 1 and "private address" in said, said
+            assert feed(made, "six")["url"].endswith("/a?k=1")
+            assert viewer_feed(made, "six")["url"] == f"http://[{six}]:1/"  # the key is no viewer's
+            assert sluice(made, "feed", "del", "six")[0] == 0
         offered = made.json("feed", "list", "--offered")["items"]
         assert len(offered) > 8 and all(row["licence"] for row in offered)
         wait_for(lambda: feed(made, "inside")["state"] == "failed", 5, "said so")
