@@ -1,11 +1,8 @@
 /*
- * libcurl by dlopen(3): Debian has it with GnuTLS and with OpenSSL under two names, and twenty more
- * libraries come with it.
+ * One HTTP request by libcurl.
  */
 #include "agent/util/http.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,61 +11,17 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "agent/util/curl.h"
+
 #define REDIRECTS_MAX 5L
 #define CONNECT_S     10L
 #define WHOLE_S	      120L
 #define SLOW_BYTES    100L /* a second */
 #define SLOW_S	      20L
 
-struct curl {
-	CURLcode (*global_init)(long flags);
-	CURL *(*easy_init)(void);
-	CURLcode (*easy_setopt)(CURL *handle, CURLoption option, ...);
-	CURLcode (*easy_perform)(CURL *handle);
-	CURLcode (*easy_getinfo)(CURL *handle, CURLINFO info, ...);
-	void (*easy_cleanup)(CURL *handle);
-	struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
-	void (*slist_free_all)(struct curl_slist *list);
-};
-
-/* Set once by http_load, read only afterwards. */
-static struct curl curl;
-
-static int load_all(void *library)
-{
-	const struct {
-		const char *name;
-		void *place;
-	} functions[] = { { "curl_global_init", &curl.global_init },
-			  { "curl_easy_init", &curl.easy_init },
-			  { "curl_easy_setopt", &curl.easy_setopt },
-			  { "curl_easy_perform", &curl.easy_perform },
-			  { "curl_easy_getinfo", &curl.easy_getinfo },
-			  { "curl_easy_cleanup", &curl.easy_cleanup },
-			  { "curl_slist_append", &curl.slist_append },
-			  { "curl_slist_free_all", &curl.slist_free_all } };
-
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		void *found = dlsym(library, functions[i].name);
-
-		if (!found)
-			return -ENOENT;
-		memcpy(functions[i].place, &found, sizeof(found));
-	}
-	return curl.global_init(CURL_GLOBAL_DEFAULT) ? -EIO : 0;
-}
-
 int http_load(void)
 {
-	static const char *const names[] = { "libcurl-gnutls.so.4", "libcurl.so.4" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-
-		if (library)
-			return load_all(library); /* it stays for the process's life */
-	}
-	return -ENOENT;
+	return curl_load();
 }
 
 /* ---- one request ----------------------------------------------------------------------------- */
@@ -147,7 +100,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	long status = 0;
 
-	(void)curl.easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_get()->easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200 || status > 299)
 		return len; /* an error's page is nobody's data */
 	transfer->bytes += len;
@@ -187,19 +140,20 @@ static size_t take_header(char *line, size_t size, size_t count, void *arg)
 
 static void set_limits(CURL *handle, const struct http_request *request)
 {
-	(void)curl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl.easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	(void)curl.easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-	(void)curl.easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
-	(void)curl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	(void)curl.easy_setopt(handle, CURLOPT_TIMEOUT, WHOLE_S);
-	(void)curl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
-	(void)curl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, SLOW_S);
-	(void)curl.easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
-	(void)curl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-	(void)curl.easy_setopt(handle, CURLOPT_PROXY, ""); /* not by the environment */
-	(void)curl.easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
-	(void)curl.easy_setopt(handle, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_get()->easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	(void)curl_get()->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_TIMEOUT, WHOLE_S);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE,
+				      (curl_off_t)request->max_bytes);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_PROXY, ""); /* not by the environment */
+	(void)curl_get()->easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
+	(void)curl_get()->easy_setopt(handle, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
 }
 
 static int fail(const struct transfer *transfer, int error, const char *text)
@@ -241,7 +195,7 @@ int http_fetch(const struct http_request *request, struct http_answer *answer)
 {
 	struct transfer transfer = { .request = request, .answer = answer };
 	struct curl_slist *headers = NULL;
-	CURL *handle = curl.easy_init();
+	CURL *handle = curl_get()->easy_init();
 	CURLcode code;
 
 	*answer = (struct http_answer){ 0 };
@@ -249,24 +203,24 @@ int http_fetch(const struct http_request *request, struct http_answer *answer)
 		return fail(&transfer, -ENOMEM, "There is no memory.");
 	transfer.handle = handle;
 	for (size_t i = 0; request->headers && request->headers[i]; i++)
-		headers = curl.slist_append(headers, request->headers[i]);
+		headers = curl_get()->slist_append(headers, request->headers[i]);
 	set_limits(handle, request);
-	(void)curl.easy_setopt(handle, CURLOPT_URL, request->url);
-	(void)curl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_URL, request->url);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
 	if (request->body) {
-		(void)curl.easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
-				       (curl_off_t)request->body_len);
-		(void)curl.easy_setopt(handle, CURLOPT_POSTFIELDS, request->body);
+		(void)curl_get()->easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+					      (curl_off_t)request->body_len);
+		(void)curl_get()->easy_setopt(handle, CURLOPT_POSTFIELDS, request->body);
 	}
-	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	(void)curl.easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
-	(void)curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
-	(void)curl.easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
-	(void)curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
-	(void)curl.easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
-	code = curl.easy_perform(handle);
-	(void)curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
-	curl.easy_cleanup(handle);
-	curl.slist_free_all(headers);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
+	code = curl_get()->easy_perform(handle);
+	(void)curl_get()->easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_get()->easy_cleanup(handle);
+	curl_get()->slist_free_all(headers);
 	return judge(&transfer, code);
 }

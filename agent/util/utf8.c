@@ -4,8 +4,6 @@
  */
 #include "agent/util/utf8.h"
 
-#include <stdint.h>
-
 static const struct {
 	uint8_t first_min, first_max;	/* of the lead byte */
 	uint8_t second_min, second_max; /* of the byte after it; later ones are 80..BF */
@@ -64,4 +62,34 @@ void utf8_append(struct buffer *out, const char *text, size_t len)
 		start = at;
 	}
 	buffer_append(out, text + start, len - start);
+}
+
+uint32_t utf8_decode(const char *text, size_t len)
+{
+	static const uint8_t first_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t code = (uint8_t)text[0] & first_bits[len];
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((uint8_t)text[i] & 0x3f);
+	return code;
+}
+
+bool utf8_is_steering(uint32_t code)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x0, 0x1f },	    { 0x7f, 0xa0 },	{ 0xad, 0xad },	    { 0x300, 0x36f },
+		{ 0x591, 0x5bd },   { 0x600, 0x605 },	{ 0x610, 0x61c },   { 0x64b, 0x65f },
+		{ 0x6dd, 0x6dd },   { 0x70f, 0x70f },	{ 0x115f, 0x1160 }, { 0x1680, 0x1680 },
+		{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff },
+		{ 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x20d0, 0x20ff },
+		{ 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xd800, 0xf8ff }, { 0xfe00, 0xfe0f },
+		{ 0xfe20, 0xfe2f }, { 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xfffe, 0x10ffff }
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
 }

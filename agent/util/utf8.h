@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "agent/util/buffer.h"
 
@@ -23,5 +24,13 @@ bool utf8_is_valid(const char *text, size_t len);
 
 /* utf8_append - @text with each broken sequence replaced by U+FFFD; a failure sticks in @out. */
 void utf8_append(struct buffer *out, const char *text, size_t len);
+
+/* utf8_decode - the code point of a whole sequence of @len bytes, 1 to 4. */
+uint32_t utf8_decode(const char *text, size_t len);
+
+/* utf8_is_steering - controls, and characters without a body: they join, hide, or turn the
+ * direction of text. Source: Unicode 15.0, general categories Cc, Cf, Zl, Zp, Zs but the space, Co;
+ * variation selectors and combining marks would change the character before them. */
+bool utf8_is_steering(uint32_t code);
 
 #endif
