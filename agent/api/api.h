@@ -26,6 +26,7 @@ struct incident;
 struct incident_service;
 struct learning;
 struct learning_host;
+struct mail_service;
 struct outputs;
 struct report_service;
 struct reputation_service;
@@ -39,7 +40,8 @@ struct api_options {
 	struct report_service *reports;
 	struct feed_service *feeds;
 	struct reputation_service *reputation;
-	struct outputs *outputs; /* NULL: nothing goes out */
+	struct mail_service *mail; /* NULL: none is sent */
+	struct outputs *outputs;   /* NULL: nothing goes out */
 	struct store *store;
 	const struct config *config;
 	/* the newest snapshot with a reference for the caller, or NULL before the first */

@@ -12,6 +12,7 @@
 #include "agent/api/internal.h"
 #include "agent/config/config.h"
 #include "agent/export/export.h"
+#include "agent/mail/mail.h"
 #include "agent/store/store.h"
 #include "agent/util/buffer.h"
 #include "agent/util/cleanup.h"
@@ -193,6 +194,20 @@ static void append_blocks(struct buffer *out, struct store *store)
 	       single_blocks);
 }
 
+static void append_mail(struct buffer *out, const struct mail_service *mail)
+{
+	struct mail_state state;
+
+	if (!mail_state(mail, &state))
+		return;
+	single(out, "sluice_mail_sent_total", "counter", "Mails that the server took.", state.sent);
+	single(out, "sluice_mail_dropped_total", "counter", "Mails that were given up.",
+	       state.dropped);
+	single(out, "sluice_mail_waiting", "gauge", "Mails that wait for the server.",
+	       state.waiting);
+	single(out, "sluice_mail_up", "gauge", "1 unless the last try failed.", state.is_up);
+}
+
 static void append_outputs(struct buffer *out, struct outputs *outputs)
 {
 	struct output_state states[OUTPUTS_MAX];
@@ -266,6 +281,7 @@ static void append_all(struct buffer *out, const struct api *api)
 	append_incidents(out, options->store);
 	append_blocks(out, options->store);
 	append_outputs(out, options->outputs);
+	append_mail(out, options->mail);
 	single(out, "sluice_db_bytes", "gauge", "Size of the databases.",
 	       store_db_bytes(options->store));
 	single(out, "sluice_rows_lost_total", "counter", "Flow records that were not stored.",

@@ -17,6 +17,7 @@
  *   service_api.c  what the API is handed
  *   service_reports.c  reports: their thread, and the render processes they need
  *   outlet.c    EVE lines and flows on their way out; service_outputs.c the export role
+ *   service_mail.c  mail: a thread, and the processes that send it
  *   service_feeds.c  feeds: their thread, and the fetch processes they need
  *   upkeep.c    scheduled backups and key rotation, on a jobs thread of their own
  */
@@ -91,6 +92,7 @@ enum supervise_kind {
 	SUPERVISE_BEAT = 4,    /* from either, once a second while its threads move */
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
+	SUPERVISE_MAIL = 13,  /* as RENDER: a process that sends one letter */
 	SUPERVISE_LOOKUP = 12,	/* the same, for reputation */
 	SUPERVISE_FETCH = 11,	/* as RENDER: a process that asks one server once */
 	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */
@@ -119,6 +121,8 @@ int role_front(struct app *app, int control, int core_link);
 int role_fetch(struct app *app, int fd);
 /* role_export - what core hands over goes to its outputs, until @fd ends. */
 int role_export(struct app *app, int fd);
+/* role_mail - one letter of core on @fd to the mail server. */
+int role_mail(struct app *app, int fd);
 /* role_render - one report is read from @fd and its PDF written back. */
 int role_render(struct app *app, int fd);
 /* role_loader - the supervisor's own drop. */

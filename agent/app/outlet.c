@@ -12,6 +12,7 @@
 
 #include "agent/app/internal.h"
 #include "agent/export/export.h"
+#include "agent/mail/mail.h"
 #include "agent/util/clock.h"
 
 struct outlet {
@@ -19,12 +20,17 @@ struct outlet {
 	struct eve *eve; /* NULL: nobody wants lines */
 };
 
+static void name_host(char *host)
+{
+	host[0] = host[HOST_NAME_MAX] = '\0';
+	(void)gethostname(host, HOST_NAME_MAX); /* "" when it fails */
+}
+
 void outlet_settings(const struct app *app, char *host, struct output_settings *out)
 {
 	const struct config *config = app->config;
 
-	host[0] = host[HOST_NAME_MAX] = '\0';
-	(void)gethostname(host, HOST_NAME_MAX); /* "" when it fails */
+	name_host(host);
 	*out = (struct output_settings){
 		.eve_file = config_text(config, CONFIG_EXPORT_EVE_FILE),
 		.eve_socket = config_text(config, CONFIG_EXPORT_EVE_SOCKET),
@@ -40,6 +46,38 @@ void outlet_settings(const struct app *app, char *host, struct output_settings *
 	};
 }
 
+void outlet_mail(const struct app *app, char *host, struct mail_settings *out)
+{
+	const struct config *config = app->config;
+
+	name_host(host);
+	*out = (struct mail_settings){
+		.url = config_text(config, CONFIG_MAIL_URL),
+		.from = config_text(config, CONFIG_MAIL_FROM),
+		.to = config_text(config, CONFIG_MAIL_TO),
+		.user = config_text(config, CONFIG_MAIL_USER),
+		.password = config_text(config, CONFIG_MAIL_PASSWORD),
+		.ca = config_text(config, CONFIG_MAIL_CA),
+		.needs_tls = !strcmp(config_text(config, CONFIG_MAIL_STARTTLS), "required"),
+		.wants_reports = config_bool(config, CONFIG_MAIL_REPORTS),
+		.digest_s = config_int(config, CONFIG_MAIL_DIGEST),
+		.host = host,
+	};
+}
+
+/* What mail says of itself, before anything starts. */
+static int check_mail(const struct app *app)
+{
+	char host[HOST_NAME_MAX + 1], reason[256];
+	struct mail_settings settings;
+
+	outlet_mail(app, host, &settings);
+	if (!mail_settings_check(&settings, reason))
+		return 0;
+	fprintf(stderr, "sluice: [Mail] %s\n", reason);
+	return CLI_BAD_CONFIG;
+}
+
 int outlet_place(const struct app *app)
 {
 	char host[HOST_NAME_MAX + 1], reason[256];
@@ -51,6 +89,8 @@ int outlet_place(const struct app *app)
 		fprintf(stderr, "sluice: [Export] %s\n", reason);
 		return CLI_BAD_CONFIG;
 	}
+	if (check_mail(app))
+		return CLI_BAD_CONFIG;
 	if (!*settings.eve_file)
 		return 0;
 	fd = open(settings.eve_file,

@@ -10,6 +10,7 @@
 struct app;
 struct finding;
 struct flow;
+struct mail_settings;
 struct name_event;
 struct outlet;
 struct output_settings;
@@ -17,6 +18,8 @@ struct outputs;
 
 /* outlet_settings - from the configuration; borrows from it and from @host (HOST_NAME_MAX + 1). */
 void outlet_settings(const struct app *app, char *host, struct output_settings *out);
+/* outlet_mail - the same of [Mail]. */
+void outlet_mail(const struct app *app, char *host, struct mail_settings *out);
 /* outlet_place - what needs root: the EVE file, and sentences about wrong settings. Returns 0 or an
  * exit status of cli.h. */
 int outlet_place(const struct app *app);

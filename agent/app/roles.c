@@ -15,10 +15,12 @@
 #include "agent/export/export.h"
 #include "agent/front/front.h"
 #include "agent/intel/intel.h"
+#include "agent/mail/mail.h"
 #include "agent/report/report.h"
 #include "agent/util/http.h"
 #include "agent/util/log.h"
 #include "agent/util/rights.h"
+#include "agent/util/smtp.h"
 
 #define KEEP_MAX 320 /* core: maps and rings of up to 240 CPUs, and a handful of sockets */
 
@@ -228,6 +230,34 @@ int role_fetch(struct app *app, int fd)
 	error = intel_fetch(fd);
 	if (error)
 		log_error("a fetch ended early error=%s", strerror(-error));
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+/* Its own copy of [Mail], password included, comes with the fork; core only hands it the letter. */
+int role_mail(struct app *app, int fd)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct mail_settings settings;
+	int error;
+
+	if (begin_helper(app, "mail", fd))
+		return CLI_FAILED;
+	outlet_mail(app, host, &settings);
+	const struct rights_path paths[] = { { "/etc", false },
+					     { "/run/systemd/resolve", false },
+					     { "/usr/share/ca-certificates", false },
+					     { *settings.ca ? settings.ca : "/etc", false } };
+	if (smtp_load()) {
+		log_error("libcurl is not installed, so no mail can be sent: apt install "
+			  "libcurl3-gnutls");
+		return CLI_FAILED;
+	}
+	limit_render();
+	if (drop(app, RIGHTS_EXPORT, paths, sizeof(paths) / sizeof(paths[0])))
+		return CLI_FAILED;
+	error = mail_run(fd, &settings);
+	if (error)
+		log_error("a letter was not sent error=%s", strerror(-error));
 	return error ? CLI_FAILED : CLI_OK;
 }
 

@@ -26,6 +26,7 @@
 #include "agent/demo/demo.h"
 #include "agent/incident/incident.h"
 #include "agent/intel/intel.h"
+#include "agent/mail/mail.h"
 #include "agent/report/report.h"
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
@@ -196,6 +197,8 @@ static int start(struct service *service)
 	if (!error)
 		error = service_outputs_start(service);
 	if (!error)
+		error = service_mail_start(service);
+	if (!error)
 		error = service_feeds_start(service);
 	if (!error)
 		error = service_reputation_start(service);
@@ -237,6 +240,7 @@ void service_free(struct service *service)
 	service_reputation_stop(service);
 	service_feeds_stop(service);
 	service_reports_stop(service);
+	service_mail_stop(service);
 	service_outputs_stop(service);
 	upkeep_stop(service->upkeep);
 	for (int i = 0; i < SEARCHERS; i++)
@@ -320,6 +324,8 @@ static void take_supervisor(struct service *service)
 		take_config(service, fd);
 	else if (message.kind == SUPERVISE_LOOKUP)
 		reputation_service_take_fetch(service->reputation, fd);
+	else if (message.kind == SUPERVISE_MAIL)
+		mail_service_take_process(service->mail, fd);
 	else if (message.kind == SUPERVISE_FETCH)
 		feed_service_take_fetch(service->feeds, fd);
 	else if (message.kind == SUPERVISE_EXPORT)
@@ -346,6 +352,7 @@ static void take_tick(struct service *service)
 	anomaly_desk_tick(&service->desk);
 	report_service_tick(service->reports);
 	service_outputs_tick(service);
+	mail_service_tick(service->mail);
 	feed_service_tick(service->feeds);
 	reputation_service_tick(service->reputation);
 	if (beats != service->last_beats)

@@ -100,6 +100,7 @@ int service_api_start(struct service *service)
 					     .reports = service->reports,
 					     .feeds = service->feeds,
 					     .reputation = service->reputation,
+					     .mail = service->mail,
 					     .outputs = service->options.outputs,
 					     .reload = order_reload,
 					     .pause = service_pause,

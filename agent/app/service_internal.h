@@ -20,7 +20,9 @@ struct incident;
 struct feed_service;
 struct incident_service;
 struct jobs;
+struct mail_service;
 struct outlet;
+struct report;
 struct report_service;
 struct reputation_service;
 struct upkeep;
@@ -48,9 +50,10 @@ struct service {
 	struct jobs *searchers[SEARCHERS];
 	unsigned int next_searcher;
 	struct upkeep *upkeep;
-	struct jobs *reporter, *fetcher, *asker;
+	struct jobs *reporter, *fetcher, *asker, *mailer;
 	struct reputation_service *reputation;
 	struct feed_service *feeds;
+	struct mail_service *mail; /* NULL: none is wanted */
 	struct report_service *reports;
 	struct outlet *outlet;
 	uint64_t export_asked_ns; /* when the export role may be asked for again */
@@ -84,6 +87,12 @@ void service_feeds_stop(struct service *service);
 int service_reputation_start(struct service *service);
 void service_reputation_stop(struct service *service);
 void service_reputation_incident(struct service *service, const struct incident *incident);
+
+/* service_mail.c */
+int service_mail_start(struct service *service);
+void service_mail_stop(struct service *service);
+/* @arg is the service */
+void service_mail_report(void *arg, const struct report *report);
 
 /* service_outputs.c */
 int service_outputs_start(struct service *service);

@@ -6,6 +6,7 @@
 #include "agent/app/outlet.h"
 #include "agent/app/service_internal.h"
 #include "agent/export/export.h"
+#include "agent/mail/mail.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "include/incident.h"
@@ -61,4 +62,5 @@ void service_outputs_incident(struct service *service, const struct incident *in
 		memcpy(out.finding.reason, reason, len);
 	outputs_incident(service->options.outputs, &out);
 	outlet_alert(service->outlet, &out.finding);
+	mail_incident(service->mail, incident, reason);
 }

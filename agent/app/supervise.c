@@ -49,7 +49,7 @@ struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	pid_t helpers[4]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
+	pid_t helpers[5]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -158,6 +158,7 @@ enum helper {
 	HELPER_EXPORT, /* sends out what core hands it */
 	HELPER_FETCH,  /* asks one server once */
 	HELPER_LOOKUP, /* the same, so that feeds and reputation do not wait for each other */
+	HELPER_MAIL,   /* sends one letter */
 	HELPER_COUNT
 };
 
@@ -168,7 +169,8 @@ static const struct {
 } helpers[HELPER_COUNT] = { [HELPER_RENDER] = { "render", SUPERVISE_RENDER, role_render },
 			    [HELPER_EXPORT] = { "export", SUPERVISE_EXPORT, role_export },
 			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch },
-			    [HELPER_LOOKUP] = { "lookup", SUPERVISE_LOOKUP, role_fetch } };
+			    [HELPER_LOOKUP] = { "lookup", SUPERVISE_LOOKUP, role_fetch },
+			    [HELPER_MAIL] = { "mail", SUPERVISE_MAIL, role_mail } };
 
 /*
  * The former one has said all, or core would not ask for the next; it may not be gone yet, or not
@@ -332,6 +334,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		break;
 	case SUPERVISE_LOOKUP:
 		hand_helper(s, HELPER_LOOKUP);
+		break;
+	case SUPERVISE_MAIL:
+		hand_helper(s, HELPER_MAIL);
 		break;
 	case SUPERVISE_FETCH:
 		hand_helper(s, HELPER_FETCH);

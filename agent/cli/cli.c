@@ -84,6 +84,7 @@ const struct command cli_commands[] = {
 	  command_feed_list },
 	{ "feed", "refresh", "NAME", "--accept", "fetch it now; accept what was held",
 	  command_feed_refresh },
+	{ "mail", "test", "", "", "send a mail, to see whether it arrives", command_mail_test },
 	{ "outputs", "", "", "", "what goes out, and whether it arrives", command_outputs },
 	{ "user", "add", "NAME", "--role= --email= --password-file=", "add a user",
 	  command_user_add },

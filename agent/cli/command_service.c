@@ -234,6 +234,6 @@ int command_outputs(const struct args *args)
 	if (args->is_json)
 		return answer_print(body);
 	table_print(body, columns, sizeof(columns) / sizeof(columns[0]),
-		    "nothing goes out; see [Export] in sluice.conf(5)");
+		    "nothing goes out; see [Export] and [Mail] in sluice.conf(5)");
 	return CLI_OK;
 }

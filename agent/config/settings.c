@@ -57,6 +57,7 @@ const char *config_risk(enum config_key key)
 		  "Whoever sets feeds may make this host ask services of its own network." },
 		{ CONFIG_EXPORT_METRICS_FREE,
 		  "Every program on this host may read how much it talks." },
+		{ CONFIG_MAIL_STARTTLS, "With off, mails cross the network in clear." },
 		{ CONFIG_CONTROL_GROUP_ROLE,
 		  "Every member of group sluice on this host gets this role." },
 	};

@@ -47,6 +47,8 @@ struct report_options {
 	int (*ask_render)(void *arg);
 	/* work on a thread of its own, then done on this one */
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
+	/* one was made; may be NULL */
+	void (*on_made)(void *arg, const struct report *report);
 	void *arg;
 };
 

@@ -152,6 +152,8 @@ static void finish(struct report_service *service, int error)
 		(void)report_remove(service, report); /* its row may be gone already */
 	else if (store_report_update(service->options.store, report))
 		log_error("the state of a report could not be stored id=%" PRId64, report->id);
+	if (!error && !work->is_deleted && service->options.on_made)
+		service->options.on_made(service->options.arg, report);
 	if (work->render >= 0)
 		close(work->render);
 	free(work);

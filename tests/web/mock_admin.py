@@ -282,13 +282,26 @@ def delete_feed(state, _query, _body, name):
     return 204, None
 
 
-def get_outputs(_state, _query, _body):
+def mail_item(state):
+    """Each test that was asked for was refused by the time it is looked at."""
+    tests = sum(path == "/mail/test" for _method, path, _body, _csrf in state.requests)
+    return {"name": "mail", "state": "down" if tests else "up", "sent": 4, "dropped": 0,
+            "failures": tests, "waiting": 0,
+            "error": "The server refused the message (550)." if tests else None}
+
+
+def post_mail_test(state, _query, _body):
+    """A mail, as it stood before."""
+    return 202, mail_item(state) | {"failures": 0}
+
+
+def get_outputs(state, _query, _body):
     """Where events go."""
     return 200, {"configured": True, "dropped": 0, "next": None, "items": [
         {"name": "syslog", "state": "down", "sent": 812, "dropped": 3, "failures": 2,
          "error": "Connection refused"},
         {"name": "eve_file", "state": "up", "sent": 90_412, "dropped": 0, "failures": 0,
-         "error": None}]}
+         "error": None}, mail_item(state)]}
 
 
 ROUTES = [
@@ -297,6 +310,7 @@ ROUTES = [
     ("POST", r"/feeds", "admin", post_feed), ("DELETE", r"/feeds/([\w-]+)", "admin", delete_feed),
     ("POST", r"/feeds/([\w-]+)/refresh", "admin", refresh_feed),
     ("GET", r"/outputs", "viewer", get_outputs),
+    ("POST", r"/mail/test", "admin", post_mail_test),
     ("GET", r"/settings", "admin", get_settings), ("PUT", r"/settings", "admin", put_settings),
     ("GET", r"/users", "admin", get_users), ("POST", r"/users", "admin", post_user),
     ("POST", r"/users/([^/]+)/(password|role|disabled|totp)", "admin", post_user_part),

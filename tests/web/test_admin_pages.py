@@ -239,3 +239,11 @@ def test_each_page_has_its_help(browser, mock):
         browser.click("dialog.help button", "Close")
     open_page(browser, mock, "/help/api")
     browser.wait_text("main", "/api/v1/blocks")
+
+
+def test_a_test_mail_says_what_became_of_it(browser, mock):
+    open_page(browser, mock, "/about")
+    browser.click("button", "Send a test mail")
+    browser.wait_text("#toasts", "Not sent: The server refused the message (550).")
+    browser.wait_text("main", "The server refused the message (550).")
+    assert len(writes(mock, "/mail/test")) == 1
