@@ -22,18 +22,19 @@ async function count() {
  */
 export function watchOpenIncidents(onTotal) {
 	let timer = 0;
-	const again = () => {
+	const after = (ms) => {
 		clearTimeout(timer);
 		timer = setTimeout(() => count().catch(() => {
 			// the connection banner says it; the next event or the next resume asks
 			// again
-		}), SETTLE_MS);
+		}), ms);
 	};
+	const again = () => after(SETTLE_MS);
 	const forward = (counts) => onTotal(counts.total);
 	listeners.add(forward);
 	const ends = ["new_incident", "incident", "incidents_update", "resume"]
 		.map((name) => subscribe(name, again));
-	again();
+	after(0);
 	return () => {
 		clearTimeout(timer);
 		newest = null;

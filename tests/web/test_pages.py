@@ -116,6 +116,17 @@ def test_overview_follows_the_stream(browser, mock):
     browser.wait("document.querySelector('.verdict-detail').innerText !== %r" % before, 4)
 
 
+def test_nothing_is_called_well_before_incidents_were_counted(browser, mock):
+    keep = ("window.said = []; new MutationObserver(() => said.push(document.querySelector('h1')"
+            "?.innerText)).observe(document, {subtree: true, childList: true, characterData: true})")
+    script = browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument",
+                                            {"source": keep})
+    open_page(browser, mock, "/dashboard")
+    browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    browser.wait_text("h1", "1 incident of high severity")
+    assert "All is well." not in browser.js("return said")
+
+
 def test_panic_and_quiet_are_told_apart(browser, mock):
     mock.state.incidents.clear()
     open_page(browser, mock, "/dashboard")

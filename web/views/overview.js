@@ -79,6 +79,10 @@ function judge(snapshot, counts, losing) {
 	const list = worries(snapshot, counts, losing);
 	const seen = `${count(snapshot.processed_packets)} packets`;
 	const whole = snapshot.complete ? ", all accounted for" : "";
+	if (list.length === 0 && !counts) {
+		return ["wait", "Counting open incidents…",
+			`Watching ${watched(snapshot)}; ${seen}${whole}.`];
+	}
 	if (list.length === 0) {
 		return ["ok", "All is well.",
 			`Watching ${watched(snapshot)}; ${seen}${whole}; no open incident.`];
