@@ -30,7 +30,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 # gcc is the compiler; clang, used for fuzzing, warns of GNU forms that this code uses on purpose, and
 # of variables that only their cleanup uses
 WARN += $(if $(FUZZ),-Wno-gnu -Wno-unknown-warning-option -Wno-missing-field-initializers -Wno-unused-variable)
-CFLAGS := -std=gnu11 $(if $(FUZZ),-O1,-O2) -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
+CFLAGS := -std=gnu11 $(if $(FUZZ)$(SAN),-O1,-O2) -g -fstack-protector-strong -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
 	-pthread $(WARN) $(SANFLAGS)
 ifeq ($(SANFLAGS),)
 CFLAGS += -D_FORTIFY_SOURCE=2 -fPIE

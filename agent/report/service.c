@@ -20,6 +20,7 @@
 #include "agent/util/file.h"
 #include "agent/util/log.h"
 
+#define READ_NS		(10 * NS_PER_S) /* a read for a report: 90 days of a loaded machine */
 #define RENDER_START_NS (10 * NS_PER_S) /* a fork takes milliseconds, also on a loaded machine */
 
 int report_path(const struct report_service *service, int64_t id, const char *format, char *path)
@@ -100,7 +101,9 @@ static void work_report(void *arg)
 {
 	struct work *work = arg;
 
+	store_set_patience(READ_NS);
 	work->error = make(work);
+	store_set_patience(0);
 	if (work->render >= 0)
 		close(work->render);
 	work->render = -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/store/store.h"
 #include "agent/util/clock.h"
 
 /* Service, jobs and control threads read at once; each connection costs up to 1 MiB of cache. */
@@ -122,9 +123,17 @@ static int pool_take_locked(struct pool *pool, const struct timespec *until, str
 	return 0;
 }
 
+/* Of the calling thread: a matter of who waits for it, not of what is asked. 0: as for all. */
+static _Thread_local uint64_t patience_ns;
+
+void store_set_patience(uint64_t ns)
+{
+	patience_ns = ns;
+}
+
 int lease_begin(struct lease *lease, struct pool *pool)
 {
-	uint64_t until_ns = clock_monotonic_ns() + LEASE_NS;
+	uint64_t until_ns = clock_monotonic_ns() + (patience_ns ? patience_ns : LEASE_NS);
 	struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_S),
 				  .tv_nsec = (long)(until_ns % NS_PER_S) };
 	struct db *db = NULL;

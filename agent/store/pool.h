@@ -32,7 +32,8 @@ struct lease {
 };
 
 /*
- * lease_begin - borrow a connection; every statement on it ends by the deadline of 1 s from now.
+ * lease_begin - borrow a connection; every statement on it ends by the thread's deadline, 1 s from
+ * now unless store_set_patience (store.h) said otherwise.
  * Returns 0, -ETIMEDOUT when all are out for that long, or the error of opening one.
  */
 int lease_begin(struct lease *lease, struct pool *pool);

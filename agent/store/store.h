@@ -50,6 +50,11 @@ int store_open(const struct store_options *options, struct store **out, char *er
 /* store_close - writes what is queued, stops the writer. Accepts NULL. */
 void store_close(struct store *store);
 DEFINE_CLEANUP(store_close, struct store)
+
+/* store_set_patience - how long one read of the calling thread may take from now on, all stores; 1
+ * s unless said. For a thread that nobody waits for; it pins the WAL that long. */
+void store_set_patience(uint64_t ns);
+
 bool store_flows_was_reset(const struct store *store);
 /* store_flows_resets - how often, since it was opened. Any thread. */
 unsigned int store_flows_resets(const struct store *store);

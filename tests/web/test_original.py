@@ -223,8 +223,9 @@ def test_each_report_of_the_original_opens_by_both_of_its_links(admin, viewer, k
     assert admin.goes("/generate_report", {"report_type": kind}) == "/reports"
 
     def newest():
-        rows = admin.json("/api/v1/reports?limit=20")["items"]
-        return next((r for r in rows if r["kind"] == kind and r["state"] == "done"), None)
+        row = next(r for r in admin.json("/api/v1/reports?limit=20")["items"] if r["kind"] == kind)
+        assert row["state"] != "failed", row
+        return row if row["state"] == "done" else None
 
     until(newest, 30)
     for link in ("/download_report/%d.pdf", "/reports/download/%d.pdf"):

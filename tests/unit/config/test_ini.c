@@ -217,10 +217,11 @@ static void more_problems_than_kept_still_fail_the_load(void **state)
 {
 	struct fixture *f = *state;
 	char text[4096] = "[Web]\n";
+	size_t len = strlen(text);
 
 	for (int i = 0; i < 40; i++)
-		(void)snprintf(text + strlen(text), 20, "unknown%d = 1\n", i);
-	(void)snprintf(text + strlen(text), 20, "tls = maybe\n");
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "unknown%d = 1\n", i);
+	(void)snprintf(text + len, sizeof(text) - len, "tls = maybe\n");
 	assert_int_equal(fixture_load(f, text), -EINVAL);
 	assert_int_equal(config_problem_count(f->config), CONFIG_PROBLEMS_MAX);
 	assert_string_equal(config_problem(f->config, CONFIG_PROBLEMS_MAX - 1)->key, "Web.tls");

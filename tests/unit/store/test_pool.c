@@ -41,6 +41,26 @@ static void endless_query_ends_at_the_deadline(void **state)
 	pool_free(pool);
 }
 
+static void a_patient_thread_waits_as_long_as_it_said(void **state)
+{
+	struct pool *pool = pool_of(*state);
+	struct lease lease = { 0 };
+	struct query query = { 0 };
+	uint64_t began = clock_monotonic_ns();
+
+	store_set_patience(NS_PER_S / 10);
+	assert_int_equal(lease_begin(&lease, pool), 0);
+	store_set_patience(0);
+	query_init(&query, lease.db,
+		   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+		   " SELECT count(*) FROM n");
+	assert_int_equal(query_next(&query), -ETIMEDOUT);
+	assert_true(clock_monotonic_ns() - began < NS_PER_S * 9 / 10);
+	query_done(&query);
+	lease_end(&lease);
+	pool_free(pool);
+}
+
 static void fifth_reader_waits_and_gives_up(void **state)
 {
 	struct pool *pool = pool_of(*state);
@@ -98,6 +118,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(endless_query_ends_at_the_deadline),
+		T(a_patient_thread_waits_as_long_as_it_said),
 		T(fifth_reader_waits_and_gives_up),
 		T(reader_cannot_write),
 		T(replaced_file_gets_new_connections),
