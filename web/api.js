@@ -54,17 +54,19 @@ function timeoutSignal(outer) {
 	};
 }
 
-function headersOf(method, body) {
+function headersOf(method) {
 	const headers = { Accept: "application/json" };
 	if (method !== "GET") {
 		headers["X-CSRF-Token"] = csrf;
-		headers["Content-Type"] = body instanceof Blob ? "text/plain" : "application/json";
+		// also of a file's part: a body of any other type is refused, for no other site may
+		// send this one unasked
+		headers["Content-Type"] = "application/json";
 	}
 	return headers;
 }
 
 async function exchange(method, url, body, outer) {
-	const headers = headersOf(method, body);
+	const headers = headersOf(method);
 	const content = () => (body instanceof Blob ? body : JSON.stringify(body ?? {}));
 	const limit = timeoutSignal(outer);
 	try {

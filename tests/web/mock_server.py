@@ -103,7 +103,11 @@ class Handler(BaseHTTPRequestHandler):
             self.state.csp_reports.append(body.decode("utf-8", "replace"))
             self.send_json(204, None)
             return
-        is_text = self.headers.get("Content-Type", "").startswith("text/plain")
+        if self.headers.get("Content-Type") != "application/json":  # as the program does
+            self.send_json(415, {"error": {"code": "content_type", "message": "The body must be "
+                                           "application/json.", "field": None}})
+            return
+        is_text = url.path.endswith("/part")
         self.answer("POST", url, body.decode() if is_text else json.loads(body or b"{}"))
 
     def do_PUT(self):

@@ -77,6 +77,12 @@ def shoot(browser, name):
     browser.size(1280, 900)
 
 
+def list_id(demo, name):
+    """The block that is this list."""
+    found = json.loads(demo.run("block", "list", "-o", "json"))["items"]
+    return next(str(block["id"]) for block in found if block["list"] == name)
+
+
 def rows(table):
     """JavaScript: how many rows a table has."""
     return "document.querySelectorAll('%s tbody tr').length" % table
@@ -223,6 +229,18 @@ def test_safe_address_is_refused_and_the_safe_list_is_kept(browser, demo):
     browser.click(".table-safe button", "Remove")
     browser.click("dialog button.danger")
     browser.wait("!document.querySelector('.table-safe').innerText.includes('198.51.100.0/28')")
+
+
+def test_a_list_of_a_file_larger_than_a_request_is_loaded(browser, demo, tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_text("".join("2001:db8:77::%x\n" % n for n in range(200)) + "# no entry\n" * 6000)
+    enter(browser, demo)
+    go(browser, demo, "/blocks", rows(".table-safe") + " > 3")
+    browser.fill(".form-list [name=list]", "bad")
+    browser.driver.find_element("name", "file").send_keys(str(path))
+    browser.click(".form-list button", "Load list")
+    browser.wait_text(".list-result", "200 added")
+    demo.run("block", "del", list_id(demo, "bad"))
 
 
 # ---- other people, and bad moments ---------------------------------------------------------------
