@@ -150,8 +150,12 @@ bool user_name_is_valid(const char *name)
 				      "0123456789._@-";
 	size_t len = strnlen(name, USER_NAME_MAX);
 
-	/* a colon is not allowed, so none is taken for a "unix:USER" */
-	return len > 0 && len < USER_NAME_MAX && strspn(name, allowed) == len;
+	/*
+	 * A colon is not allowed, so none is taken for a "unix:USER"; "." and ".." stand in no
+	 * path, so nobody of that name could be disabled.
+	 */
+	return len > 0 && len < USER_NAME_MAX && strspn(name, allowed) == len &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 bool user_email_is_valid(const char *email)

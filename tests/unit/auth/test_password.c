@@ -60,6 +60,9 @@ static void names_are_plain_and_never_look_like_unix_users(void **state)
 	assert_false(user_name_is_valid(""));
 	assert_false(user_name_is_valid("unix:root"));
 	assert_false(user_name_is_valid("a b"));
+	assert_false(user_name_is_valid("."));
+	assert_false(user_name_is_valid(".."));
+	assert_true(user_name_is_valid("..."));
 	assert_false(user_name_is_valid("r\u00fcth"));
 	memset(name, 'a', sizeof(name));
 	name[64] = '\0';
