@@ -268,6 +268,9 @@ static int take_change(struct edit *edit, const char *name, const struct json *v
 		return refuse(edit, name, 422, "invalid", "A value is text, a number or a switch.");
 	if (config_set(edit->kept, key, text, reason))
 		return refuse(edit, name, 422, "invalid", reason);
+	if (!config_is_storable(config_text(edit->kept, key)))
+		return refuse(edit, name, 422, "invalid",
+			      "A value holds control characters or begins a comment.");
 	if (strcmp(before, config_text(edit->kept, key)) != 0)
 		note_change(edit, key, before, config_text(edit->kept, key));
 	else if (!was_kept)
@@ -317,9 +320,6 @@ static int apply(struct edit *edit)
 	const struct api_options *options = &edit->call->api->options;
 	int error = config_save_settings(edit->kept, options->settings_path);
 
-	if (error == -EINVAL)
-		return refuse(edit, NULL, 422, "invalid",
-			      "A value holds control characters or begins a comment.");
 	if (error) {
 		answer_failure(edit->call, error);
 		return error;

@@ -121,8 +121,10 @@ int config_load_settings(struct config *config, const char *path);
  * is wrong in it is left out.
  */
 int config_read_settings(struct config *settings, const char *path);
+/* config_is_storable - can it stand in a file: no control characters, no comment inside. */
+bool config_is_storable(const char *text);
 /* config_save_settings - every value that is set, 0600, in one step. Returns 0 or -errno;
- * -EINVAL: a value cannot stand in a file (control characters, a comment inside). */
+ * -EINVAL: a value is not storable. */
 int config_save_settings(const struct config *settings, const char *path);
 
 /* config_file - path of the @index-th file that was read, or NULL; borrowed. */

@@ -137,7 +137,7 @@ int config_load_settings(struct config *config, const char *path)
  */
 
 /* ini.c must read back what is written: no line ends, and nothing it takes for a comment. */
-static bool is_storable(const char *text)
+bool config_is_storable(const char *text)
 {
 	if (*text == ';' || *text == '#')
 		return false;
@@ -162,7 +162,7 @@ int config_save_settings(const struct config *settings, const char *path)
 
 		if (!settings->values[i].is_set)
 			continue;
-		if (!is_storable(settings->values[i].text))
+		if (!config_is_storable(settings->values[i].text))
 			return -EINVAL;
 		if (strcmp(section, option->section) != 0)
 			buffer_append_format(&out, "\n[%s]\n", option->section);

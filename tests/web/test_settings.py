@@ -93,6 +93,7 @@ def test_a_risky_change_is_shown_first_and_wants_a_confirmation(demo, admin):
     ({"block.confirm": "30s"}, "unknown_setting", "no such"),
     ({"Block.nothing": "1"}, "unknown_setting", "no such"),
     ({"API.virustotal_key": "a\nb = c"}, "invalid", "control characters"),
+    ({"Export.webhook_secret": "a ; b"}, "invalid", "begins a comment"),
 ])
 def test_what_does_not_fit_is_refused_by_its_name_and_changes_nothing(
         demo, admin, changes, code, words):
@@ -100,7 +101,9 @@ def test_what_does_not_fit_is_refused_by_its_name_and_changes_nothing(
     status, body = change(demo, admin, changes, confirm=True)
     assert status in (409, 422) and body["error"]["code"] == code
     assert words in body["error"]["message"]
-    assert body["error"]["field"] in (next(iter(changes)), None)
+    assert body["error"]["field"] == next(iter(changes))
+    asked = change(demo, admin, changes, confirm=True, dry_run=True)[1]  # the preview says so too
+    assert asked["error"]["message"] == body["error"]["message"]
     assert settings(demo, admin) == before
 
 
