@@ -68,7 +68,7 @@ static const char *whole_state(const struct learning *learning)
 static int encode_verdicts(const struct call *call, struct json *body)
 {
 	uint64_t counts[4], judged;
-	int64_t since_ms = clock_unix_ms() - VERDICT_DAYS * 24 * 3600 * 1000LL;
+	int64_t since_ms = clock_unix_ms() - VERDICT_DAYS * 24LL * 3600 * 1000;
 	int error =
 		store_incident_verdicts(call->api->options.store,
 					incident_detector_name(DETECTOR_ANOMALY), since_ms, counts);

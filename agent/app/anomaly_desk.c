@@ -16,7 +16,7 @@
 #define OWN_EVERY_S    10
 #define OPEN_EVERY_S   60
 /* Incidents that nothing was added to for a day, and low ones, keep nothing out. */
-#define OPEN_FORGET_MS (24 * 3600 * 1000LL)
+#define OPEN_FORGET_MS (24LL * 3600 * 1000)
 
 static void tell_own(const struct anomaly_desk *desk)
 {

@@ -57,8 +57,8 @@ static void print_state(const struct json *body)
 		    (long long)number_of(verdicts, "days"));
 	else
 		say("false    %.0f %% of %lld judged in %lld days\n\n", 100 * false_rate,
-		    (long long)(number_of(verdicts, "resolved") +
-				number_of(verdicts, "false_positive")),
+		    (long long)number_of(verdicts, "resolved") +
+			    (long long)number_of(verdicts, "false_positive"),
 		    (long long)number_of(verdicts, "days"));
 }
 

@@ -56,7 +56,7 @@ static void print_budget(const struct args *args)
 	units_format_bytes((uint64_t)number_of(flows, "used_bytes"), used, sizeof(used));
 	units_format_bytes((uint64_t)number_of(flows, "max_bytes"), max, sizeof(max));
 	say("flows use %s of %s, which holds ", used, max);
-	if (holds_s >= 2 * 86400)
+	if (holds_s >= INT64_C(2) * 86400)
 		say("%lld days at the present rate\n", (long long)(holds_s / 86400));
 	else
 		say("%lld hours at the present rate\n", (long long)(holds_s / 3600));

@@ -218,9 +218,8 @@ static void look_mail_client(struct plain_password *plain, const struct payload 
 			note(plain, login, how, payload->at_ns);
 		return;
 	}
-	if (payload->tuple.dst_port == PORT_POP3 && line_begins(line, "PASS "))
-		note(plain, login, how, payload->at_ns);
-	else if (payload->tuple.dst_port == PORT_IMAP && line_begins(&command, "LOGIN "))
+	if ((payload->tuple.dst_port == PORT_POP3 && line_begins(line, "PASS ")) ||
+	    (payload->tuple.dst_port == PORT_IMAP && line_begins(&command, "LOGIN ")))
 		note(plain, login, how, payload->at_ns);
 	else
 		look_sasl(plain, payload, &command, how);

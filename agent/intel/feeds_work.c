@@ -50,7 +50,7 @@ static void split(struct splitter *splitter, const uint8_t *data, size_t len)
 		if (data[i] == '\n')
 			end_line(splitter);
 		else if (splitter->len + 1 < LINE_MAX_BYTES)
-			splitter->line[splitter->len++] = data[i] ? (char)data[i] : '?';
+			splitter->line[splitter->len++] = (char)(data[i] ? data[i] : '?');
 		else
 			splitter->is_long = true;
 	}

@@ -13,9 +13,8 @@
 
 #define MS_PER_S   1000LL
 #define MS_PER_DAY 86400000LL
-#define UNKNOWN_MS MS_PER_DAY
 #define CLEAN_MS   (7 * MS_PER_DAY)
-#define BAD_MS	   MS_PER_DAY
+#define OTHER_MS   MS_PER_DAY /* unknown, suspicious or bad: opinions change */
 
 /* ---- what may be asked ----------------------------------------------------------------------- */
 
@@ -159,9 +158,7 @@ int reputation_read(long status, const char *text, size_t len, struct reputation
 								       : read_abuseipdb(body, out);
 	}
 	out->expires_unix_ms =
-		out->fetched_unix_ms + (out->verdict == REPUTATION_CLEAN     ? CLEAN_MS
-					: out->verdict == REPUTATION_UNKNOWN ? UNKNOWN_MS
-									     : BAD_MS);
+		out->fetched_unix_ms + (out->verdict == REPUTATION_CLEAN ? CLEAN_MS : OTHER_MS);
 	return error;
 }
 

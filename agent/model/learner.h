@@ -61,7 +61,7 @@ void learner_take(struct learner *learner, struct model *model, const struct lea
 /* learner_encode - append everything it knows: versioned, with a checksum. Errors stay in @buffer.
  */
 void learner_encode(const struct learner *learner, struct buffer *buffer);
-#define LEARNER_BYTES_MAX (8U << 20) /* rows, and three models with room for larger ones */
+#define LEARNER_BYTES_MAX MODEL_SAVE_MAX /* rows, and three models with room for larger ones */
 /*
  * learner_decode - a learner from bytes that may be anything; one of @features per row.
  * @out: empty before; untouched on failure. @reason: what is wrong with them.

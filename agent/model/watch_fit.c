@@ -12,7 +12,6 @@
 #include "agent/util/sketch_hash.h"
 
 _Static_assert(FEATURE_COUNT <= LEARNING_FEATURES, "room for what is shown");
-_Static_assert(MODEL_SAVE_MAX == LEARNER_BYTES_MAX, "a file holds a learner");
 
 struct model_job {
 	uint8_t window, class;

@@ -130,6 +130,8 @@ static void draw_bars(const struct draw *draw, const struct json *rows, struct b
 	bars->labels = labels;
 	bars->values = values;
 	chart_bars(draw->paper, bars);
+	bars->labels = NULL; /* gone with this call */
+	bars->values = NULL;
 }
 
 /* Two lists of bars side by side. */
@@ -182,7 +184,7 @@ static void draw_heat_of(const struct draw *draw, const char *key, const char *t
 
 	if (!days)
 		return;
-	for (size_t i = 0; i < 7 * 24U; i++)
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		(void)json_double(json_array_get(json_array_get(days, i / 24), i % 24),
 				  &values[i]); /* absent: 0 */
 	paper_need(draw->paper, CHART_HEIGHT + 14);

@@ -50,7 +50,7 @@ static void set_info(struct paper *paper, HPDF_InfoType type, const char *text)
 	size_t len = 0;
 
 	for (; *text && len + 1 < sizeof(plain); text++)
-		plain[len++] = *text >= ' ' && *text < 0x7f ? *text : '?';
+		plain[len++] = (char)(*text >= ' ' && *text < 0x7f ? *text : '?');
 	plain[len] = '\0';
 	(void)HPDF_SetInfoAttr(paper->pdf, type, plain); /* remembered in error */
 }

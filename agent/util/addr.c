@@ -14,6 +14,14 @@
 
 static const uint8_t mapped[V4_OFFSET] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
+struct addr addr_from_ipv6(const void *network)
+{
+	struct addr addr = { .family = ADDR_IPV6 };
+
+	memcpy(addr.bytes, network, sizeof(addr.bytes));
+	return addr;
+}
+
 /* As written: a mapped text stays IPv6 here, the callers decide when it is folded. */
 static int parse_as_written(const char *text, struct addr *addr)
 {

@@ -32,13 +32,7 @@ static inline struct addr addr_from_ipv4(const void *network)
 }
 
 /* addr_from_ipv6 - @network: 16 bytes. */
-static inline struct addr addr_from_ipv6(const void *network)
-{
-	struct addr addr = { .family = ADDR_IPV6 };
-
-	memcpy(addr.bytes, network, sizeof(addr.bytes));
-	return addr;
-}
+struct addr addr_from_ipv6(const void *network);
 
 /*
  * addr_parse - strict text form of one address; no zone, no leading zeros in IPv4 octets.

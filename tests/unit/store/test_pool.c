@@ -117,10 +117,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(endless_query_ends_at_the_deadline),
-		T(a_patient_thread_waits_as_long_as_it_said),
-		T(fifth_reader_waits_and_gives_up),
-		T(reader_cannot_write),
+		T(endless_query_ends_at_the_deadline), T(a_patient_thread_waits_as_long_as_it_said),
+		T(fifth_reader_waits_and_gives_up),    T(reader_cannot_write),
 		T(replaced_file_gets_new_connections),
 	};
 
