@@ -61,7 +61,7 @@ static int read_header(const uint8_t *data, size_t len, struct header *out)
 
 static size_t block_bytes(const struct header *header, size_t time_bytes)
 {
-	return header->changes * (time_bytes + 1) + header->types * 6U + header->chars +
+	return header->changes * (time_bytes + 1) + header->types * (size_t)6 + header->chars +
 	       header->leap * (time_bytes + 4) + header->isstd + header->isut;
 }
 
@@ -83,7 +83,7 @@ static int read_block(const uint8_t *block, const struct header *header, size_t 
 
 		if (indices[i] >= header->types)
 			return -EBADMSG;
-		offset_s = (int32_t)big_endian(types + indices[i] * 6U, 4);
+		offset_s = (int32_t)big_endian(types + (size_t)indices[i] * 6, 4);
 		if (offset_s > OFFSET_MAX_S || offset_s < -OFFSET_MAX_S)
 			return -EBADMSG;
 		zone->changes[i].unix_s = time_bytes == 8 ? (int64_t)at : (int32_t)at;
@@ -213,7 +213,7 @@ void zone_local(const struct zone *zone, int64_t unix_s, struct zone_time *out)
 int64_t zone_unix_s(const struct zone *zone, const struct zone_time *local)
 {
 	int64_t wall = days_of(local->year, local->month, local->day) * SECONDS_PER_DAY +
-		       local->hour * 3600 + local->minute * 60 + local->second;
+		       local->hour * 3600LL + local->minute * 60LL + local->second;
 	/* With the offset of a day before, then of where that leads: right unless within a gap. */
 	int32_t before = zone_offset_s(zone, wall - SECONDS_PER_DAY);
 	int64_t first = wall - before;
