@@ -26,6 +26,13 @@ function write(list) {
 	}
 }
 
+function toggle(query) {
+	const list = read();
+
+	if (query)
+		write(list.includes(query) ? list.filter((s) => s !== query) : [query, ...list]);
+}
+
 /**
  * @param {() => string} current the search in the box
  * @param {(query: string) => void} ask
@@ -41,8 +48,7 @@ export function savedSearches(current, ask) {
 			const isSaved = list.includes(now);
 			const save = h("button", { type: "button", class: "word", disabled: !now,
 				"aria-pressed": String(isSaved), on: { click() {
-					write(isSaved ? list.filter((s) => s !== now)
-						: [now, ...list]);
+					toggle(current().trim()); // what is there now, not when drawn
 					self.draw();
 				} } }, icon(isSaved ? "check" : "plus"), isSaved ? "Saved"
 					: "Save search");

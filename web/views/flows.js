@@ -131,6 +131,7 @@ function searchBox(kept, changed, items) {
 	const box = filterBox(kept.q, set, items);
 	const times = timeRange((word) => ask(withTime(box.input.value, word)));
 	const saved = savedSearches(() => box.input.value, ask);
+	box.input.addEventListener("input", saved.draw);
 	times.show(kept.q);
 	saved.draw();
 	box.element.append(h("div", { class: "filter-rows" }, times.element, saved.element,
