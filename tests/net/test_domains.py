@@ -289,6 +289,8 @@ def either_routed(lab, request):
         sh("ip", "-n", lab.b, "route", "add", "default", "via", lab.ip_a)
         assert lab.run(lab.a, "sysctl", "-qw", "net.ipv4.ip_forward=1").returncode == 0
         made.start()
+        wait_for(lambda: {lab.va, near} <= {i["name"] for i in made.json("status")["ifaces"]}, 5,
+                 "both sides are watched")
         yield made, server
     finally:
         made.close()
