@@ -48,7 +48,7 @@ export function savedSearches(current, ask) {
 			const isSaved = list.includes(now);
 			const save = h("button", { type: "button", class: "word", disabled: !now,
 				"aria-pressed": String(isSaved), on: { click() {
-					toggle(current().trim()); // what is there now, not when drawn
+					toggle(current().trim()); // of now, not when drawn
 					self.draw();
 				} } }, icon(isSaved ? "check" : "plus"), isSaved ? "Saved"
 					: "Save search");
