@@ -113,9 +113,16 @@ enum kernel_mode {
 	KERNEL_MODE_TC,
 };
 
+enum kernel_program {
+	KERNEL_INGRESS,
+	KERNEL_INGRESS_TC,
+	KERNEL_EGRESS,
+	KERNEL_CLOCK,
+	KERNEL_PROGRAM_COUNT
+};
+
 struct capture_kernel {
-	struct bpf_object *object;
-	int ingress, ingress_tc, egress, clock; /* programs; the object owns them */
+	int programs[KERNEL_PROGRAM_COUNT]; /* owned; -1 = not there */
 	struct kernel_maps maps;
 	struct kernel_row *rows; /* [IFACES_MAX], mapped */
 	struct kernel_link links[IFACES_MAX];
@@ -156,6 +163,22 @@ int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, cons
 
 /* kernel_maps_set_word - before the load: the 32-bit constant @name of the object. */
 int kernel_maps_set_word(const struct bpf_object *object, const char *name, uint32_t value);
+
+/* ---- kernel_programs.c ---------------------------------------------------------------------- */
+
+void kernel_programs_init(struct capture_kernel *kernel);
+void kernel_programs_done(struct capture_kernel *kernel);
+/*
+ * kernel_programs_adopt - those that are pinned, when a load would bring the same ones: same
+ * object, constants, kernel, and each map the one that was just taken over. After
+ * kernel_maps_prepare; nothing has to be loaded then.
+ */
+bool kernel_programs_adopt(struct capture_kernel *kernel);
+/* kernel_programs_take - descriptors of our own of those in the loaded @object. */
+int kernel_programs_take(struct capture_kernel *kernel, const struct bpf_object *object);
+/* kernel_programs_pin - for the next start; no-op without pins, a warning when it fails. After
+ * kernel_maps_finish. */
+void kernel_programs_pin(const struct capture_kernel *kernel);
 
 /* ---- kernel_load.c -------------------------------------------------------------------------- */
 

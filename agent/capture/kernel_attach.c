@@ -40,8 +40,8 @@ static int attach_tc(struct capture_kernel *kernel, bool is_egress, struct kerne
 {
 	const struct kernel_hook at = { row->ifindex, kernel->tc_handle, is_egress };
 	bool has_clsact = false;
-	int err =
-		kernel_tc_attach(&at, is_egress ? kernel->egress : kernel->ingress_tc, &has_clsact);
+	int err = kernel_tc_attach(
+		&at, kernel->programs[is_egress ? KERNEL_EGRESS : KERNEL_INGRESS_TC], &has_clsact);
 
 	row->has_clsact |= has_clsact;
 	if (err)

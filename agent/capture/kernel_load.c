@@ -24,6 +24,8 @@
 #define KERNEL_MIN_MAJOR 6 /* Debian 12's kernel: nothing older is tested */
 #define KERNEL_MIN_MINOR 1
 
+DEFINE_CLEANUP(bpf_object__close, struct bpf_object)
+
 static int print_line(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char text[1024];
@@ -144,38 +146,38 @@ static int set_options(struct capture_kernel *kernel, const struct capture_kerne
 	return 0;
 }
 
-static int find_programs(struct capture_kernel *kernel)
+static int load_programs(struct capture_kernel *kernel, struct bpf_object *object)
 {
-	const struct {
-		const char *name;
-		int *fd;
-	} programs[] = {
-		{ "sluice_ingress", &kernel->ingress },
-		{ "sluice_ingress_tc", &kernel->ingress_tc },
-		{ "sluice_egress", &kernel->egress },
-		{ "sluice_clock", &kernel->clock },
-	};
+	int err = kernel->replay_cpus ? kernel_maps_set_word(object, "replay_clock", 1) : 0;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		const struct bpf_program *program =
-			bpf_object__find_program_by_name(kernel->object, programs[i].name);
-
-		if (!program)
-			return -ENOENT;
-		*programs[i].fd = bpf_program__fd(program);
-	}
-	return 0;
+	if (!err)
+		err = bpf_object__load(object);
+	if (!err)
+		err = kernel_programs_take(kernel, object);
+	return err;
 }
 
-static int identify(struct capture_kernel *kernel)
+/* The object goes again when this returns: what stays is held by descriptors of our own. */
+static int open_object(struct capture_kernel *kernel)
 {
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
+	CLEANUP(bpf_object__close)
+	struct bpf_object *object = bpf_object__open_mem(bpf_object, bpf_object_len, NULL);
+	bool is_adopted;
+	int err;
 
-	if (bpf_obj_get_info_by_fd(kernel->ingress, &info, &len))
+	if (!object)
 		return -errno;
-	kernel->ingress_id = info.id;
-	return 0;
+	err = kernel_maps_prepare(&kernel->maps, object, kernel->pin_dir);
+	if (err)
+		return err;
+	is_adopted = kernel_programs_adopt(kernel);
+	if (!is_adopted)
+		err = load_programs(kernel, object);
+	if (!err)
+		err = kernel_maps_finish(&kernel->maps, object, kernel->pin_dir);
+	if (!err && !is_adopted)
+		kernel_programs_pin(kernel);
+	return err;
 }
 
 static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
@@ -187,26 +189,13 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 		return cpus;
 	kernel->maps.cpus = (uint32_t)cpus;
 	kernel->maps.flow_sets = kernel_flow_sets(flow_slots, kernel->maps.cpus);
-	kernel->object = bpf_object__open_mem(bpf_object, bpf_object_len, NULL);
-	if (!kernel->object)
-		return -errno;
-	err = kernel_maps_prepare(&kernel->maps, kernel->object, kernel->pin_dir);
-	if (!err && kernel->replay_cpus)
-		err = kernel_maps_set_word(kernel->object, "replay_clock", 1);
-	if (!err)
-		err = bpf_object__load(kernel->object);
-	if (!err)
-		err = kernel_maps_finish(&kernel->maps, kernel->object, kernel->pin_dir);
-	if (!err)
-		err = find_programs(kernel);
-	if (!err)
-		err = identify(kernel);
+	err = open_object(kernel);
 	if (!err)
 		err = kernel_rows_map(kernel);
 	if (!err && kernel->replay_cpus)
 		kernel->ns_per_jiffy = NS_PER_MS;
 	else if (!err)
-		err = kernel_clock_measure(kernel->clock, &kernel->ns_per_jiffy);
+		err = kernel_clock_measure(kernel->programs[KERNEL_CLOCK], &kernel->ns_per_jiffy);
 	return err;
 }
 
@@ -222,6 +211,7 @@ static int load(const struct capture_kernel_options *options, uint32_t replay_cp
 	kernel->replay_cpus = replay_cpus;
 	kernel->notify = -1;
 	kernel_maps_init(&kernel->maps);
+	kernel_programs_init(kernel);
 	for (int i = 0; i < IFACES_MAX; i++)
 		kernel->links[i].xdp_fd = -1;
 	(void)libbpf_set_print(print_line); /* returns the earlier one, not an error */
@@ -291,8 +281,7 @@ static void close_descriptors(struct capture_kernel *kernel)
 	if (kernel->notify >= 0)
 		(void)close(kernel->notify);
 	kernel->notify = -1;
-	bpf_object__close(kernel->object);
-	kernel->object = NULL;
+	kernel_programs_done(kernel);
 }
 
 void capture_kernel_forget(struct capture_kernel *kernel)

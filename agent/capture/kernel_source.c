@@ -331,7 +331,7 @@ int kernel_source_new(struct capture_kernel *kernel, struct capture **out)
 	source->ns_per_jiffy = kernel->ns_per_jiffy;
 	source->tables.ops = &keyed_ops;
 	source->tables.arg = source;
-	source->clock = own_copy(kernel->clock);
+	source->clock = own_copy(kernel->programs[KERNEL_CLOCK]);
 	err = source->clock < 0 ? source->clock : open_arrays(source, maps);
 	if (!err)
 		err = open_keyed(source, maps);

@@ -50,7 +50,7 @@ static int link_new(const struct capture_kernel *kernel, int index, uint32_t ifi
 						.flags = XDP_FLAGS_DRV_MODE };
 	char name[PIN_NAME_MAX];
 	CLEANUP(close)
-	int fd = bpf_link_create(kernel->ingress, (int)ifindex, BPF_XDP, &options);
+	int fd = bpf_link_create(kernel->programs[KERNEL_INGRESS], (int)ifindex, BPF_XDP, &options);
 	int err;
 
 	if (fd < 0)
@@ -69,7 +69,7 @@ static void write_remedy(struct capture_kernel *kernel, const struct kernel_devi
 
 	if (!strcmp(program, "xdp_dispatcher"))
 		(void)snprintf(remedy, NOTE_MAX, "xdp-loader unload %s --all", device->name);
-	else if (kernel_xdp_ask(device, kernel->ingress, reason, sizeof(reason)) &&
+	else if (kernel_xdp_ask(device, kernel->programs[KERNEL_INGRESS], reason, sizeof(reason)) &&
 		 strstr(reason, "link"))
 		(void)snprintf(remedy, NOTE_MAX,
 			       "a BPF link; bpftool link names its process, or detaches it");
@@ -104,7 +104,8 @@ static int refused(struct capture_kernel *kernel, int index, const struct kernel
 		note_holder(kernel, device, note);
 		return -EBUSY;
 	}
-	if (!kernel_xdp_ask(device, kernel->ingress, reason, sizeof(reason)) || !reason[0]) {
+	if (!kernel_xdp_ask(device, kernel->programs[KERNEL_INGRESS], reason, sizeof(reason)) ||
+	    !reason[0]) {
 		(void)snprintf(note, NOTE_MAX, "no native XDP in the driver of %s (error %d)",
 			       device->name, -err);
 		return -EOPNOTSUPP;
@@ -126,7 +127,7 @@ static int link_updated(struct capture_kernel *kernel, int index, uint32_t ifind
 
 	if (fd < 0)
 		return fd;
-	if (!bpf_link_update(fd, kernel->ingress, NULL))
+	if (!bpf_link_update(fd, kernel->programs[KERNEL_INGRESS], NULL))
 		return TAKE_FD(fd);
 	kernel_xdp_detach(kernel, index);
 	return -ENOENT;

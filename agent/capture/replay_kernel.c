@@ -47,7 +47,7 @@ int replay_kernel_run(struct replay_kernel *kernel, const void *data, size_t len
 		.sz = sizeof(options), .data_in = data, .data_size_in = (uint32_t)len, .repeat = 1
 	};
 
-	if (bpf_prog_test_run_opts(kernel->loaded->ingress, &options))
+	if (bpf_prog_test_run_opts(kernel->loaded->programs[KERNEL_INGRESS], &options))
 		return -errno;
 	return options.retval == XDP_PASS;
 }

@@ -110,6 +110,7 @@ def test_kill_9_at_any_moment_loses_nothing_acknowledged(lab, service):
         check_kept(service, loads, incident)
     assert service.cli("check", "--audit")[0] == 0
     print(f"{ROUNDS} kills: {done} acknowledged, none lost; the slowest start took {slowest:.2f} s")
+    assert slowest <= 2
     assert done["blocks"] >= ROUNDS / 2 and done["notes"] >= ROUNDS / 2
 
 
