@@ -97,6 +97,23 @@ static void write_reason(const struct model_alarm *alarm, char reason[static FIN
 		       addr_format(&alarm->src, text), length, unit, said);
 }
 
+/* Its rarest features beside what hosts like it have. */
+static void add_features(const struct model_alarm *alarm, struct finding *finding)
+{
+	for (unsigned int i = 0; i < alarm->reason_count && i < FINDING_FEATURES_MAX; i++) {
+		const struct model_reason *reason = &alarm->reasons[i];
+		struct finding_feature *feature = &finding->features[finding->feature_count++];
+
+		(void)snprintf(feature->name, sizeof(feature->name), "%s",
+			       model_feature_name(reason->feature));
+		(void)snprintf(feature->unit, sizeof(feature->unit), "%s",
+			       model_feature_unit(reason->feature));
+		feature->value = model_feature_value(reason->feature, reason->value);
+		feature->normal_low = model_feature_value(reason->feature, reason->low);
+		feature->normal_high = model_feature_value(reason->feature, reason->high);
+	}
+}
+
 void anomaly_say(const struct model_alarm *alarm, const struct snapshot *snapshot,
 		 const struct anomaly_moment *moment, struct finding *finding)
 {
@@ -117,5 +134,6 @@ void anomaly_say(const struct model_alarm *alarm, const struct snapshot *snapsho
 		if (is_of(alarm, &snapshot->flows[i]))
 			keep_best(alarm, &snapshot->flows[i], finding);
 	say_where(finding, alarm->class % 2);
+	add_features(alarm, finding);
 	write_reason(alarm, finding->reason);
 }

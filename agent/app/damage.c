@@ -21,6 +21,8 @@ void damage_tick(struct store *store, struct incident_service *incident, unsigne
 		.src = { .family = ADDR_IPV4 }, /* of no host: this one, 0.0.0.0 (RFC 1122) */
 		.dst = { .family = ADDR_IPV4 },
 		.count = resets - *told,
+		.features = { { .name = "damaged databases", .value = resets - *told } },
+		.feature_count = 1,
 	};
 
 	if (resets == *told)

@@ -286,6 +286,9 @@ static void say(struct arp_spoof *arp, struct claim *claim, bool is_forged,
 		write_forged(claim, other, finding.reason);
 	else
 		write_conflict(claim, finding.reason);
+	say_number(&finding,
+		   &(struct say_number){ is_forged ? "unasked answers" : "changes of its device",
+					 "", (double)finding.count, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 }
 

@@ -351,6 +351,12 @@ static void say(const struct beacon *beacon, const struct contact *contact, doub
 		       contact->port, contact->count, intervals->middle / 1000,
 		       intervals->deviation / 1000, SCORE_MIN, score);
 	evidence_give(&beacon->evidence, contact->row.key, &finding);
+	say_number(&finding, &(struct say_number){ "regularity", "", score, 0, SCORE_MIN });
+	say_number(&finding,
+		   &(struct say_number){ "connections", "", contact->count, 0, CONNECTIONS_MIN });
+	say_number(&finding,
+		   &(struct say_number){ "deviation from the interval", "share",
+					 intervals->deviation / intervals->middle, 0.25, 1 });
 	moment->on_finding(moment->arg, &finding);
 }
 

@@ -215,6 +215,13 @@ static void brute_force_flow(void *state, const struct flow *flow)
 /* ---- judging ----------------------------------------------------------------------------------
  */
 
+/* What its connections of the last minute are like. */
+struct tries_sum {
+	unsigned int count, similar;
+	uint32_t median; /* bytes */
+	uint32_t limit;	 /* connections in 60 s, of this source */
+};
+
 /* How many of them are about as large as the one in the middle, whose size is @median. */
 static unsigned int count_similar(const uint32_t *sizes, unsigned int count, uint32_t *median)
 {
@@ -230,13 +237,14 @@ static unsigned int count_similar(const uint32_t *sizes, unsigned int count, uin
 }
 
 static void say(const struct brute_force *force, const struct guessing *guessing,
-		const struct spread_sum *sum, uint32_t median, const struct detect_moment *moment)
+		const struct spread_sum *sum, const struct tries_sum *tries,
+		const struct detect_moment *moment)
 {
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], span[32];
 	struct finding finding = {
 		.detector = DETECTOR_BRUTE_FORCE,
 		.severity = say_severity(DETECTOR_BRUTE_FORCE, guessing->tries.total, MUCH),
-		.score = say_score(1, sum->count, guessing->service->floor),
+		.score = say_score(1, sum->count, tries->limit),
 		.src = guessing->src,
 		.dst = guessing->dst,
 		.dst_port = guessing->port,
@@ -252,8 +260,13 @@ static void say(const struct brute_force *force, const struct guessing *guessing
 		       "bytes, as refused logins do. Normal is under %u such connections in 60 s.",
 		       addr_format(&guessing->src, src), sum->count, span,
 		       addr_format(&guessing->dst, dst), guessing->port, guessing->service->name,
-		       median, guessing->service->floor);
+		       tries->median, tries->limit);
 	evidence_give(&force->evidence, guessing->row.key, &finding);
+	say_number(&finding,
+		   &(struct say_number){ "connections", "", sum->count, 0, tries->limit - 1.0 });
+	say_number(&finding, &(struct say_number){ "share of like size", "share",
+						   tries->similar / (double)tries->count, 0,
+						   SIMILAR_TENTHS / 10.0 });
 	moment->on_finding(moment->arg, &finding);
 }
 
@@ -262,20 +275,23 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 	struct brute_force *force = state;
 	struct guessing *guessing = row;
 	struct spread_sum sum = spread_window(&guessing->tries, WINDOW_MS, true);
-	uint32_t sizes[SPREAD_ITEMS], median;
-	unsigned int count = spread_values(&guessing->tries, WINDOW_MS, sizes), similar;
+	uint32_t sizes[SPREAD_ITEMS];
+	struct tries_sum tries = {
+		.count = spread_values(&guessing->tries, WINDOW_MS, sizes),
+		.limit = learned_limit(&force->learned, &guessing->src, guessing->service->floor),
+	};
 
-	if (!count ||
-	    sum.count < learned_limit(&force->learned, &guessing->src, guessing->service->floor)) {
+	if (!tries.count || sum.count < tries.limit) {
 		learned_note(&force->learned, &guessing->src, sum.count, moment->now_ns);
 		return false;
 	}
-	similar = count_similar(sizes, count, &median);
-	if (similar * 10 < count * SIMILAR_TENTHS || guessing->reported_ns >= sum.until_ns)
+	tries.similar = count_similar(sizes, tries.count, &tries.median);
+	if (tries.similar * 10 < tries.count * SIMILAR_TENTHS ||
+	    guessing->reported_ns >= sum.until_ns)
 		return false;
 	if (guessing->said_ns && moment->now_ns < guessing->said_ns + SAY_REPEAT_NS)
 		return true;
-	say(force, guessing, &sum, median, moment);
+	say(force, guessing, &sum, &tries, moment);
 	guessing->reported_ns = sum.until_ns;
 	guessing->said_ns = moment->now_ns;
 	return false;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/detect/detector.h"
+#include "agent/detect/say.h"
 #include "agent/util/clock.h"
 #include "include/coverage.h"
 
@@ -161,6 +162,12 @@ static void say(struct watch *watch, const struct detect_moment *moment)
 	finding.src.bytes[10] = finding.src.bytes[11] = 0xff; /* mapped, as all IPv4 in agent/ */
 	finding.dst = finding.src;
 	write_reason(watch, finding.reason);
+	say_number(&finding, &(struct say_number){ "packets missing from the sums", "packets",
+						   (double)watch->gap, 0, 0 });
+	say_number(&finding, &(struct say_number){ "packets without a flow", "packets",
+						   (double)watch->unattributed, 0, 0 });
+	say_number(&finding,
+		   &(struct say_number){ "events lost", "events", (double)watch->lost, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 	watch->gap = watch->unattributed = watch->lost = 0;
 	watch->where[0] = '\0';

@@ -141,6 +141,13 @@ static void say(const struct asker *asker, const struct spread_sum *sum, unsigne
 		       "%s asked for %u different names in %s that do not exist, below %u "
 		       "domains; %u others exist. Normal is under %u in 60 s.",
 		       addr_format(&asker->src, src), sum->count, span, bases, others, floor);
+	say_number(&finding, &(struct say_number){ "names that do not exist", "names", sum->count,
+						   0, floor - 1.0 });
+	say_number(&finding, &(struct say_number){ "share of the answers", "share",
+						   sum->count / (double)(sum->count + others), 0,
+						   SHARE_TENTHS / 10.0 });
+	say_number(&finding,
+		   &(struct say_number){ "their domains", "domains", bases, 0, BASES_MIN - 1 });
 	moment->on_finding(moment->arg, &finding);
 }
 

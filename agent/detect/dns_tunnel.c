@@ -204,6 +204,13 @@ static void say(const struct tunnel *tunnel, const struct names_sum *sum, unsign
 		       "mean%s. Normal is under %u in 60 s.",
 		       addr_format(&tunnel->src, src), window.count, tunnel->base, span,
 		       sum->mean_bytes, types, floor);
+	say_number(&finding, &(struct say_number){ "different names", "names", window.count, 0,
+						   floor - 1.0 });
+	say_number(&finding, &(struct say_number){ "mean length of names", "bytes", sum->mean_bytes,
+						   0, LONG_BYTES - 1 });
+	say_number(&finding, &(struct say_number){ "share of NULL, TXT and the like", "share",
+						   (sum->nulls + sum->carries) / (double)sum->count,
+						   0, 0.5 });
 	moment->on_finding(moment->arg, &finding);
 }
 

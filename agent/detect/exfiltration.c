@@ -22,7 +22,8 @@
 #define BYTES_MUCH     10000000000ULL
 #define OUT_TENTHS     8
 #define DEVIATIONS_MIN 6
-#define HOURS_MIN      30 /* pairs' hours of a host before deviations mean anything */
+#define HOURS_MIN      20 /* pairs' hours of a host before deviations mean anything */
+#define FACTOR	       2  /* beyond the largest of them: a host whose hours differ much */
 #define ALPHA	       0.05
 #define LEAST	       0.25 /* added to the variance of logs */
 #define DAY_NS	       (24ULL * 3600 * NS_PER_S)
@@ -44,13 +45,22 @@ struct pair {
 	uint8_t from; /* whose upload it is */
 	bool is_known_from, is_outgoing;
 	bool was_large; /* on an earlier day: a backup, then */
+	bool was_said;	/* in this hour */
 };
 
 /* What a host sends to one other in an hour. */
 struct sender {
 	struct row row;
 	double mean, variance;
+	uint64_t largest;
 	uint32_t hours;
+};
+
+/* An hour of a pair against those before it. */
+struct against {
+	bool is_known; /* there is a history */
+	bool is_beyond;
+	double usual, limit; /* bytes in an hour */
 };
 
 struct exfiltration {
@@ -119,6 +129,8 @@ static void learn_hour(struct exfiltration *x, const struct pair *pair, int from
 			    pair->last_ns, &is_new);
 	double d = value - sender->mean;
 
+	if (pair->hour_bytes[from] > sender->largest)
+		sender->largest = pair->hour_bytes[from];
 	if (is_new)
 		sender->mean = value;
 	else
@@ -133,8 +145,9 @@ static void turn_hour(struct exfiltration *x, struct pair *pair, uint64_t now_ns
 	if (now_ns < pair->hour_ns + HOUR_NS)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (pair->hour_bytes[i] && pair->hour_bytes[i] < BYTES_MIN)
-			learn_hour(x, pair, i); /* what may be an attack teaches nothing */
+		if (pair->hour_bytes[i] && !pair->was_said)
+			learn_hour(x, pair, i); /* what was said to be one teaches nothing */
+	pair->was_said = false;
 	pair->hour_bytes[0] = pair->hour_bytes[1] = 0;
 	pair->hour_ns = now_ns;
 	if (now_ns < pair->day_ns + DAY_NS)
@@ -197,39 +210,64 @@ static void exfiltration_flow(void *state, const struct flow *flow)
 /* ---- judging ----------------------------------------------------------------------------------
  */
 
-/* Deviations of this hour above what the host sends to one other in an hour; -1: not known yet. */
-static double deviation(const struct exfiltration *x, const struct pair *pair, double *usual)
+/* 6 deviations above what the host sends to one other in an hour, or twice the most of it. */
+static struct against compare(const struct exfiltration *x, const struct pair *pair)
 {
 	const struct sender *sender =
 		rowset_find(&x->senders, rowset_key(&x->senders, &pair->ends[pair->from], NULL, 0));
+	uint64_t hour = pair->hour_bytes[pair->from];
+	struct against against = { .limit = BYTES_MIN };
+	double far;
 
 	if (!sender || sender->hours < HOURS_MIN)
-		return -1;
-	*usual = expm1(sender->mean);
-	return (log1p((double)pair->hour_bytes[pair->from]) - sender->mean) /
-	       sqrt(sender->variance + LEAST);
+		return against;
+	far = expm1(sender->mean + DEVIATIONS_MIN * sqrt(sender->variance + LEAST));
+	against.is_known = true;
+	against.usual = expm1(sender->mean);
+	against.limit = fmax(BYTES_MIN, fmin(far, FACTOR * (double)sender->largest));
+	against.is_beyond = (double)hour >= against.limit;
+	return against;
 }
 
-static uint8_t severity_of(const struct pair *pair, double z, const struct detect_moment *moment)
+static uint8_t severity_of(const struct pair *pair, const struct against *against,
+			   const struct detect_moment *moment)
 {
 	/* without a history, or there from the beginning: it may be meant to be */
-	if (z < 0 || !pair->is_outgoing || pair->first_ns < moment->learn_until_ns)
+	if (!against->is_known || !pair->is_outgoing || pair->first_ns < moment->learn_until_ns)
 		return SEVERITY_LOW;
 	return say_severity(DETECTOR_EXFILTRATION, pair->bytes[pair->from], BYTES_MUCH);
 }
 
-static void say(const struct exfiltration *x, const struct pair *pair, double z, double usual,
-		const struct detect_moment *moment)
+static void write_reason(const struct pair *pair, const struct against *against, char *reason)
 {
-	const struct addr *src = &pair->ends[pair->from], *dst = &pair->ends[!pair->from];
+	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], sent[24], got[24], span[32];
+	char usual[24], limit[24], normal[96] = "under 100 MB a day (no history yet)";
+
+	units_format_bytes(pair->bytes[pair->from], sent, sizeof(sent));
+	units_format_bytes(pair->bytes[!pair->from], got, sizeof(got));
+	say_span(pair->last_ns - pair->day_ns, span, sizeof(span));
+	units_format_bytes((uint64_t)against->usual, usual, sizeof(usual));
+	units_format_bytes((uint64_t)against->limit, limit, sizeof(limit));
+	if (against->is_known)
+		(void)snprintf(normal, sizeof(normal), "%s an hour to one host, at most %s", usual,
+			       limit);
+	(void)snprintf(reason, FINDING_REASON_MAX,
+		       "%s sent %s to %s in %s and got %s back. Normal is %s.",
+		       addr_format(&pair->ends[pair->from], from), sent,
+		       addr_format(&pair->ends[!pair->from], to), span, got, normal);
+}
+
+static void say(const struct exfiltration *x, const struct pair *pair,
+		const struct against *against, const struct detect_moment *moment)
+{
 	uint64_t out = pair->bytes[pair->from], in = pair->bytes[!pair->from];
-	char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], sent[24], got[24], span[32], normal[80];
+	double share = (double)out / (double)(out + in);
 	struct finding finding = {
 		.detector = DETECTOR_EXFILTRATION,
-		.severity = severity_of(pair, z, moment),
-		.score = say_score((double)out / (double)(out + in), (double)out, BYTES_MIN),
-		.src = *src,
-		.dst = *dst,
+		.severity = severity_of(pair, against, moment),
+		.score = say_score(share, (double)out, BYTES_MIN),
+		.src = pair->ends[pair->from],
+		.dst = pair->ends[!pair->from],
 		.dst_port = pair->port,
 		.proto = pair->proto,
 		.first_unix_ms = detect_unix_ms(moment, pair->day_ns),
@@ -237,20 +275,13 @@ static void say(const struct exfiltration *x, const struct pair *pair, double z,
 		.count = out,
 	};
 
-	units_format_bytes(out, sent, sizeof(sent));
-	units_format_bytes(in, got, sizeof(got));
-	say_span(pair->last_ns - pair->day_ns, span, sizeof(span));
-	if (z >= 0) {
-		units_format_bytes((uint64_t)usual, normal, sizeof(normal));
-		(void)snprintf(normal + strlen(normal), sizeof(normal) - strlen(normal),
-			       " an hour to one host");
-	} else {
-		(void)snprintf(normal, sizeof(normal), "under 100 MB a day (no history yet)");
-	}
-	(void)snprintf(finding.reason, FINDING_REASON_MAX,
-		       "%s sent %s to %s in %s and got %s back. Normal is %s.",
-		       addr_format(src, from), sent, addr_format(dst, to), span, got, normal);
+	write_reason(pair, against, finding.reason);
 	evidence_give(&x->evidence, pair->row.key, &finding);
+	say_number(&finding, &(struct say_number){ "bytes sent to it in this hour", "bytes",
+						   (double)pair->hour_bytes[pair->from],
+						   against->usual, against->limit });
+	say_number(&finding, &(struct say_number){ "share that went out", "share", share, 0,
+						   OUT_TENTHS / 10.0 });
 	moment->on_finding(moment->arg, &finding);
 }
 
@@ -259,7 +290,7 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 	struct exfiltration *x = state;
 	struct pair *pair = row;
 	uint64_t out = pair->bytes[pair->from], in = pair->bytes[!pair->from];
-	double usual = 0, z;
+	struct against against;
 
 	/* said again when it doubled: an upload goes on for hours */
 	if (!pair->is_known_from || out < BYTES_MIN || out < 2 * pair->said_bytes ||
@@ -267,10 +298,11 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 		return false;
 	if (pair->said_ns && moment->now_ns < pair->said_ns + REPEAT_NS)
 		return true;
-	z = deviation(x, pair, &usual);
-	if (z >= 0 && z < DEVIATIONS_MIN)
+	against = compare(x, pair);
+	if (against.is_known && !against.is_beyond)
 		return false;
-	say(x, pair, z, usual, moment);
+	say(x, pair, &against, moment);
+	pair->was_said = true;
 	pair->said_ns = moment->now_ns;
 	pair->said_bytes = out;
 	return false;

@@ -265,6 +265,14 @@ static bool is_sweep(const struct spread_sum *sum, const struct floor *floor, ui
 	       (sum->count - sum->good) * 10 >= sum->count * floor->failed_tenths;
 }
 
+/* Hosts within the floor's window; the source's own where it has a history. */
+static uint32_t limit_of(const struct host_scan *scan, const struct sweep *sweep,
+			 const struct floor *floor)
+{
+	return floor == &fast ? learned_limit(&scan->learned, &sweep->src, fast.hosts)
+			      : floor->hosts;
+}
+
 /* The first floor that is reached; NULL when none is. */
 static const struct floor *judge_floors(const struct host_scan *scan, const struct sweep *sweep,
 					struct spread_sum *sum)
@@ -277,14 +285,10 @@ static const struct floor *judge_floors(const struct host_scan *scan, const stru
 		return is_sweep(sum, &by_arp, by_arp.hosts) ? &by_arp : NULL;
 	}
 	for (size_t i = 0; i < sizeof(floors) / sizeof(floors[0]); i++) {
-		uint32_t limit;
-
 		if (!floors[i])
 			continue;
-		limit = floors[i] == &fast ? learned_limit(&scan->learned, &sweep->src, fast.hosts)
-					   : floors[i]->hosts;
 		*sum = spread_window(&sweep->hosts, floors[i]->window_ms, true);
-		if (is_sweep(sum, floors[i], limit))
+		if (is_sweep(sum, floors[i], limit_of(scan, sweep, floors[i])))
 			return floors[i];
 	}
 	return NULL;
@@ -337,6 +341,12 @@ static void say(const struct host_scan *scan, const struct sweep *sweep,
 
 	write_reason(sweep, sum, floor, finding.reason);
 	evidence_give(&scan->evidence, sweep->row.key, &finding);
+	say_number(&finding, &(struct say_number){
+				     sweep->port == BY_ARP ? "addresses asked for" : "hosts tried",
+				     "hosts", sum->count, 0, limit_of(scan, sweep, floor) - 1.0 });
+	if (sweep->port != BY_ARP)
+		say_number(&finding, &(struct say_number){ "share that failed", "share", failed, 0,
+							   floor->failed_tenths / 10.0 });
 	moment->on_finding(moment->arg, &finding);
 }
 

@@ -138,6 +138,9 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 	if (listed->said_ns && moment->now_ns < listed->said_ns + REPEAT_NS)
 		return false;
 	write_reason(listed, finding.reason);
+	say_number(&finding,
+		   &(struct say_number){ listed->domain[0] ? "questions for the name" : "packets",
+					 "", listed->count, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 	listed->said_ns = moment->now_ns;
 	return false;

@@ -131,6 +131,8 @@ static void say(struct new_device *new_device, const struct device *device,
 		       lan_mac_format(device->mac, mac), has_addr ? " and the address " : "",
 		       has_addr ? addr_format(&device->addr, addr) : "", others,
 		       device->mac[0] & MAC_LOCAL ? "; the address is made up by software" : "");
+	say_number(&finding,
+		   &(struct say_number){ "new devices", "devices", (double)finding.count, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 	new_device->not_said = 0;
 }

@@ -137,6 +137,8 @@ static void say(const struct new_port *new_port, const struct port *port,
 		       "before. Normal are the ports seen while learning.",
 		       addr_format(&port->dst, dst), addr_format(&port->src, src), port->port);
 	evidence_give(&new_port->evidence, port->row.key, &finding);
+	say_number(&finding,
+		   &(struct say_number){ "connections to the port", "", port->connections, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 }
 

@@ -331,6 +331,8 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 		       "the way can read it. Normal is 0.",
 		       addr_format(&login->client, client), addr_format(&login->server, server),
 		       login->port, login->how);
+	say_number(&finding,
+		   &(struct say_number){ "logins in plain text", "logins", login->count, 0, 0 });
 	moment->on_finding(moment->arg, &finding);
 	login->said_ns = moment->now_ns;
 	return false;

@@ -188,6 +188,11 @@ static void say(const struct pairs *pairs, const struct pair *pair, const struct
 		for (unsigned int i = 0; i < pair_case->evidence_count; i++)
 			finding.evidence[i] = pair_case->evidence[i];
 	}
+	say_number(&finding, &(struct say_number){ "ports tried", "ports", verdict->tried, 0,
+						   verdict->floor - 1.0 });
+	say_number(&finding, &(struct say_number){ "share that failed", "share",
+						   (double)verdict->failed / verdict->tried, 0,
+						   FAILED_TENTHS / 10.0 });
 	moment->on_finding(moment->arg, &finding);
 }
 

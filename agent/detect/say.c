@@ -33,6 +33,20 @@ uint8_t say_severity(enum detector detector, uint64_t value, uint64_t much)
 	return value >= much && severity < SEVERITY_HIGH ? severity + 1 : severity;
 }
 
+void say_number(struct finding *finding, const struct say_number *number)
+{
+	struct finding_feature *feature = &finding->features[finding->feature_count];
+
+	if (finding->feature_count == FINDING_FEATURES_MAX)
+		return;
+	(void)snprintf(feature->name, sizeof(feature->name), "%s", number->name);
+	(void)snprintf(feature->unit, sizeof(feature->unit), "%s", number->unit);
+	feature->value = number->value;
+	feature->normal_low = number->low;
+	feature->normal_high = number->high;
+	finding->feature_count++;
+}
+
 struct addr say_addr_none(void)
 {
 	struct addr none = { .family = ADDR_IPV4 };

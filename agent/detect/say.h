@@ -10,6 +10,12 @@
 
 #include "agent/detect/detector.h"
 
+/* A number behind a finding; texts as long as struct finding_feature takes. */
+struct say_number {
+	const char *name, *unit; /* "", "bytes", "share", "per s", or what is counted */
+	double value, low, high; /* low to high is normal */
+};
+
 /* How often what goes on is said again. */
 #define SAY_REPEAT_NS (10 * 1000000000ULL)
 
@@ -22,6 +28,9 @@ void say_span(uint64_t ns, char *text, size_t size);
 double say_score(double share, double value, double floor);
 /* say_severity - of the table, one step up from @much on. */
 uint8_t say_severity(enum detector detector, uint64_t value, uint64_t much);
+/* say_number - one number behind @finding beside what is normal; the most telling one first. More
+ * than there is room for are left out. */
+void say_number(struct finding *finding, const struct say_number *number);
 /* say_addr_none - 0.0.0.0, for "many": a finding's source when there is no one source. */
 struct addr say_addr_none(void);
 

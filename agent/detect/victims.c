@@ -168,18 +168,34 @@ static uint32_t floor_of(const struct flood *flood, const struct victim *victim)
 	return victim->bytes < SMALL_BYTES * victim->packets ? flood->small_pps : flood->floor_pps;
 }
 
+static uint32_t limit_of(const struct victims *victims, const struct flood *flood,
+			 const struct victim *victim)
+{
+	return learned_limit(&victims->learned, &victim->dst, floor_of(flood, victim));
+}
+
 static bool is_flooded(const struct victims *victims, const struct flood *flood,
 		       const struct victim *victim, uint64_t pps)
 {
-	uint32_t limit = learned_limit(&victims->learned, &victim->dst, floor_of(flood, victim));
-
-	if (pps < limit && (pps < flood->history_pps || deviation(victim, pps) < HISTORY_Z))
+	if (pps < limit_of(victims, flood, victim) &&
+	    (pps < flood->history_pps || deviation(victim, pps) < HISTORY_Z))
 		return false;
 	if (flood->per_answer && victim->packets < flood->per_answer * victim->answered)
 		return false;
 	/* many ports from few sources are a scan */
 	return victim->port || !flood->sources_min ||
 	       (!has_lead(victim) && count_sources(victim) >= flood->sources_min);
+}
+
+/* The limit that @pps is beyond: the learned one, else that of the history. */
+static double highest_normal(const struct victims *victims, const struct flood *flood,
+			     const struct victim *victim, uint64_t pps)
+{
+	uint32_t limit = limit_of(victims, flood, victim);
+
+	if (pps >= limit)
+		return limit;
+	return expm1(victim->mean + HISTORY_Z * sqrt(victim->variance + HISTORY_LEAST));
 }
 
 static void write_reason(const struct flood *flood, const struct victim *victim, uint64_t pps,
@@ -230,6 +246,15 @@ static void say(struct victims *victims, const struct flood *flood, struct victi
 
 	write_reason(flood, victim, pps, finding.reason);
 	evidence_give(&victims->evidence, victim->row.key, &finding);
+	say_number(&finding,
+		   &(struct say_number){ flood->what, "per s", (double)pps,
+					 victim->seconds >= HISTORY_S ? expm1(victim->mean) : 0,
+					 highest_normal(victims, flood, victim, pps) });
+	if (flood->per_answer)
+		say_number(&finding, &(struct say_number){ "share that was answered", "share",
+							   fmin(1, (double)victim->answered /
+									   (double)victim->packets),
+							   1.0 / flood->per_answer, 1 });
 	moment->on_finding(moment->arg, &finding);
 	victim->said_ns = moment->now_ns;
 }

@@ -55,17 +55,28 @@ export function reasonPanel(incident) {
 	]));
 }
 
-function amount(value) {
+/** Bytes and shares bring their unit along. */
+function amount(value, unit) {
 	const n = Number(value);
-	return value === null || value === undefined || Number.isNaN(n) ? "–"
-		: Number.isInteger(n) ? count(n) : n.toFixed(Math.abs(n) < 10 ? 2 : 1);
+	if (value === null || value === undefined || Number.isNaN(n)) {
+		return "–";
+	}
+	if (unit === "bytes" || unit === "share") {
+		return unit === "bytes" ? bytes(n) : `${Math.round(100 * n)} %`;
+	}
+	return Number.isInteger(n) ? count(n) : n.toFixed(Math.abs(n) < 10 ? 2 : 1);
 }
 
-function normal({ normal_low: low, normal_high: high }) {
+function unitBeside(unit) {
+	return unit === "bytes" || unit === "share" ? "" : clean(unit, 16);
+}
+
+function normal({ normal_low: low, normal_high: high, unit }) {
 	if (high === null || high === undefined) {
-		return low === null || low === undefined ? "–" : `from ${amount(low)}`;
+		return low === null || low === undefined ? "–" : `from ${amount(low, unit)}`;
 	}
-	return low ? `${amount(low)} to ${amount(high)}` : `up to ${amount(high)}`;
+	const most = amount(high, unit);
+	return low ? `${amount(low, unit)} to ${most}` : `up to ${most}`;
 }
 
 /** How far above the normal range: the bar is the value, the mark the range's upper end. */
@@ -95,8 +106,8 @@ function numbers(incident) {
 				|| h("span", { class: "hidden" }, "Picture"))))),
 		h("tbody", {}, rows.map((r) => h("tr", {},
 			h("th", { scope: "row" }, name(r.name, 80)),
-			h("td", { class: "num" }, h("strong", {}, amount(r.value)), " ",
-				clean(r.unit, 16)),
+			h("td", { class: "num" }, h("strong", {}, amount(r.value, r.unit)), " ",
+				unitBeside(r.unit)),
 			h("td", { class: "num" }, normal(r)),
 			h("td", { class: "gauge-cell" }, r.normal_high === null ? null
 				: gauge(r.value, r.normal_high)))))));

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,14 @@ static inline void on_finding(void *arg, const struct finding *finding)
 {
 	struct seen *seen = arg;
 
+	/* each says what was measured and what is normal */
+	assert_in_range(finding->feature_count, 1, FINDING_FEATURES_MAX);
+	for (unsigned int i = 0; i < finding->feature_count; i++) {
+		const struct finding_feature *feature = &finding->features[i];
+
+		assert_true(*feature->name && isfinite(feature->value));
+		assert_true(feature->normal_low <= feature->normal_high);
+	}
 	seen->last[finding->detector] = *finding;
 	seen->count[finding->detector]++;
 	seen->above_low += finding->severity > SEVERITY_LOW;
