@@ -60,10 +60,11 @@ static const struct code_name CODES[] = {
 
 static int db_error(const struct db *db, int code)
 {
-	int system = sqlite3_system_errno(db->handle);
+	int system;
 
 	if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW)
 		return 0;
+	system = sqlite3_system_errno(db->handle);
 	for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++)
 		if (CODES[i].code == code || CODES[i].code == (code & 0xff))
 			return CODES[i].error;

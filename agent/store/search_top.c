@@ -9,21 +9,29 @@
 #include "agent/store/search.h"
 #include "include/history.h"
 
-/* 112 bytes each, so 14 MiB, and as much again while the table is swept. */
+/* 64 bytes each, so 8 MiB, and as much again while the table is swept. */
 #define GROUPS_MAX (1UL << 17)
 #define SLOTS	   (2 * GROUPS_MAX)
 #define KEY_INLINE 16
 #define NOTHING	   UINT32_MAX
 /* Long keys: names of 64 bytes on the average of full tables (DNS names in use are shorter). */
 #define TEXT_MAX (8U << 20)
+#define LINE	 64 /* of the cache, on the processors of DESIGN 2 */
 
+/* One line of the cache: a table of full size is larger than caches are, and each record of a busy
+ * day touches another group. */
 struct group {
-	uint64_t hash;
-	uint32_t key_len;
-	uint32_t text; /* a key longer than KEY_INLINE: where in the texts */
-	uint8_t key[KEY_INLINE];
-	struct history_sums sums;
+	union {
+		uint8_t bytes[KEY_INLINE];
+		uint32_t text; /* a key longer than KEY_INLINE: where in the texts */
+	} key;
+	uint64_t records : 48, key_len : 16;
+	uint64_t packets, bytes_out, bytes_in;
+	int64_t first_unix_ms, last_unix_ms;
 };
+
+_Static_assert(sizeof(struct group) == LINE, "a group is one line");
+_Static_assert(FLOW_GROUP_KEY_MAX < 1 << 16, "lengths of keys have 16 bits");
 
 /* A part of the hash beside the place spares looks at groups of other keys. */
 struct slot {
@@ -31,10 +39,10 @@ struct slot {
 	uint32_t tag;
 };
 
-/* Records ahead whose slot, and then whose group, are fetched into the cache: a table of a full
- * size is larger than caches are. */
+/* Records ahead whose slot, and then whose group, are fetched into the cache. */
 #define AHEAD_SLOT  16
 #define AHEAD_GROUP 8
+#define AHEAD_RING  32 /* a power of two above AHEAD_SLOT */
 
 struct table {
 	const struct history_grouping *grouping;
@@ -45,6 +53,9 @@ struct table {
 	struct history_sums others;
 	uint64_t given_up;
 	int error;
+	/* Hashes of this record and those ahead, by how many are left of the block. */
+	uint64_t ahead[AHEAD_RING];
+	unsigned int left;
 };
 
 static void table_done(struct table *table)
@@ -62,7 +73,7 @@ static void table_done_cleanup(struct table *table)
 static int table_init(struct table *table, const struct history_grouping *grouping)
 {
 	*table = (struct table){ .grouping = grouping };
-	table->groups = malloc(GROUPS_MAX * sizeof(*table->groups));
+	table->groups = aligned_alloc(LINE, GROUPS_MAX * sizeof(*table->groups));
 	table->slots = malloc(SLOTS * sizeof(*table->slots));
 	table->texts = malloc(TEXT_MAX);
 	if (!table->groups || !table->slots || !table->texts)
@@ -96,7 +107,7 @@ static uint64_t hash_key(const uint8_t *key, size_t len)
 
 static const uint8_t *key_of(const struct table *table, const struct group *group)
 {
-	return group->key_len > KEY_INLINE ? table->texts + group->text : group->key;
+	return group->key_len > KEY_INLINE ? table->texts + group->key.text : group->key.bytes;
 }
 
 static void add_sums(struct history_sums *to, const struct history_sums *sums)
@@ -112,17 +123,35 @@ static void add_sums(struct history_sums *to, const struct history_sums *sums)
 	to->bytes_in += sums->bytes_in;
 }
 
-static uint64_t weight(enum history_order order, const struct history_sums *sums)
+static struct history_sums sums_of(const struct group *group)
+{
+	return (struct history_sums){ .records = group->records,
+				      .packets = group->packets,
+				      .bytes = group->bytes_out + group->bytes_in,
+				      .bytes_out = group->bytes_out,
+				      .bytes_in = group->bytes_in,
+				      .first_unix_ms = group->first_unix_ms,
+				      .last_unix_ms = group->last_unix_ms };
+}
+
+static void give_to_others(struct history_sums *others, const struct group *group)
+{
+	const struct history_sums sums = sums_of(group);
+
+	add_sums(others, &sums);
+}
+
+static uint64_t weight(enum history_order order, const struct group *group)
 {
 	switch (order) {
 	case HISTORY_BY_PACKETS:
-		return sums->packets;
+		return group->packets;
 	case HISTORY_BY_RECORDS:
-		return sums->records;
+		return group->records;
 	case HISTORY_BY_BYTES:
 		break;
 	}
-	return sums->bytes;
+	return group->bytes_out + group->bytes_in;
 }
 
 /* ---- making room ----------------------------------------------------------------------------- */
@@ -142,15 +171,14 @@ static int middle_weight(const struct table *table, uint64_t *middle)
 	if (!weights)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < table->count; i++)
-		weights[i] = weight(table->grouping->order, &table->groups[i].sums);
+		weights[i] = weight(table->grouping->order, &table->groups[i]);
 	qsort(weights, table->count, sizeof(*weights), compare_weights);
 	*middle = weights[table->count / 2];
 	return 0;
 }
 
-static void place(struct table *table, uint32_t index)
+static void place(struct table *table, uint32_t index, uint64_t hash)
 {
-	uint64_t hash = table->groups[index].hash;
 	uint32_t at = (uint32_t)hash & (SLOTS - 1);
 
 	while (table->slots[at].group != NOTHING)
@@ -164,12 +192,14 @@ static void keep(struct table *table, const struct group *group)
 	struct group kept = *group;
 
 	if (kept.key_len > KEY_INLINE) {
-		memmove(table->texts + table->text_used, table->texts + group->text, kept.key_len);
-		kept.text = table->text_used;
+		memmove(table->texts + table->text_used, table->texts + group->key.text,
+			kept.key_len);
+		kept.key.text = table->text_used;
 		table->text_used += kept.key_len;
 	}
 	table->groups[table->count] = kept;
-	place(table, table->count++);
+	place(table, table->count, hash_key(key_of(table, &kept), kept.key_len));
+	table->count++;
 }
 
 static int make_room(struct table *table)
@@ -184,13 +214,13 @@ static int make_room(struct table *table)
 	table->count = table->text_used = 0;
 	for (uint32_t i = 0; i < before; i++) {
 		const struct group *group = &table->groups[i];
-		uint64_t own = weight(table->grouping->order, &group->sums);
+		uint64_t own = weight(table->grouping->order, group);
 
 		/* of equals in the middle, some must go */
 		if (own > middle || (own == middle && table->count < before / 4)) {
 			keep(table, group);
 		} else {
-			add_sums(&table->others, &group->sums);
+			give_to_others(&table->others, group);
 			table->given_up++;
 		}
 	}
@@ -203,21 +233,22 @@ static struct group *insert(struct table *table, const uint8_t *key, size_t len,
 {
 	struct group *group = &table->groups[table->count];
 
-	*group = (struct group){ .hash = hash, .key_len = (uint32_t)len };
+	*group = (struct group){ .key_len = len & 0xffff,
+				 .first_unix_ms = INT64_MAX,
+				 .last_unix_ms = INT64_MIN };
 	if (len > KEY_INLINE) {
 		memcpy(table->texts + table->text_used, key, len);
-		group->text = table->text_used;
+		group->key.text = table->text_used;
 		table->text_used += (uint32_t)len;
 	} else {
-		memcpy(group->key, key, len);
+		memcpy(group->key.bytes, key, len);
 	}
-	place(table, table->count++);
+	place(table, table->count++, hash);
 	return group;
 }
 
-static struct group *find_or_add(struct table *table, const uint8_t *key, size_t len)
+static struct group *find_or_add(struct table *table, const uint8_t *key, size_t len, uint64_t hash)
 {
-	uint64_t hash = hash_key(key, len);
 	uint32_t at = (uint32_t)hash & (SLOTS - 1);
 
 	for (; table->slots[at].group != NOTHING; at = (at + 1) & (SLOTS - 1)) {
@@ -235,53 +266,65 @@ static struct group *find_or_add(struct table *table, const uint8_t *key, size_t
 	return insert(table, key, len, hash);
 }
 
-static void fetch_group(const struct group *group)
+/* The hash of a record that comes when @left are left, and its slot. */
+static void look_ahead(struct table *table, const struct flow_record *record, unsigned int left)
 {
-	__builtin_prefetch(group);
-	__builtin_prefetch((const uint8_t *)group + 64); /* a group lies in two lines */
-}
-
-/* Of a record that comes soon; nothing is changed. */
-static void fetch(void *arg, const struct flow_record *records, int left)
-{
-	const struct table *table = arg;
 	enum flow_group by = (enum flow_group)table->grouping->group;
 	uint8_t key[FLOW_GROUP_KEY_MAX];
-	size_t len;
+	size_t len = flow_group_key(by, record, NULL, key);
+	uint64_t hash = hash_key(key, len);
 
-	if (left > AHEAD_SLOT) {
-		len = flow_group_key(by, &records[AHEAD_SLOT], NULL, key);
-		__builtin_prefetch(&table->slots[hash_key(key, len) & (SLOTS - 1)]);
-	}
+	table->ahead[left % AHEAD_RING] = hash;
+	__builtin_prefetch(&table->slots[hash & (SLOTS - 1)]);
+}
+
+/* Of records that come soon; no sum is changed. */
+static void fetch(void *arg, const struct flow_record *records, int block_left)
+{
+	struct table *table = arg;
+	unsigned int left = (unsigned int)block_left;
+
+	/* a block begins */
+	for (unsigned int i = 0; left + 1 != table->left && i < AHEAD_SLOT && i < left; i++)
+		look_ahead(table, &records[i], left - i);
+	table->left = left;
+	if (left > AHEAD_SLOT)
+		look_ahead(table, &records[AHEAD_SLOT], left - AHEAD_SLOT);
 	if (left > AHEAD_GROUP) {
-		len = flow_group_key(by, &records[AHEAD_GROUP], NULL, key);
-		uint32_t group = table->slots[hash_key(key, len) & (SLOTS - 1)].group;
+		uint64_t hash = table->ahead[(left - AHEAD_GROUP) % AHEAD_RING];
+		uint32_t group = table->slots[hash & (SLOTS - 1)].group;
 
 		if (group != NOTHING)
-			fetch_group(&table->groups[group]);
+			__builtin_prefetch(&table->groups[group]);
 	}
+}
+
+static void add_record(struct group *group, const struct flow_record *record)
+{
+	group->records++;
+	group->packets += record->packets_out + record->packets_in;
+	group->bytes_out += record->bytes_out;
+	group->bytes_in += record->bytes_in;
+	if (record->end_unix_ms < group->first_unix_ms)
+		group->first_unix_ms = record->end_unix_ms;
+	if (record->end_unix_ms > group->last_unix_ms)
+		group->last_unix_ms = record->end_unix_ms;
 }
 
 static bool add_match(void *arg, struct search *search, const struct flow_record *record)
 {
 	struct table *table = arg;
 	enum flow_group by = (enum flow_group)table->grouping->group;
-	const struct flow_texts *texts =
-		flow_group_is_text(by) ? search_texts(search, record) : NULL;
-	const struct history_sums sums = { .records = 1,
-					   .packets = record->packets_out + record->packets_in,
-					   .bytes = record->bytes_out + record->bytes_in,
-					   .bytes_out = record->bytes_out,
-					   .bytes_in = record->bytes_in,
-					   .first_unix_ms = record->end_unix_ms,
-					   .last_unix_ms = record->end_unix_ms };
+	bool is_text = flow_group_is_text(by);
+	const struct flow_texts *texts = is_text ? search_texts(search, record) : NULL;
 	uint8_t key[FLOW_GROUP_KEY_MAX];
 	size_t len = flow_group_key(by, record, texts, key);
-	struct group *group = find_or_add(table, key, len);
+	uint64_t hash = is_text ? hash_key(key, len) : table->ahead[table->left % AHEAD_RING];
+	struct group *group = find_or_add(table, key, len, hash);
 
 	if (!group)
 		return false;
-	add_sums(&group->sums, &sums);
+	add_record(group, record);
 	return true;
 }
 
@@ -292,8 +335,8 @@ static int compare_groups(const void *a, const void *b, void *arg)
 	const struct table *table = arg;
 	const struct group *left = &table->groups[*(const uint32_t *)a];
 	const struct group *right = &table->groups[*(const uint32_t *)b];
-	uint64_t more = weight(table->grouping->order, &left->sums);
-	uint64_t less = weight(table->grouping->order, &right->sums);
+	uint64_t more = weight(table->grouping->order, left);
+	uint64_t less = weight(table->grouping->order, right);
 	size_t len = left->key_len < right->key_len ? left->key_len : right->key_len;
 	int order;
 
@@ -322,11 +365,11 @@ static int take_first(struct table *table, struct history_top *top)
 		const struct group *group = &table->groups[order[i]];
 
 		if (i >= max) {
-			add_sums(&top->others, &group->sums);
+			give_to_others(&top->others, group);
 			continue;
 		}
 		groups[i].key_len = group->key_len;
-		groups[i].sums = group->sums;
+		groups[i].sums = sums_of(group);
 		memcpy(groups[i].key, key_of(table, group), group->key_len);
 	}
 	top->groups = groups;

@@ -21,6 +21,13 @@ struct name_memo {
 	uint32_t places[2], cuts[2];
 };
 
+/* The same of a port's or a protocol's key. */
+#define PORT_SLOTS 256
+struct key_memo {
+	uint32_t key; /* and one; 0 = empty */
+	uint32_t place, cuts;
+};
+
 struct top_hour {
 	bool is_open;
 	int64_t hour;
@@ -29,6 +36,7 @@ struct top_hour {
 	uint64_t touched;   /* tick */
 	struct top_table by[TOP_BY_COUNT];
 	struct name_memo memo[MEMO_SLOTS];
+	struct key_memo ports[PORT_SLOTS], protos[PORT_SLOTS];
 };
 
 struct tops {
@@ -137,6 +145,22 @@ static void add_names(struct top_hour *open, const struct flow_row *row,
 		*memo = fresh;
 }
 
+/* A protocol and maybe a port: three bytes at most. */
+static void add_number(struct top_table *table, struct key_memo *memos, const uint8_t port[3],
+		       size_t len, const struct top_sums *sums)
+{
+	uint32_t key =
+		len == 1 ? port[0] : (uint32_t)port[0] << 16 | (uint32_t)port[1] << 8 | port[2];
+	struct key_memo *memo = &memos[(key ^ key >> 8) % PORT_SLOTS];
+
+	if (memo->key == key + 1 && memo->cuts == table->cuts) {
+		top_table_add_at(table, memo->place, sums);
+		return;
+	}
+	uint32_t place = top_table_add(table, port, len, sums);
+	*memo = (struct key_memo){ place == TOP_NOWHERE ? 0 : key + 1, place, table->cuts };
+}
+
 static void add_row(struct top_hour *open, const struct flow_row *row)
 {
 	const struct top_sums sums = { 1, row->packets_out, row->bytes_out, row->packets_in,
@@ -154,8 +178,8 @@ static void add_row(struct top_hour *open, const struct flow_row *row)
 	top_table_add(&open->by[TOP_SOURCE], bytes, len, &sums);
 	bytes = flow_row_dst(row, &len);
 	top_table_add(&open->by[TOP_DESTINATION], bytes, len, &sums);
-	top_table_add(&open->by[TOP_PORT], port, sizeof(port), &sums);
-	top_table_add(&open->by[TOP_PROTOCOL], port, 1, &sums);
+	add_number(&open->by[TOP_PORT], open->ports, port, sizeof(port), &sums);
+	add_number(&open->by[TOP_PROTOCOL], open->protos, port, 1, &sums);
 	add_names(open, row, &sums);
 }
 
