@@ -7,14 +7,16 @@ libmicrohttpd-dev libgnutls28-dev libjson-c-dev libinih-dev libcap-ng-dev libsec
 libpcap-dev libjs-dygraphs libhpdf-dev fonts-dejavu-core libcurl4-gnutls-dev libcurl3-gnutls ca-certificates"
 tests="libcmocka-dev libclang-rt-14-dev python3 python3-cryptography python3-pytest python3-pytest-xdist
 python3-selenium python3-scapy python3-jsonschema chromium chromium-driver iproute2 iputils-ping tshark tcpdump nmap nftables iperf3 curl bind9-dnsutils openssl procps util-linux
-qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf zbar-tools"
+qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf zbar-tools
+rsyslog rsyslog-gnutls pmacct nfdump prometheus"
 lint="clang-format clang-tidy cppcheck shellcheck python3"
 
 case ${1:-} in
 run) wanted=$build ;;
 test) wanted="$build $tests clang-format shellcheck" ;;
 lint) wanted="$build libcmocka-dev $lint" ;;
-bench) wanted="$build python3 python3-sklearn python3-pandas iproute2 procps util-linux ethtool xdp-tools nftables softflowd wrk gunicorn python3-flask" ;;
+bench) wanted="$build python3 python3-sklearn python3-pandas iproute2 procps util-linux ethtool xdp-tools nftables softflowd wrk gunicorn python3-flask
+	python3-reportlab python3-matplotlib poppler-utils" ;;
 *)
 	echo "usage: packages.sh run|test|lint|bench" >&2
 	exit 2

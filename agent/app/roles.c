@@ -196,9 +196,10 @@ int role_export(struct app *app, int fd)
 	const struct rights_path paths[] = { { "/etc", false },
 					     { "/run/systemd/resolve", false },
 					     { "/usr/share/ca-certificates", false },
+					     { *settings.ca ? settings.ca : "/etc", false },
 					     { *dir ? dir : "/etc", *dir != '\0' } };
-	if (*settings.webhook && http_load()) {
-		log_error("libcurl is not installed, so no webhook can be told: apt install "
+	if ((*settings.webhook || *settings.evebox) && http_load()) {
+		log_error("libcurl is not installed, so nothing can be posted: apt install "
 			  "libcurl3-gnutls");
 		return CLI_FAILED;
 	}

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/export/internal.h"
@@ -146,15 +145,11 @@ static void write_flags(struct buffer *out, const struct flow *flow)
 		{ "syn", TCP_FLAG_SYN }, { "fin", TCP_FLAG_FIN }, { "rst", TCP_FLAG_RST },
 		{ "psh", TCP_FLAG_PSH }, { "ack", TCP_FLAG_ACK }, { "urg", TCP_FLAG_URG },
 	};
-	char hex[3];
 
 	text_open(out, "tcp", '{');
-	(void)snprintf(hex, sizeof(hex), "%02x", flags);
-	text_member(out, "tcp_flags", hex);
-	(void)snprintf(hex, sizeof(hex), "%02x", flow->tcp_flags_out);
-	text_member(out, "tcp_flags_ts", hex);
-	(void)snprintf(hex, sizeof(hex), "%02x", flow->tcp_flags_in);
-	text_member(out, "tcp_flags_tc", hex);
+	text_hex(out, "tcp_flags", flags);
+	text_hex(out, "tcp_flags_ts", flow->tcp_flags_out);
+	text_hex(out, "tcp_flags_tc", flow->tcp_flags_in);
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (flags & bits[i].flag)
 			text_truth(out, bits[i].key, true);

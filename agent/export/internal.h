@@ -44,6 +44,8 @@ void text_name(struct buffer *out, const char *name);
 void text_member(struct buffer *out, const char *key, const char *text);
 void text_member_name(struct buffer *out, const char *key, const char *name);
 void text_number(struct buffer *out, const char *key, uint64_t value);
+/* text_hex - "1b". */
+void text_hex(struct buffer *out, const char *key, uint8_t value);
 void text_truth(struct buffer *out, const char *key, bool value);
 /* text_open - "key":{ or "key":[, by @bracket. */
 void text_open(struct buffer *out, const char *key, char bracket);

@@ -1,21 +1,35 @@
 /*
- * Core's side: one socket, messages that fit or are dropped and counted.
+ * Core's side: one socket, messages that it takes at once, wait for it in a bounded backlog, or are
+ * dropped and counted.
  */
 #include "agent/export/export.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "agent/export/outputs_internal.h"
+#include "agent/util/clock.h"
 
-#define SOCKET_BYTES (4 << 20) /* half a second of 50,000 lines a second */
+/* A socket takes what net.core.wmem_max allows, by default 17 ms of 50,000 lines a second; for as
+ * long as the export role is not scheduled, or is started again, lines wait here. */
+#define BACKLOG_BYTES (8U << 20)
+#define LAST_WAIT_MS  100
+
+struct waiting {
+	struct waiting *next;
+	struct output_message message; /* only as much of it as it has */
+};
 
 struct outputs {
 	pthread_mutex_t lock; /* of everything below */
 	int fd;		      /* -1 = none */
+	struct waiting *first, *last;
+	size_t backlog_bytes;
 	bool wants_text, wants_flows, was_linked;
 	struct output_message flows;
 	struct output_state states[OUTPUTS_MAX];
@@ -26,7 +40,7 @@ struct outputs {
 bool output_settings_are_empty(const struct output_settings *settings)
 {
 	return !*settings->eve_file && !*settings->eve_socket && !*settings->syslog &&
-	       !*settings->ipfix && !*settings->webhook;
+	       !*settings->evebox && !*settings->ipfix && !*settings->webhook;
 }
 
 static bool is_target(const char *text)
@@ -37,23 +51,48 @@ static bool is_target(const char *text)
 	       strspn(colon + 1, "0123456789") == strlen(colon + 1);
 }
 
+static bool is_syslog(const char *text)
+{
+	static const char *const schemes[] = { "udp://", "tcp://", "tls://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (!strncmp(text, schemes[i], 6))
+			return is_target(text + 6);
+	return false;
+}
+
+static bool is_http(const char *text)
+{
+	return !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8);
+}
+
 int output_settings_check(const struct output_settings *settings, char *reason)
 {
+	const struct {
+		const char *value;
+		bool is_right;
+		const char *reason;
+	} checks[] = {
+		{ settings->eve_file, *settings->eve_file == '/', "eve_file is an absolute path" },
+		{ settings->eve_socket, *settings->eve_socket == '/',
+		  "eve_socket is an absolute path" },
+		{ settings->evebox, is_http(settings->evebox),
+		  "evebox is http://... or https://..." },
+		{ settings->syslog, is_syslog(settings->syslog),
+		  "syslog is udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT" },
+		{ settings->webhook, is_http(settings->webhook),
+		  "webhook is http://... or https://..." },
+		{ settings->ipfix, is_target(settings->ipfix), "ipfix is HOST:PORT" },
+		{ settings->ca, *settings->ca == '/', "ca is an absolute path" },
+	};
+
 	reason[0] = '\0';
-	if (*settings->eve_file && *settings->eve_file != '/')
-		(void)snprintf(reason, 256, "eve_file is an absolute path");
-	else if (*settings->eve_socket && *settings->eve_socket != '/')
-		(void)snprintf(reason, 256, "eve_socket is an absolute path");
-	else if (*settings->syslog && ((strncmp(settings->syslog, "udp://", 6) != 0 &&
-					strncmp(settings->syslog, "tcp://", 6) != 0) ||
-				       !is_target(settings->syslog + 6)))
-		(void)snprintf(reason, 256, "syslog is udp://HOST:PORT or tcp://HOST:PORT");
-	else if (*settings->webhook && strncmp(settings->webhook, "http://", 7) != 0 &&
-		 strncmp(settings->webhook, "https://", 8) != 0)
-		(void)snprintf(reason, 256, "webhook is http://... or https://...");
-	else if (*settings->ipfix && !is_target(settings->ipfix))
-		(void)snprintf(reason, 256, "ipfix is HOST:PORT");
-	return *reason ? -EINVAL : 0;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (*checks[i].value && !checks[i].is_right) {
+			(void)snprintf(reason, 256, "%s", checks[i].reason);
+			return -EINVAL;
+		}
+	return 0;
 }
 
 int outputs_new(const struct output_settings *settings, struct outputs **out)
@@ -64,20 +103,10 @@ int outputs_new(const struct output_settings *settings, struct outputs **out)
 		return -ENOMEM;
 	(void)pthread_mutex_init(&outputs->lock, NULL); /* cannot fail with default attributes */
 	outputs->fd = -1;
-	outputs->wants_text = *settings->eve_file || *settings->eve_socket;
+	outputs->wants_text = *settings->eve_file || *settings->eve_socket || *settings->evebox;
 	outputs->wants_flows = *settings->ipfix != '\0';
 	*out = outputs;
 	return 0;
-}
-
-void outputs_free(struct outputs *outputs)
-{
-	if (!outputs)
-		return;
-	if (outputs->fd >= 0)
-		close(outputs->fd);
-	(void)pthread_mutex_destroy(&outputs->lock);
-	free(outputs);
 }
 
 bool outputs_wants_text(const struct outputs *outputs)
@@ -92,14 +121,10 @@ bool outputs_wants_flows(const struct outputs *outputs)
 
 void outputs_link(struct outputs *outputs, int fd)
 {
-	const int bytes = SOCKET_BYTES;
-
 	if (!outputs) {
 		close(fd);
 		return;
 	}
-	/* a smaller buffer only drops sooner */
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	(void)pthread_mutex_lock(&outputs->lock);
 	if (outputs->fd >= 0)
 		close(outputs->fd);
@@ -108,15 +133,80 @@ void outputs_link(struct outputs *outputs, int fd)
 	(void)pthread_mutex_unlock(&outputs->lock);
 }
 
+static bool try_send(struct outputs *outputs, const struct output_message *message)
+{
+	return outputs->fd >= 0 && send(outputs->fd, message, OUTPUT_HEADER_BYTES + message->len,
+					MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+static void drop_first(struct outputs *outputs)
+{
+	struct waiting *first = outputs->first;
+
+	outputs->first = first->next;
+	outputs->backlog_bytes -= first->message.len;
+	if (!outputs->first)
+		outputs->last = NULL;
+	free(first);
+}
+
+static void keep_locked(struct outputs *outputs, const struct output_message *message)
+{
+	size_t size = OUTPUT_HEADER_BYTES + message->len;
+	struct waiting *waiting = outputs->backlog_bytes + message->len > BACKLOG_BYTES
+					  ? NULL
+					  : malloc(offsetof(struct waiting, message) + size);
+
+	if (!waiting) {
+		(void)atomic_fetch_add(&outputs->dropped, 1);
+		return;
+	}
+	waiting->next = NULL;
+	memcpy(&waiting->message, message, size);
+	if (outputs->last)
+		outputs->last->next = waiting;
+	else
+		outputs->first = waiting;
+	outputs->last = waiting;
+	outputs->backlog_bytes += message->len;
+}
+
+static void send_backlog(struct outputs *outputs)
+{
+	while (outputs->first && try_send(outputs, &outputs->first->message))
+		drop_first(outputs);
+}
+
 static void send_locked(struct outputs *outputs, const struct output_message *message)
 {
-	ssize_t sent = -1;
+	send_backlog(outputs);
+	if (outputs->first || !try_send(outputs, message))
+		keep_locked(outputs, message);
+}
 
+/* At the end what waits may go, for a second. */
+static void send_last(struct outputs *outputs)
+{
+	uint64_t until_ns = clock_monotonic_ns() + NS_PER_S;
+	struct pollfd watched = { .fd = outputs->fd, .events = POLLOUT };
+
+	send_backlog(outputs);
+	while (outputs->fd >= 0 && outputs->first && clock_monotonic_ns() < until_ns &&
+	       poll(&watched, 1, LAST_WAIT_MS) >= 0 && !(watched.revents & (POLLERR | POLLHUP)))
+		send_backlog(outputs);
+}
+
+void outputs_free(struct outputs *outputs)
+{
+	if (!outputs)
+		return;
+	send_last(outputs);
+	while (outputs->first)
+		drop_first(outputs);
 	if (outputs->fd >= 0)
-		sent = send(outputs->fd, message, OUTPUT_HEADER_BYTES + message->len,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0)
-		(void)atomic_fetch_add(&outputs->dropped, 1);
+		close(outputs->fd);
+	(void)pthread_mutex_destroy(&outputs->lock);
+	free(outputs);
 }
 
 void outputs_text(struct outputs *outputs, const char *text, size_t len)
@@ -167,10 +257,11 @@ void outputs_flow(struct outputs *outputs, const struct flow *flow)
 
 void outputs_flush(struct outputs *outputs)
 {
-	if (!outputs_wants_flows(outputs))
+	if (!outputs)
 		return;
 	(void)pthread_mutex_lock(&outputs->lock);
 	flush_locked(outputs);
+	send_backlog(outputs);
 	(void)pthread_mutex_unlock(&outputs->lock);
 }
 
@@ -236,6 +327,7 @@ bool outputs_tick(struct outputs *outputs)
 		return true;
 	(void)pthread_mutex_lock(&outputs->lock);
 	read_locked(outputs);
+	send_backlog(outputs);
 	is_linked = outputs->fd >= 0;
 	(void)pthread_mutex_unlock(&outputs->lock);
 	return is_linked;

@@ -19,11 +19,13 @@
 struct output_settings {
 	const char *eve_file;	    /* appended to, opened again when it was moved away */
 	const char *eve_socket;	    /* Unix socket, stream or datagram, that somebody listens on */
-	const char *syslog;	    /* udp://HOST:PORT or tcp://HOST:PORT */
+	const char *evebox;	    /* http or https address of an EveBox server */
+	const char *syslog;	    /* udp://HOST:PORT, tcp:// or tls:// */
 	const char *ipfix;	    /* HOST:PORT, UDP */
 	const char *webhook;	    /* http or https; libcurl must be loaded (util/http.h) */
 	const char *webhook_format; /* json, slack, mattermost, discord, ntfy, teams */
 	const char *webhook_secret; /* "": not signed */
+	const char *ca;		    /* PEM file to trust beside the system's; "": none */
 	bool webhook_private;	    /* may be on a private address */
 	bool is_cef;		    /* syslog's text is CEF instead of a sentence */
 	const char *host;	    /* this machine's name in them */
@@ -39,7 +41,7 @@ struct output_incident {
 	struct finding finding; /* no evidence */
 };
 
-#define OUTPUTS_MAX	 5
+#define OUTPUTS_MAX	 6
 #define OUTPUT_ERROR_MAX 120
 
 struct output_state {
@@ -62,7 +64,8 @@ bool outputs_tick(struct outputs *outputs);
 /* outputs_is_beginning - it was never linked yet: what can wait is kept until it is. */
 bool outputs_is_beginning(struct outputs *outputs);
 size_t outputs_states(struct outputs *outputs, struct output_state states[static OUTPUTS_MAX]);
-/* outputs_dropped - messages that did not fit the socket, each with many lines or flows. */
+/* outputs_dropped - messages that fitted neither the socket nor the backlog (8 MiB), each with many
+ * lines or flows. */
 uint64_t outputs_dropped(struct outputs *outputs);
 
 bool outputs_wants_text(const struct outputs *outputs);

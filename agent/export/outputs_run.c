@@ -12,6 +12,7 @@
 #include "agent/util/clock.h"
 
 #define POLL_MS 250
+#define STOP_MS 3000 /* for what is left at the end, of all sinks together */
 
 struct run {
 	struct sink sinks[OUTPUTS_MAX];
@@ -24,11 +25,11 @@ static int start_sinks(struct run *run, const struct output_settings *settings)
 	const struct {
 		const char *wanted;
 		const struct sink_type *type;
-	} all[OUTPUTS_MAX] = { { settings->eve_file, &sink_eve_file },
-			       { settings->eve_socket, &sink_eve_socket },
-			       { settings->syslog, &sink_syslog },
-			       { settings->ipfix, &sink_ipfix },
-			       { settings->webhook, &sink_webhook } };
+	} all[OUTPUTS_MAX] = {
+		{ settings->eve_file, &sink_eve_file }, { settings->eve_socket, &sink_eve_socket },
+		{ settings->evebox, &sink_evebox },	{ settings->syslog, &sink_syslog },
+		{ settings->ipfix, &sink_ipfix },	{ settings->webhook, &sink_webhook }
+	};
 
 	for (size_t i = 0; i < OUTPUTS_MAX; i++) {
 		struct sink *sink = &run->sinks[run->count];
@@ -44,6 +45,16 @@ static int start_sinks(struct run *run, const struct output_settings *settings)
 		run->count++;
 	}
 	return 0;
+}
+
+static void stop_sinks(struct run *run)
+{
+	uint64_t until_ns = clock_monotonic_ns() + STOP_MS * NS_PER_MS;
+
+	for (size_t i = 0; i < run->count; i++)
+		atomic_store(&run->sinks[i].is_stopping, true); /* they end side by side */
+	for (size_t i = 0; i < run->count; i++)
+		sink_stop(&run->sinks[i], until_ns);
 }
 
 static void tell_states(struct run *run, int fd)
@@ -102,7 +113,7 @@ int outputs_run(int fd, const struct output_settings *settings)
 		if (clock_monotonic_ns() - run->told_ns > NS_PER_S)
 			tell_states(run, fd);
 	}
-	for (size_t i = 0; run && i < run->count; i++)
-		sink_stop(&run->sinks[i]);
+	if (run)
+		stop_sinks(run);
 	return error == -EPIPE ? 0 : error;
 }

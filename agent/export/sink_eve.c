@@ -10,6 +10,7 @@
 
 #include "agent/export/export.h"
 #include "agent/export/outputs_internal.h"
+#include "agent/util/log.h"
 
 static int open_file(struct sink *sink)
 {
@@ -18,16 +19,23 @@ static int open_file(struct sink *sink)
 	return sink->fd < 0 ? -errno : 0;
 }
 
+/* Lines are whole or not there: half of them, where the disk is full, are taken back. */
 static int write_file(struct sink *sink, const struct output_message *message)
 {
+	off_t before = lseek(sink->fd, 0, SEEK_END); /* a pipe has none, and no disk */
 	const uint8_t *at = message->data;
 	size_t left = message->len;
 
 	while (left) {
 		ssize_t wrote = write(sink->fd, at, left);
 
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
+		if (wrote < 0 && errno != EINTR) {
+			int error = -errno;
+
+			if (before >= 0 && left < message->len && ftruncate(sink->fd, before))
+				log_warn("half a line may be left in the EVE file");
+			return error;
+		}
 		at += wrote > 0 ? wrote : 0;
 		left -= wrote > 0 ? (size_t)wrote : 0;
 	}
@@ -97,6 +105,8 @@ static int send_socket(struct sink *sink, const struct output_message *message)
 	return error ? error : (int)output_count(message);
 }
 
-const struct sink_type sink_eve_socket = {
-	.name = "eve_socket", .takes = OUTPUT_TEXT, .open = open_socket, .send = send_socket
-};
+const struct sink_type sink_eve_socket = { .name = "eve_socket",
+					   .takes = OUTPUT_TEXT,
+					   .open = open_socket,
+					   .send = send_socket,
+					   .idle = sink_watch };

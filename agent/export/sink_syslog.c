@@ -1,6 +1,7 @@
 /*
- * Incidents to a syslog server: RFC 5424 over UDP (RFC 5426) or TCP with octet counting (RFC 6587
- * 3.4.1), as a sentence or as CEF (ArcSight "Implementing ArcSight CEF", revision 25).
+ * Incidents to a syslog server: RFC 5424 over UDP (RFC 5426), TCP with octet counting (RFC 6587
+ * 3.4.1) or TLS (RFC 5425), as a sentence or as CEF (ArcSight "Implementing ArcSight CEF", revision
+ * 25).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,22 +33,30 @@ static const struct {
 static const int levels[] = { 4, 3, 2 };
 static const int cef_severities[] = { 3, 6, 8 };
 
-/* @special gets a backslash before it, a line's end becomes \n; broken UTF-8 is replaced. */
+/* @special gets a backslash before it, a line's end becomes \n; broken UTF-8 is replaced, what
+ * steers or hides is named. */
 static void append_escaped(struct buffer *out, const char *text, const char *special)
 {
 	CLEANUP(buffer_done) struct buffer whole;
+	size_t step;
 
 	buffer_init(&whole, (size_t)4 * FINDING_REASON_MAX);
 	utf8_append(&whole, text, strlen(text));
-	for (size_t i = 0; i < whole.len; i++) {
-		char c = (char)whole.data[i];
+	for (size_t i = 0; i < whole.len; i += step) {
+		const char *at = (const char *)whole.data + i;
+		bool is_valid;
 
-		if (c == '\n' || c == '\r')
+		step = utf8_sequence_len(at, whole.len - i, &is_valid);
+		if (*at == '\n' || *at == '\r')
 			buffer_append_text(out, "\\n");
-		else if ((unsigned char)c < ' ' || c == 0x7f)
+		else if ((unsigned char)*at < ' ' || *at == 0x7f)
 			buffer_append_text(out, "?");
+		else if (step > 1 && utf8_is_steering(utf8_decode(at, step)))
+			buffer_append_format(out, "(U+%04X)", (unsigned int)utf8_decode(at, step));
+		else if (step == 1 && strchr(special, *at))
+			buffer_append_format(out, "\\%c", *at);
 		else
-			buffer_append_format(out, strchr(special, c) ? "\\%c" : "%c", c);
+			buffer_append(out, at, step);
 	}
 }
 
@@ -149,9 +158,14 @@ size_t syslog_format(const struct output_settings *settings, const struct output
 
 static int open_syslog(struct sink *sink)
 {
-	sink->is_stream = !strncmp(sink->settings->syslog, "tcp://", 6);
-	return sink_connect(sink, sink->settings->syslog + 6,
-			    sink->is_stream ? SOCK_STREAM : SOCK_DGRAM);
+	const char *url = sink->settings->syslog, *target = strstr(url, "://") + 3;
+	int error;
+
+	sink->is_stream = strncmp(url, "udp:", 4) != 0;
+	error = sink_connect(sink, target, sink->is_stream ? SOCK_STREAM : SOCK_DGRAM);
+	if (!error && !strncmp(url, "tls:", 4))
+		error = sink_secure(sink, target);
+	return error;
 }
 
 static int send_syslog(struct sink *sink, const struct output_message *message)
@@ -172,18 +186,8 @@ static int send_syslog(struct sink *sink, const struct output_message *message)
 	return error ? error : 1;
 }
 
-/* TCP says only when it is read that the other side has gone. */
-static int watch_syslog(struct sink *sink)
-{
-	char byte;
-
-	if (sink->is_stream && recv(sink->fd, &byte, 1, MSG_DONTWAIT) == 0)
-		return -ECONNRESET;
-	return 0;
-}
-
 const struct sink_type sink_syslog = { .name = "syslog",
 				       .takes = OUTPUT_INCIDENT,
 				       .open = open_syslog,
 				       .send = send_syslog,
-				       .idle = watch_syslog };
+				       .idle = sink_watch };

@@ -2,13 +2,14 @@
  * JSON text (RFC 8259) straight into a buffer: events are many, and a tree for each would cost more
  * than the event.
  */
-#include <inttypes.h>
+#include <assert.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/export/internal.h"
-#include "agent/util/clock.h"
 #include "agent/util/utf8.h"
+
+#define KEY_MAX		40
+#define TIME_CHARACTERS 33 /* with its quotes */
 
 /* The bytes from @text on that need no escape. */
 static size_t plain_len(const char *text)
@@ -96,10 +97,19 @@ void text_comma(struct buffer *out)
 
 static void text_key(struct buffer *out, const char *key)
 {
-	text_comma(out);
-	buffer_append(out, "\"", 1);
-	buffer_append_text(out, key);
-	buffer_append(out, "\":", 2);
+	char text[KEY_MAX + 4];
+	size_t len = strlen(key), at = 0;
+	int last = out->len ? out->data[out->len - 1] : '{';
+
+	assert(len <= KEY_MAX); /* our own words */
+	if (last != '{' && last != '[')
+		text[at++] = ',';
+	text[at++] = '"';
+	memcpy(text + at, key, len);
+	at += len;
+	text[at++] = '"';
+	text[at++] = ':';
+	buffer_append(out, text, at);
 }
 
 void text_member(struct buffer *out, const char *key, const char *text)
@@ -144,15 +154,61 @@ void text_close(struct buffer *out, char bracket)
 	buffer_append(out, &bracket, 1);
 }
 
+/* @value in @digits decimal digits, what is larger cut off above. */
+static char *put_digits(char *at, uint32_t value, int digits)
+{
+	for (int i = digits - 1; i >= 0; i--, value /= 10)
+		at[i] = (char)('0' + value % 10);
+	return at + digits;
+}
+
+/* Year, month and day of a day since 1970, by Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms", civil_from_days: three moments a line are too many for gmtime and printf. */
+static char *put_date(char *at, int64_t days)
+{
+	int64_t shifted = days + 719468; /* since 0000-03-01 */
+	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+	uint32_t day = (uint32_t)(shifted - era * 146097);
+	uint32_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	uint32_t of_year = day - (365 * year + year / 4 - year / 100);
+	uint32_t month = (5 * of_year + 2) / 153; /* 0 = March */
+	int64_t whole = (int64_t)year + era * 400 + (month >= 10);
+
+	at = put_digits(at, whole < 0 || whole > 9999 ? 0 : (uint32_t)whole, 4);
+	*at++ = '-';
+	at = put_digits(at, month < 10 ? month + 3 : month - 9, 2);
+	*at++ = '-';
+	return put_digits(at, of_year - (153 * month + 2) / 5 + 1, 2);
+}
+
 void text_time(struct buffer *out, const char *key, int64_t unix_ns)
 {
-	time_t seconds = (time_t)(unix_ns / (int64_t)NS_PER_S);
-	struct tm tm;
+	int64_t us = unix_ns / 1000, day_us = 86400LL * 1000000;
+	int64_t days = us / day_us - (us % day_us < 0);
+	uint64_t rest = (uint64_t)(us - days * day_us);
+	uint32_t seconds = (uint32_t)(rest / 1000000);
+	char text[TIME_CHARACTERS], *at = text;
+
+	*at++ = '"';
+	at = put_date(at, days);
+	*at++ = 'T';
+	at = put_digits(at, seconds / 3600, 2);
+	*at++ = ':';
+	at = put_digits(at, seconds / 60 % 60, 2);
+	*at++ = ':';
+	at = put_digits(at, seconds % 60, 2);
+	*at++ = '.';
+	at = put_digits(at, (uint32_t)(rest % 1000000), 6);
+	memcpy(at, "+0000\"", 6);
+	text_key(out, key);
+	buffer_append(out, text, sizeof(text));
+}
+
+void text_hex(struct buffer *out, const char *key, uint8_t value)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char text[4] = { '"', digits[value >> 4], digits[value & 15], '"' };
 
 	text_key(out, key);
-	if (!gmtime_r(&seconds, &tm))
-		memset(&tm, 0, sizeof(tm));
-	buffer_append_format(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%06" PRId64 "+0000\"",
-			     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-			     tm.tm_sec, unix_ns % (int64_t)NS_PER_S / 1000);
+	buffer_append(out, text, sizeof(text));
 }

@@ -53,15 +53,28 @@ int addr_parse(const char *text, struct addr *addr)
 	return 0;
 }
 
+/* As inet_ntop, which goes through printf: exports write two addresses a line. */
+static void format_ipv4(const uint8_t bytes[static 4], char *text)
+{
+	for (int i = 0; i < 4; i++) {
+		uint8_t byte = bytes[i];
+
+		if (byte >= 100)
+			*text++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*text++ = (char)('0' + byte / 10 % 10);
+		*text++ = (char)('0' + byte % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *addr_format(const struct addr *addr, char text[static ADDR_TEXT_MAX])
 {
-	const char *written = NULL;
-
+	text[0] = '\0';
 	if (addr->family == ADDR_IPV4)
-		written = inet_ntop(AF_INET, addr->bytes + V4_OFFSET, text, ADDR_TEXT_MAX);
-	else if (addr->family == ADDR_IPV6)
-		written = inet_ntop(AF_INET6, addr->bytes, text, ADDR_TEXT_MAX);
-	if (!written)
+		format_ipv4(addr->bytes + V4_OFFSET, text);
+	else if (addr->family == ADDR_IPV6 &&
+		 !inet_ntop(AF_INET6, addr->bytes, text, ADDR_TEXT_MAX))
 		text[0] = '\0';
 	return text;
 }

@@ -142,10 +142,11 @@ static void set_limits(CURL *handle, const struct http_request *request)
 {
 	(void)curl_get()->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_get()->easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	(void)curl_get()->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request->body ? 0L : 1L);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	(void)curl_get()->easy_setopt(handle, CURLOPT_TIMEOUT, WHOLE_S);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_TIMEOUT,
+				      request->timeout_s ? request->timeout_s : WHOLE_S);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, SLOW_S);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE,
@@ -178,8 +179,11 @@ static int judge(const struct transfer *transfer, CURLcode code)
 	case CURLE_OPERATION_TIMEDOUT:
 		return fail(transfer, -ETIMEDOUT, "It did not answer in time.");
 	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
 		return fail(transfer, -EPROTO, "Its certificate is not trusted.");
+	case CURLE_SSL_CACERT_BADFILE:
+		return fail(transfer, -EPROTO, "The certificates to trust cannot be read.");
+	case CURLE_SSL_CONNECT_ERROR:
+		return fail(transfer, -EPROTO, "There is no TLS with it.");
 	case CURLE_TOO_MANY_REDIRECTS:
 		return fail(transfer, -EPROTO, "It redirects without end.");
 	case CURLE_UNSUPPORTED_PROTOCOL:
@@ -205,6 +209,8 @@ int http_fetch(const struct http_request *request, struct http_answer *answer)
 	for (size_t i = 0; request->headers && request->headers[i]; i++)
 		headers = curl_get()->slist_append(headers, request->headers[i]);
 	set_limits(handle, request);
+	if (request->ca && *request->ca) /* the folder of the system's stays beside it */
+		(void)curl_get()->easy_setopt(handle, CURLOPT_CAINFO, request->ca);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_URL, request->url);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
 	if (request->body) {

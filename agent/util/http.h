@@ -16,8 +16,10 @@
 struct http_request {
 	const char *url;	    /* http or https */
 	const char *const *headers; /* "Name: value", NULL at the end; may be NULL */
-	const char *body;	    /* POST; NULL: GET */
+	const char *body;	    /* POST, which follows no redirect; NULL: GET */
 	size_t body_len;
+	const char *ca;	    /* PEM file to trust beside the system's; NULL or "": none */
+	long timeout_s;	    /* of all of it; 0: 120 */
 	uint64_t max_bytes; /* of the body, unpacked */
 	bool allow_private; /* may lead to loopback, private and link-local addresses */
 	/* the body as it comes; false ends it */
@@ -36,7 +38,7 @@ struct http_answer {
 int http_load(void);
 /*
  * http_fetch - 0 with any status; -EACCES: an address it may not ask; -EFBIG; -ETIMEDOUT: no answer
- * in 120 s, or under 100 bytes a second for 20; -ECONNREFUSED: not reached; -EPROTO: not
+ * in time, or under 100 bytes a second for 20; -ECONNREFUSED: not reached; -EPROTO: not
  * understood, certificate included. Then answer->error says why.
  */
 int http_fetch(const struct http_request *request, struct http_answer *answer);

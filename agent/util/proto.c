@@ -24,7 +24,7 @@ const char *proto_format(uint8_t proto, char text[static PROTO_TEXT_MAX])
 {
 	for (size_t i = 0; i < NAME_COUNT; i++) {
 		if (names[i].proto == proto) {
-			(void)snprintf(text, PROTO_TEXT_MAX, "%s", names[i].name); /* fits */
+			memcpy(text, names[i].name, strlen(names[i].name) + 1); /* fits */
 			return text;
 		}
 	}

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every figure of speed and memory beside its bar. Called by `make bench`; exit 1 when a bar is
 # missed or a figure could not be had. usage: run.sh [PART...]
-# parts: datapath wire rules service user replay flow store search detect model; all of them without
+# parts: datapath wire rules service user replay flow store search detect model export
+# report; all of them without
 # SLUICE_BENCH_ROWS: of the history that is searched, 10000000
 # SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
 set -uo pipefail
@@ -213,6 +214,7 @@ part_search() {
 	figures "searches of the history" /usr/bin/python3 tests/bench/search.py \
 		build/bench/bench_search "$folder/history" "${SLUICE_BENCH_ROWS:-10000000}"
 }
+part_export() { figures "EVE lines" build/bench/bench_export "$folder"; }
 part_detect() { figures detectors build/bench/bench_detect; }
 part_model() {
 	figures model build/bench/bench_model
@@ -221,7 +223,7 @@ part_model() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search detect model)
+[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search detect model export report)
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { echo "no part is called $part" >&2; exit 2; }
 done

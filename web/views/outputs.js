@@ -8,8 +8,8 @@ import { button, fill, h, name, panel, toast } from "../ui.js";
 const WATCH_MS = 1000; // while a test mail is under way
 const WATCHES = 60;    // a server that answers nothing is given up by then
 
-const NAMES = { eve_file: "EVE file", eve_socket: "EVE socket", syslog: "Syslog", ipfix: "IPFIX",
-	webhook: "Webhook", mail: "Mail" };
+const NAMES = { eve_file: "EVE file", eve_socket: "EVE socket", evebox: "EveBox",
+	syslog: "Syslog", ipfix: "IPFIX", webhook: "Webhook", mail: "Mail" };
 
 function row(o) {
 	return h("tr", {}, h("th", { scope: "row" }, NAMES[o.name] || name(o.name, 24)),

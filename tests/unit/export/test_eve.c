@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/export/export.h"
+#include "agent/export/internal.h"
 #include "agent/util/addr.h"
 
 #define MS 1000000LL
@@ -344,6 +346,27 @@ static void first_error_of_writing_stays(void **state)
 	assert_int_equal(eve_flush(world->eve), -ENOSPC);
 }
 
+/* Against the C library's calendar: leap years, centuries, before 1970; 64 bits of ns end in 2262.
+ */
+static void times_are_those_of_the_calendar(void **state)
+{
+	(void)state;
+	for (int64_t second = -3000000000; second < 9000000000; second += 7654321) {
+		char expected[64], date[32];
+		time_t at = (time_t)second;
+		struct buffer out;
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&at, &tm));
+		assert_true(strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) > 0);
+		(void)snprintf(expected, sizeof(expected), "\"t\":\"%s.000007+0000\"", date);
+		buffer_init(&out, 1024);
+		text_time(&out, "t", second * 1000000000 + 7000);
+		assert_string_equal((const char *)out.data, expected);
+		buffer_done(&out);
+	}
+}
+
 #define EVE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -361,6 +384,7 @@ int main(void)
 		EVE_TEST(ssh_servers_banner_has_the_client_as_source),
 		EVE_TEST(lines_go_on_whole_before_the_end),
 		EVE_TEST(first_error_of_writing_stays),
+		EVE_TEST(times_are_those_of_the_calendar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

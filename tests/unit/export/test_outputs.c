@@ -20,6 +20,8 @@ static struct output_settings settings(void)
 {
 	return (struct output_settings){ .eve_file = "",
 					 .eve_socket = "",
+					 .evebox = "",
+					 .ca = "",
 					 .syslog = "",
 					 .ipfix = "",
 					 .webhook = "",

@@ -1,0 +1,194 @@
+/*
+ * A sink's thread: what fails is tried again after a pause, a few times; what does not fit is
+ * counted; who hangs ends no stop.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above */
+#include <cmocka.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "agent/export/export.h"
+#include "agent/export/outputs_internal.h"
+#include "agent/util/clock.h"
+
+/* What the fake output does, and what it saw. Its thread and the test's share it. */
+static struct {
+	atomic_int open_error, send_error;
+	atomic_uint opens, sends;
+	atomic_bool refuses_one;
+} fake;
+
+static int open_fake(struct sink *sink)
+{
+	int error = atomic_load(&fake.open_error);
+
+	(void)atomic_fetch_add(&fake.opens, 1);
+	if (error)
+		return error;
+	sink->fd = eventfd(0, EFD_CLOEXEC);
+	return sink->fd < 0 ? -errno : 0;
+}
+
+static int send_fake(struct sink *sink, const struct output_message *message)
+{
+	int error = atomic_load(&fake.send_error);
+
+	(void)atomic_fetch_add(&fake.sends, 1);
+	if (error) {
+		sink_say(sink, "it answered 503");
+		return error;
+	}
+	if (atomic_load(&fake.refuses_one))
+		sink_refuse(sink, 1);
+	return (int)output_count(message) - atomic_load(&fake.refuses_one);
+}
+
+static const struct sink_type fake_type = {
+	.name = "fake", .takes = OUTPUT_TEXT, .open = open_fake, .send = send_fake
+};
+
+static void begin(struct sink *sink)
+{
+	memset(&fake, 0, sizeof(fake));
+	*sink = (struct sink){ .type = &fake_type };
+	assert_int_equal(sink_start(sink), 0);
+}
+
+static void give(struct sink *sink, const char *lines)
+{
+	struct output_message *message = calloc(1, sizeof(*message));
+
+	assert_non_null(message);
+	message->kind = OUTPUT_TEXT;
+	message->len = (uint32_t)strlen(lines);
+	memcpy(message->data, lines, message->len);
+	sink_take(sink, message);
+	free(message);
+}
+
+/* Until its state says so; a failing test ends after 20 s. */
+static struct output_state until(struct sink *sink, bool (*is_so)(const struct output_state *state))
+{
+	struct output_state state;
+
+	for (int i = 0; i < 2000; i++) {
+		sink_state(sink, &state);
+		if (is_so(&state))
+			return state;
+		(void)poll(NULL, 0, 10);
+	}
+	fail_msg("it did not happen");
+	return state;
+}
+
+static bool is_up(const struct output_state *state)
+{
+	return state->is_up;
+}
+
+static bool has_failed(const struct output_state *state)
+{
+	return state->failures > 0;
+}
+
+static bool has_sent(const struct output_state *state)
+{
+	return state->sent > 0;
+}
+
+static bool has_dropped(const struct output_state *state)
+{
+	return state->dropped > 0;
+}
+
+static void a_message_that_failed_is_tried_again_and_lost_never_silently(void **state)
+{
+	struct sink sink;
+	struct output_state seen;
+
+	(void)state;
+	begin(&sink);
+	(void)until(&sink, is_up);
+	atomic_store(&fake.send_error, -EREMOTEIO);
+	give(&sink, "a\nb\n");
+	seen = until(&sink, has_failed);
+	assert_false(seen.is_up);
+	assert_string_equal(seen.error, "it answered 503");
+	assert_int_equal(seen.dropped, 0);
+	atomic_store(&fake.send_error, 0);
+	seen = until(&sink, has_sent);
+	assert_int_equal(seen.sent, 2);
+	assert_int_equal(seen.dropped, 0);
+	assert_string_equal(seen.error, "");
+	assert_true(atomic_load(&fake.sends) >= 2);
+	sink_stop(&sink, 0);
+}
+
+static void the_pause_grows_although_the_server_takes_connections(void **state)
+{
+	struct sink sink;
+	uint64_t began_ns = clock_monotonic_ns();
+
+	(void)state;
+	begin(&sink);
+	atomic_store(&fake.send_error, -ECONNRESET);
+	give(&sink, "a\n");
+	while (atomic_load(&fake.sends) < 3) /* at 0, 1 and 3 s */
+		(void)poll(NULL, 0, 10);
+	assert_true(clock_monotonic_ns() - began_ns >= 3 * NS_PER_S);
+	assert_int_equal(atomic_load(&fake.opens), 3);
+	sink_stop(&sink, 0);
+}
+
+static void what_a_queue_cannot_hold_is_counted(void **state)
+{
+	struct sink sink;
+
+	(void)state;
+	memset(&fake, 0, sizeof(fake));
+	atomic_store(&fake.open_error, -ECONNREFUSED);
+	sink = (struct sink){ .type = &fake_type };
+	assert_int_equal(sink_start(&sink), 0);
+	for (int i = 0; i < 300; i++)
+		give(&sink, "a\nb\n");
+	assert_int_equal(until(&sink, has_dropped).dropped, 2 * (300 - 256));
+	assert_string_equal(until(&sink, has_failed).error, "Connection refused");
+	sink_stop(&sink, 0);
+}
+
+static void lines_that_a_server_refuses_are_counted_and_not_tried_again(void **state)
+{
+	struct sink sink;
+	struct output_state seen;
+
+	(void)state;
+	begin(&sink);
+	atomic_store(&fake.refuses_one, true);
+	give(&sink, "a\nb\nc\n");
+	seen = until(&sink, has_sent);
+	seen = until(&sink, has_dropped);
+	assert_int_equal(seen.sent, 2);
+	assert_int_equal(seen.dropped, 1);
+	assert_int_equal(atomic_load(&fake.sends), 1);
+	sink_stop(&sink, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_that_failed_is_tried_again_and_lost_never_silently),
+		cmocka_unit_test(the_pause_grows_although_the_server_takes_connections),
+		cmocka_unit_test(what_a_queue_cannot_hold_is_counted),
+		cmocka_unit_test(lines_that_a_server_refuses_are_counted_and_not_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
