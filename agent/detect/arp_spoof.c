@@ -1,7 +1,7 @@
 /*
  * Forged ARP and neighbour answers: a device says, unasked and to one other, that an address is
- * its own. Honest devices answer what was asked, or announce to all (RFC 826, RFC 5227, RFC 4861
- * 7.2).
+ * its own, or goes on saying it to all. Honest devices answer who asked, or announce to all a few
+ * times (RFC 826, RFC 5227, RFC 4861 7.2).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,18 +24,36 @@
 #define UNASKED		  3
 #define UNASKED_CONTESTED 2 /* one may be a question that was lost, or a bit that fell over */
 #define MAC_ADDRS	  4
+#define ASKERS		  8
+/* Announced against another device: a router that takes over says it five times at once and five
+ * times after 5 s (keepalived.conf(5), garp_master_*); who poisons goes on. */
+#define PUSHES	    6
+#define PUSH_NS	    (15 * NS_PER_S)
+#define PUSH_GAP_NS (10 * NS_PER_S)
+
+/* Who asked for an address. */
+struct asker {
+	uint8_t mac[MAC_BYTES];
+	struct addr addr; /* ADDR_NONE: it has none yet */
+	uint64_t asked_ns;
+};
 
 struct claim {
 	struct row row;
 	struct addr addr;
 	uint8_t mac[MAC_BYTES], before[MAC_BYTES]; /* who claims it, and who did */
 	uint64_t mac_ns, before_ns;
-	uint64_t asked_ns;	 /* last question for it; 0: none */
-	uint8_t liar[MAC_BYTES]; /* who answered unasked */
+	struct asker askers[ASKERS]; /* the newest, in turn */
+	unsigned int asked;	     /* questions */
+	uint64_t crowd_ns;	     /* until then there were more than are kept */
+	uint8_t liar[MAC_BYTES];     /* who answered unasked */
 	struct addr told;
 	unsigned int times; /* that mac claimed it */
 	unsigned int unasked;
 	uint64_t unasked_first_ns, unasked_last_ns;
+	uint8_t pusher[MAC_BYTES]; /* who announces it against another */
+	unsigned int pushes;
+	uint64_t push_first_ns, push_last_ns;
 	uint64_t reported_ns, said_ns;
 	unsigned int moves; /* from one to another within the memory */
 };
@@ -45,7 +63,8 @@ struct owner {
 	struct row row;
 	unsigned int count;
 	struct addr addrs[MAC_ADDRS];
-	uint64_t lie; /* key of the claim it answered unasked for; 0: none */
+	struct addr face; /* under which its forgeries were said first */
+	uint64_t lie;	  /* key of the claim it answered unasked for; 0: none */
 };
 
 struct arp_spoof {
@@ -178,10 +197,52 @@ static void note_unasked(struct arp_spoof *arp, struct claim *claim, const struc
 	take_owner(arp, fact->mac, fact->at_ns)->lie = claim->row.key;
 }
 
+static void note_question(struct claim *claim, const struct lan_fact *fact)
+{
+	struct asker *asker = &claim->askers[claim->asked++ % ASKERS];
+
+	/* the oldest makes room: of more than are kept nobody knows who asked */
+	if (asker->asked_ns && fact->at_ns <= asker->asked_ns + ASKED_NS)
+		claim->crowd_ns = asker->asked_ns + ASKED_NS;
+	memcpy(asker->mac, fact->source, MAC_BYTES);
+	asker->addr = fact->sender;
+	asker->asked_ns = fact->at_ns + 1;
+}
+
+/* By whoever is told, as its address or its hardware says. */
 static bool was_asked(const struct claim *claim, const struct lan_fact *fact)
 {
-	return fact->watched_ns < FRESH_NS ||
-	       (claim->asked_ns && fact->at_ns <= claim->asked_ns + ASKED_NS);
+	if (fact->watched_ns < FRESH_NS || fact->at_ns <= claim->crowd_ns)
+		return true;
+	for (unsigned int i = 0; i < ASKERS; i++) {
+		const struct asker *asker = &claim->askers[i];
+		bool is_told = memcmp(asker->mac, fact->to, MAC_BYTES) == 0 ||
+			       (asker->addr.family != ADDR_NONE &&
+				addr_is_equal(&asker->addr, &fact->target));
+
+		if (asker->asked_ns && fact->at_ns <= asker->asked_ns + ASKED_NS && is_told)
+			return true;
+	}
+	return false;
+}
+
+static bool is_contested(const struct claim *claim)
+{
+	return claim->before_ns && claim->mac_ns <= claim->before_ns + MEMORY_NS;
+}
+
+static void note_push(struct claim *claim, const struct lan_fact *fact)
+{
+	if (!is_contested(claim))
+		return;
+	if (!claim->pushes || fact->at_ns > claim->push_last_ns + PUSH_GAP_NS ||
+	    memcmp(claim->pusher, fact->mac, MAC_BYTES) != 0) {
+		claim->pushes = 0;
+		claim->push_first_ns = fact->at_ns;
+		memcpy(claim->pusher, fact->mac, MAC_BYTES);
+	}
+	claim->pushes++;
+	claim->push_last_ns = fact->at_ns;
 }
 
 static void arp_spoof_lan(void *state, const struct lan_fact *fact)
@@ -190,7 +251,7 @@ static void arp_spoof_lan(void *state, const struct lan_fact *fact)
 	struct claim *claim;
 
 	if (fact->kind == LAN_ASK)
-		take_claim(arp, &fact->target, fact->at_ns)->asked_ns = fact->at_ns + 1;
+		note_question(take_claim(arp, &fact->target, fact->at_ns), fact);
 	if (fact->sender.family == ADDR_NONE || fact->mac[0] & 1 || is_shared_mac(fact->mac))
 		return;
 	/* a frame from another device than it speaks of: sent for it, or damaged */
@@ -200,6 +261,8 @@ static void arp_spoof_lan(void *state, const struct lan_fact *fact)
 	note_claim(claim, fact);
 	if (fact->kind == LAN_ANSWER && !was_asked(claim, fact))
 		note_unasked(arp, claim, fact);
+	if (fact->kind == LAN_ANNOUNCE)
+		note_push(claim, fact);
 	rowset_weigh(&arp->claims, claim, claim->unasked + claim->moves);
 	note_owner(arp, fact);
 	if (claim->unasked + claim->moves)
@@ -224,34 +287,79 @@ static const struct addr *other_addr(struct arp_spoof *arp, const uint8_t mac[st
 	return NULL;
 }
 
-static bool is_contested(const struct claim *claim)
-{
-	return claim->before_ns && claim->mac_ns <= claim->before_ns + MEMORY_NS;
-}
-
 /* Two that answer in turn, each asked: two devices with one address, or two cards in one device. */
 static bool is_conflict(const struct claim *claim)
 {
 	return claim->moves >= UNASKED && is_contested(claim);
 }
 
-static void write_forged(const struct claim *claim, const struct addr *other, char *reason)
+/* It goes on announcing what another device has, and has another address itself, or the other one
+ * still speaks: no device that took the address over. */
+static bool is_pushed(struct arp_spoof *arp, const struct claim *claim)
+{
+	if (claim->pushes < PUSHES || claim->push_last_ns < claim->push_first_ns + PUSH_NS)
+		return false;
+	return claim->before_ns > claim->push_first_ns ||
+	       other_addr(arp, claim->pusher, &claim->addr);
+}
+
+static bool is_forged(struct arp_spoof *arp, const struct claim *claim)
+{
+	return claim->unasked >= UNASKED ||
+	       (claim->unasked >= UNASKED_CONTESTED && is_contested(claim)) ||
+	       (claim->unasked && claim->times > 1 && other_addr(arp, claim->liar, &claim->addr));
+}
+
+/* What is known of the address and of who claims it. */
+struct forgery {
+	bool is_pushed; /* to all */
+	const uint8_t *liar;
+	const struct addr *other; /* of the liar; NULL: none is known */
+	unsigned int count;
+	uint64_t first_ns, last_ns;
+};
+
+static struct forgery forgery_of(struct arp_spoof *arp, const struct claim *claim)
+{
+	struct forgery forgery = { .liar = claim->liar,
+				   .count = claim->unasked,
+				   .first_ns = claim->unasked_first_ns,
+				   .last_ns = claim->unasked_last_ns };
+
+	if (!is_forged(arp, claim))
+		forgery = (struct forgery){ .is_pushed = true,
+					    .liar = claim->pusher,
+					    .count = claim->pushes,
+					    .first_ns = claim->push_first_ns,
+					    .last_ns = claim->push_last_ns };
+	forgery.other = other_addr(arp, forgery.liar, &claim->addr);
+	return forgery;
+}
+
+static void write_forged(const struct claim *claim, const struct forgery *forgery, char *reason)
 {
 	char mac[MAC_TEXT_MAX], rightful[MAC_TEXT_MAX], addr[ADDR_TEXT_MAX], told[ADDR_TEXT_MAX];
 	char own[ADDR_TEXT_MAX], also[160] = "";
-	bool has_rival = is_contested(claim) && memcmp(claim->before, claim->liar, MAC_BYTES) != 0;
+	bool has_rival =
+		is_contested(claim) && memcmp(claim->before, forgery->liar, MAC_BYTES) != 0;
 
 	if (has_rival)
 		(void)snprintf(also, sizeof(also), "; it was at %s before",
 			       lan_mac_format(claim->before, rightful));
-	else if (other)
+	else if (forgery->other)
 		(void)snprintf(also, sizeof(also), "; its own address is %s",
-			       addr_format(other, own));
+			       addr_format(forgery->other, own));
+	if (forgery->is_pushed)
+		(void)snprintf(told, sizeof(told), "everybody");
+	else
+		(void)addr_format(&claim->told, told);
 	(void)snprintf(reason, FINDING_REASON_MAX,
 		       "The device %s told %s %u times, without being asked, that %s is its own "
-		       "address%s. Normal are 0 unasked answers.",
-		       lan_mac_format(claim->liar, mac), addr_format(&claim->told, told),
-		       claim->unasked, addr_format(&claim->addr, addr), also);
+		       "address%s. Normal are %s.",
+		       lan_mac_format(forgery->liar, mac), told, forgery->count,
+		       addr_format(&claim->addr, addr), also,
+		       forgery->is_pushed ? "a few times, when an address moves"
+					  : "0 unasked answers");
 }
 
 static void write_conflict(const struct claim *claim, char *reason)
@@ -265,49 +373,80 @@ static void write_conflict(const struct claim *claim, char *reason)
 		       lan_mac_format(claim->before, two), claim->moves);
 }
 
-static void say(struct arp_spoof *arp, struct claim *claim, bool is_forged,
-		const struct detect_moment *moment)
+/* All forgeries of a device are one incident: under its own address, else the one it forged first.
+ */
+static struct addr face_of(struct arp_spoof *arp, const struct claim *claim,
+			   const struct forgery *forgery, uint64_t now_ns)
 {
-	const struct addr *other = is_forged ? other_addr(arp, claim->liar, &claim->addr) : NULL;
+	struct owner *owner = take_owner(arp, forgery->liar, now_ns);
+
+	if (owner->face.family == ADDR_NONE)
+		owner->face = forgery->other ? *forgery->other : claim->addr;
+	return owner->face;
+}
+
+static void tell(const struct claim *claim, struct finding *finding,
+		 const struct detect_moment *moment, const char *what)
+{
+	finding->detector = DETECTOR_ARP_SPOOF;
+	finding->score = say_score(1, (double)finding->count, 1);
+	say_number(finding, &(struct say_number){ what, "", (double)finding->count, 0, 0 });
+	say_number(finding, &(struct say_number){ "changes of its device in 10 min", "",
+						  claim->moves, 0, 1 });
+	moment->on_finding(moment->arg, finding);
+}
+
+static void say_forged(struct arp_spoof *arp, const struct claim *claim,
+		       const struct detect_moment *moment)
+{
+	const struct forgery forgery = forgery_of(arp, claim);
 	struct finding finding = {
-		.detector = DETECTOR_ARP_SPOOF,
-		.severity = is_forged ? detect_severity(DETECTOR_ARP_SPOOF) : SEVERITY_LOW,
-		.score = say_score(1, is_forged ? claim->unasked : claim->moves, 1),
-		.src = other ? *other : claim->addr,
-		.dst = other || !is_forged ? claim->addr : claim->told,
-		.first_unix_ms = detect_unix_ms(moment, is_forged ? claim->unasked_first_ns
-								  : claim->before_ns),
-		.last_unix_ms =
-			detect_unix_ms(moment, is_forged ? claim->unasked_last_ns : claim->mac_ns),
-		.count = is_forged ? claim->unasked : claim->moves,
+		.severity = detect_severity(DETECTOR_ARP_SPOOF),
+		.src = face_of(arp, claim, &forgery, moment->now_ns),
+		.first_unix_ms = detect_unix_ms(moment, forgery.first_ns),
+		.last_unix_ms = detect_unix_ms(moment, forgery.last_ns),
+		.count = forgery.count,
 	};
 
-	if (is_forged)
-		write_forged(claim, other, finding.reason);
-	else
-		write_conflict(claim, finding.reason);
-	say_number(&finding,
-		   &(struct say_number){ is_forged ? "unasked answers" : "changes of its device",
-					 "", (double)finding.count, 0, 0 });
-	moment->on_finding(moment->arg, &finding);
+	finding.dst = forgery.is_pushed ? say_addr_none() : claim->told;
+	if (!addr_is_equal(&finding.src, &claim->addr))
+		finding.dst = claim->addr;
+	write_forged(claim, &forgery, finding.reason);
+	tell(claim, &finding, moment,
+	     forgery.is_pushed ? "announcements against another" : "unasked answers");
+}
+
+static void say_conflict(const struct claim *claim, const struct detect_moment *moment)
+{
+	struct finding finding = {
+		.severity = SEVERITY_LOW,
+		.src = claim->addr,
+		.dst = claim->addr,
+		.first_unix_ms = detect_unix_ms(moment, claim->before_ns),
+		.last_unix_ms = detect_unix_ms(moment, claim->mac_ns),
+		.count = claim->moves,
+	};
+
+	write_conflict(claim, finding.reason);
+	tell(claim, &finding, moment, "changes of its device");
 }
 
 static bool judge(void *state, void *row, const struct detect_moment *moment)
 {
 	struct arp_spoof *arp = state;
 	struct claim *claim = row;
-	bool is_forged =
-		claim->unasked >= UNASKED ||
-		(claim->unasked >= UNASKED_CONTESTED && is_contested(claim)) ||
-		(claim->unasked && claim->times > 1 && other_addr(arp, claim->liar, &claim->addr));
+	bool is_attack = is_forged(arp, claim) || is_pushed(arp, claim);
 
-	if (!is_forged && !is_conflict(claim))
+	if (!is_attack && !is_conflict(claim))
 		return false;
 	if (claim->said_ns && claim->reported_ns >= claim->mac_ns)
 		return false;
 	if (claim->said_ns && moment->now_ns < claim->said_ns + SAY_REPEAT_NS)
 		return true;
-	say(arp, claim, is_forged, moment);
+	if (is_attack)
+		say_forged(arp, claim, moment);
+	else
+		say_conflict(claim, moment);
 	claim->reported_ns = claim->mac_ns;
 	claim->said_ns = moment->now_ns;
 	return false;

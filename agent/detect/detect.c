@@ -169,6 +169,7 @@ static struct detect_moment moment_of(const struct detect *detect, uint64_t now_
 		.on_finding = options->on_finding,
 		.on_seen = options->on_seen,
 		.arg = options->arg,
+		.udp_floods = detect->state[DETECTOR_UDP_FLOOD],
 	};
 }
 

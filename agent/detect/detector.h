@@ -23,6 +23,7 @@ struct detect_moment {
 	detect_finding_fn on_finding;
 	void (*on_seen)(void *arg, const struct seen_key *key);
 	void *arg;
+	const void *udp_floods; /* state of that detector */
 };
 
 /* All but open, close and full may be NULL. know: what was seen in former runs. */
@@ -63,6 +64,9 @@ void coverage_watch(void *state, const struct coverage *coverage,
 		    const struct detect_moment *moment);
 /* listed_contact_take - the listed_contact detector's own food. */
 void listed_contact_take(void *state, const struct detect_contact *contact);
+
+/* udp_flood_is_on - @dst is being flooded, as far as was said. @state: of that detector's open. */
+bool udp_flood_is_on(const void *state, const struct addr *dst);
 
 /* detect_unix_ms - wall time of @at_ns, which lies before the moment. */
 int64_t detect_unix_ms(const struct detect_moment *moment, uint64_t at_ns);

@@ -22,6 +22,7 @@
 #define BASES_MIN      10
 #define NAMES_ONE      100
 #define SHARE_TENTHS   6
+#define TUNNEL_BYTES   30 /* below one domain: data of a tunnel, which is told by its own name */
 #define MEMORY_NS      (600 * NS_PER_S)
 #define ROWS_PER_HOST  8
 #define PORT_DNS       53
@@ -85,7 +86,8 @@ static void dga_name(void *state, const struct name_event *event)
 
 	if (event->kind != NAME_DNS_ANSWER || tuple->dst_port != PORT_DNS ||
 	    !event->dns->question_count || !domain_split(event->dns->questions[0].name, &domain) ||
-	    domain.is_reverse || domain.is_lookup)
+	    domain.is_reverse || domain.is_lookup || domain.is_searched ||
+	    domain.sub_bytes >= TUNNEL_BYTES)
 		return;
 	item.what = domain.name_hash;
 	item.value = domain.base_hash;

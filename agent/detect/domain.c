@@ -130,6 +130,69 @@ static uint32_t hash_lower(const char *text, size_t len)
 	return (uint32_t)hash;
 }
 
+/* Below these hosts and services of one network have their names: RFC 6762 3 and appendix G, ICANN
+ * resolution 2024.07.29.06 (internal). */
+static bool is_private_suffix(const char *label, size_t len)
+{
+	static const char *const words[] = { "local",	    "internal", "lan",	   "home", "corp",
+					     "localdomain", "intranet", "private", "svc" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i]) == len && strncasecmp(words[i], label, len) == 0)
+			return true;
+	return false;
+}
+
+static bool is_common_top(const char *label, size_t len)
+{
+	static const char *const words[] = { "com", "net",  "org",   "io",
+					     "dev", "info", "cloud", "app" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i]) == len && strncasecmp(words[i], label, len) == 0)
+			return true;
+	return false;
+}
+
+/* A resolver with a search list (resolv.conf(5)) asks for "api.example.com.corp.example" first; a
+ * pod of Kubernetes five such names for each. */
+static bool is_searched(const struct labels *labels, unsigned int below, const char *end)
+{
+	unsigned int last = labels->count - 1;
+
+	if (is_private_suffix(labels->at[last], label_len(labels, last, end)))
+		return true;
+	for (unsigned int i = 1; i < below; i++)
+		if (is_common_top(labels->at[i], label_len(labels, i, end)))
+			return true;
+	return false;
+}
+
+/* Top-level domains have letters only, but for those of other scripts (RFC 3696 2, RFC 5890). */
+static bool is_top_level(const char *label, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalpha((unsigned char)label[i]))
+			return len > 4 && strncasecmp(label, "xn--", 4) == 0;
+	return true;
+}
+
+/* No name of the Internet: a program's own, spoken with its own server ("dnscat.0123abcd"). What
+ * all of its names share is in front. */
+static void split_own(const struct labels *labels, const char *end, struct domain *domain)
+{
+	size_t len = label_len(labels, 0, end);
+
+	for (size_t i = 0; i < len && i + 1 < sizeof(domain->base); i++)
+		domain->base[i] = (char)tolower((unsigned char)labels->at[0][i]);
+	domain->base_hash = hash_lower(labels->at[0], len);
+	domain->labels = labels->count - 1;
+	domain->is_lookup = is_address(labels, labels->count, end);
+	for (unsigned int i = 1; i < labels->count; i++)
+		domain->sub_bytes +=
+			wire_bytes(labels->at[i], labels->at[i] + label_len(labels, i, end));
+}
+
 bool domain_split(const char *name, struct domain *domain)
 {
 	struct labels labels;
@@ -142,19 +205,24 @@ bool domain_split(const char *name, struct domain *domain)
 	if (labels.count < 2)
 		return false;
 	end = name + labels.text_len;
+	domain->name_hash = hash_lower(name, labels.text_len);
+	if (!is_top_level(labels.at[labels.count - 1], label_len(&labels, labels.count - 1, end))) {
+		split_own(&labels, end, domain);
+		return true;
+	}
 	base = base_labels(&labels, end);
 	below = labels.count - base;
 	len = (size_t)(end - labels.at[below]);
 	for (size_t i = 0; i < len && i + 1 < sizeof(domain->base); i++)
 		domain->base[i] = (char)tolower((unsigned char)labels.at[below][i]);
 	domain->base_hash = hash_lower(labels.at[below], len);
-	domain->name_hash = hash_lower(name, labels.text_len);
 	domain->labels = below;
 	for (unsigned int i = 0; i < below; i++)
 		domain->sub_bytes +=
 			wire_bytes(labels.at[i], labels.at[i] + label_len(&labels, i, end));
 	len = label_len(&labels, labels.count - 1, end);
 	domain->is_reverse = len == 4 && strncasecmp(labels.at[labels.count - 1], "arpa", 4) == 0;
+	domain->is_searched = is_searched(&labels, below, end);
 	domain->is_lookup = is_address(&labels, below, end) || is_reputation(domain->base);
 	return true;
 }

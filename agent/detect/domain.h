@@ -17,6 +17,7 @@ struct domain {
 	unsigned int sub_bytes; /* of the labels below the base, without dots, as on the wire */
 	unsigned int labels;	/* below the base */
 	bool is_reverse;	/* arpa: an address asked for its name (RFC 1035 3.5) */
+	bool is_searched;	/* a name of elsewhere with a domain of a search list behind it */
 	bool is_lookup; /* an address or a digest as a name: blocklists of mail, reputations */
 };
 

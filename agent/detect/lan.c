@@ -133,6 +133,7 @@ int lan_parse(const struct payload *payload, struct lan_fact *fact)
 	if (frame.len < ETHER_BYTES)
 		return -EBADMSG;
 	fact->is_broadcast = frame.at[0] & 1;
+	memcpy(fact->to, frame.at, MAC_BYTES);
 	memcpy(fact->source, frame.at + MAC_BYTES, MAC_BYTES);
 	type = get16(frame.at + 12);
 	(void)skip(&frame, ETHER_BYTES); /* there are as many */

@@ -26,6 +26,7 @@ struct lan_fact {
 	bool is_broadcast;	    /* the frame went to all, or to a group */
 	uint8_t mac[MAC_BYTES];	    /* whose address is claimed to be sender */
 	uint8_t source[MAC_BYTES];  /* that sent the frame */
+	uint8_t to[MAC_BYTES];	    /* that it was sent to */
 	struct addr sender, target; /* ADDR_NONE: not said */
 	uint64_t at_ns;
 	uint64_t watched_ns; /* by the caller: how long everything was seen by then */

@@ -45,6 +45,15 @@ static void udp_flood_delta(void *state, const struct flow_delta *delta)
 		source->answered += delta->packets;
 }
 
+bool udp_flood_is_on(const void *state, const struct addr *dst)
+{
+	const struct victims *victims = state;
+	const struct victim *victim =
+		rowset_find(&victims->table, rowset_key(&victims->table, dst, NULL, 0));
+
+	return victim && victim->is_on;
+}
+
 static void udp_flood_flow(void *state, const struct flow *flow)
 {
 	if (flow->tuple.proto == IPPROTO_UDP)

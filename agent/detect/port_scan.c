@@ -22,6 +22,8 @@
 #define SLOW_PORTS    60
 #define FAILED_TENTHS 7
 #define REPEAT_NS     (10 * NS_PER_S)
+/* A flood over many UDP ports looks like a scan until its first whole second is judged. */
+#define FLOOD_WAIT_NS (2100 * NS_PER_MS)
 
 /* A flow's answer is settled by then; its later traffic need not be looked at. */
 #define SETTLED_NS (60 * NS_PER_S)
@@ -57,6 +59,19 @@ static uint64_t port_scan_full(const void *state)
 /* ---- what a flow says -------------------------------------------------------------------------
  */
 
+/*
+ * Maimon's scan (Phrack 49, 1996): FIN and ACK, refused. So is a late end of a connection that the
+ * other side has forgotten, but those come from the service's port, the lower one.
+ */
+static bool is_maimon(const struct flow *flow)
+{
+	const struct five_tuple *tuple = &flow->tuple;
+
+	return tuple->proto == IPPROTO_TCP && tuple->src_port > tuple->dst_port &&
+	       flow->tcp_flags_out == (TCP_FLAG_FIN | TCP_FLAG_ACK) && flow->packets_in &&
+	       (flow->tcp_flags_in & ~TCP_FLAG_ACK) == TCP_FLAG_RST;
+}
+
 static void port_scan_flow(void *state, const struct flow *flow)
 {
 	const struct pair_try try = {
@@ -65,7 +80,7 @@ static void port_scan_flow(void *state, const struct flow *flow)
 		.at_ns = flow->first_ns,
 	};
 
-	if (flow->last_ns > flow->first_ns + SETTLED_NS || !try_is_try(flow))
+	if (flow->last_ns > flow->first_ns + SETTLED_NS || (!try_is_try(flow) && !is_maimon(flow)))
 		return;
 	pairs_try(state, flow, &try);
 	/* Its answer may have been read before it and looked like a try the other way. */
@@ -212,7 +227,10 @@ static bool judge_pair(struct pairs *pairs, struct pair *pair, const struct dete
 		return false;
 	if (pair->finding_ns && moment->now_ns < pair->finding_ns + REPEAT_NS)
 		return true;
-	say(pairs, pair, &verdict, moment);
+	if (pair->proto == IPPROTO_UDP && moment->now_ns < verdict.since_ns + FLOOD_WAIT_NS)
+		return true;
+	if (pair->proto != IPPROTO_UDP || !udp_flood_is_on(moment->udp_floods, &pair->dst))
+		say(pairs, pair, &verdict, moment);
 	pair->reported_ns = verdict.news_ns;
 	pair->finding_ns = moment->now_ns;
 	return false;

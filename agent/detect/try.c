@@ -13,9 +13,7 @@
 /* traceroute(8): UDP probes begin at port 33434, one more each, 30 hops of 3. */
 #define TRACEROUTE_FIRST 33434
 #define TRACEROUTE_LAST	 33534
-/* System ports end here, clients' ports begin there: RFC 6335 6, Linux ip_local_port_range. */
-#define SYSTEM_PORT_MAX 1023
-#define CLIENT_PORT_MIN 32768
+#define SYSTEM_PORT_MAX	 1023 /* RFC 6335 6 */
 
 #define SYN TCP_FLAG_SYN
 #define ACK TCP_FLAG_ACK
@@ -52,8 +50,8 @@ static bool is_try_udp(const struct flow *flow)
 		return true;
 	if (tuple->dst_port >= TRACEROUTE_FIRST && tuple->dst_port <= TRACEROUTE_LAST)
 		return false;
-	if (tuple->src_port <= SYSTEM_PORT_MAX && tuple->dst_port >= CLIENT_PORT_MIN)
-		return false; /* a late answer of a service */
+	if (tuple->src_port <= SYSTEM_PORT_MAX && tuple->dst_port > SYSTEM_PORT_MAX)
+		return false; /* a late answer of a service, or one that was never asked for */
 	return !try_is_group(&tuple->dst);
 }
 

@@ -122,6 +122,100 @@ static void one_by_a_device_with_another_address_names_it(void **state)
 	end(seen);
 }
 
+/* Another device asked for the router, not the one that is told: no excuse. */
+static void an_answer_to_somebody_elses_question_is_unasked(void **state)
+{
+	static const uint8_t other[6] = { 0x00, 0x11, 0x22, 0, 0, 8 };
+	struct seen *seen = begin();
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		ask_for(seen, other, 8, 1, T0 + i * 10 * S);
+		tell(seen, liar, 1, 7, T0 + i * 10 * S + S);
+	}
+	tick(seen, T0 + 22 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 1);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].features[0].value, 3);
+	end(seen);
+}
+
+/* After a power cut everybody asks for the router at once: more than are remembered. */
+static void a_crowd_that_asks_is_answered(void **state)
+{
+	struct seen *seen = begin();
+	uint8_t mac[6] = { 0x00, 0x11, 0x22, 0, 1, 0 };
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		uint64_t at = T0 + (uint64_t)round * 20 * S;
+
+		ask_for(seen, victim, 7, 1, at);
+		for (uint8_t i = 0; i < 40; i++) {
+			mac[5] = i;
+			ask_for(seen, mac, (uint8_t)(100 + i), 1, at + MS);
+		}
+		tell(seen, router, 1, 7, at + S);
+	}
+	tick(seen, T0 + 50 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 0);
+	end(seen);
+}
+
+static void push(struct seen *seen, unsigned int times, uint64_t from_ns)
+{
+	for (unsigned int i = 0; i < times; i++)
+		send_arp(seen, &(struct arp){ 2, liar, all, 1, 1, from_ns + i * 2 * S });
+}
+
+/* A device with another address tells everybody, and goes on. */
+static void announcing_the_routers_address_on_and_on_is_forged(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	live(seen, T0, 1);
+	ask_for(seen, liar, 66, 7, T0 + 10 * S);
+	push(seen, 8, T0 + 20 * S); /* 14 s */
+	tick(seen, T0 + 35 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 0);
+	push(seen, 1, T0 + 36 * S);
+	tick(seen, T0 + 37 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 1);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].severity, SEVERITY_HIGH);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].src.bytes[15], 66);
+	assert_non_null(strstr(seen->last[DETECTOR_ARP_SPOOF].reason, "told everybody 9 times"));
+	end(seen);
+}
+
+/* It has one address and nobody else speaks for it: it moved there. */
+static void a_device_that_took_an_address_over_may_go_on(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	live(seen, T0, 1);
+	push(seen, 60, T0 + 20 * S);
+	tick(seen, T0 + 200 * S);
+	assert_int_equal(seen->above_low, 0);
+	end(seen);
+}
+
+static void both_ends_of_one_betrayal_are_one_source(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		tell(seen, liar, 1, 7, T0 + i * S);
+		send_arp(seen, &(struct arp){ 2, liar, router, 7, 1, T0 + i * S });
+	}
+	tick(seen, T0 + 3 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 2);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].src.bytes[15], 1);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].dst.bytes[15], 7);
+	end(seen);
+}
+
 static void honest_networks_are_quiet(void **state)
 {
 	static const uint8_t vrrp[6] = { 0x00, 0x00, 0x5e, 0x00, 0x01, 0x0a };
@@ -272,6 +366,11 @@ int main(void)
 		cmocka_unit_test(three_unasked_answers_are_forged_and_two_are_not),
 		cmocka_unit_test(two_against_the_routers_own_are_enough),
 		cmocka_unit_test(one_by_a_device_with_another_address_names_it),
+		cmocka_unit_test(an_answer_to_somebody_elses_question_is_unasked),
+		cmocka_unit_test(a_crowd_that_asks_is_answered),
+		cmocka_unit_test(announcing_the_routers_address_on_and_on_is_forged),
+		cmocka_unit_test(a_device_that_took_an_address_over_may_go_on),
+		cmocka_unit_test(both_ends_of_one_betrayal_are_one_source),
 		cmocka_unit_test(honest_networks_are_quiet),
 		cmocka_unit_test(what_was_asked_before_the_start_is_not_known),
 		cmocka_unit_test(forged_neighbour_answers_are_found),

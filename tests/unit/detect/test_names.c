@@ -167,21 +167,56 @@ static void thirty_generated_names_are_found_and_twenty_nine_are_not(void **stat
 	end(seen);
 }
 
-static void search_list_needs_a_hundred(void **state)
+static void below_one_domain_a_hundred_are_needed(void **state)
 {
 	struct seen *seen = begin();
 	char name[256];
 
 	(void)state;
-	for (unsigned int i = 0; i < 99; i++) { /* each name first with the company's domain */
-		(void)snprintf(name, sizeof(name), "%s.com.corp.example", label(i, 9));
+	for (unsigned int i = 0; i < 99; i++) { /* somebody wears down its servers */
+		(void)snprintf(name, sizeof(name), "%s.example.com", label(i, 9));
 		answer(seen, CLIENT, name, NXDOMAIN, T0 + i * 400 * MS);
 	}
 	tick(seen, T0 + 41 * S);
 	assert_int_equal(seen->count[DETECTOR_DGA], 0);
-	answer(seen, CLIENT, "one-more.com.corp.example", NXDOMAIN, T0 + 41 * S);
+	answer(seen, CLIENT, "one-more.example.com", NXDOMAIN, T0 + 41 * S);
 	tick(seen, T0 + 42 * S);
 	assert_int_equal(seen->count[DETECTOR_DGA], 1);
+	end(seen);
+}
+
+static void search_lists_are_quiet(void **state)
+{
+	struct seen *seen = begin();
+	char name[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < 200; i++) {
+		(void)snprintf(name, sizeof(name), "%s.com.corp.example.org", label(i, 9));
+		answer(seen, CLIENT, name, NXDOMAIN, T0 + i * 100 * MS);
+		(void)snprintf(name, sizeof(name), "%s.svc.cluster.local", label(i, 9));
+		answer(seen, CLIENT, name, NXDOMAIN, T0 + i * 100 * MS);
+	}
+	tick(seen, T0 + 21 * S);
+	assert_int_equal(others(seen, DETECTOR_COUNT), 0);
+	end(seen);
+}
+
+/* A tunnel whose server answers that its names do not exist has one name, that of the tunnel. */
+static void data_in_names_is_not_told_twice(void **state)
+{
+	struct seen *seen = begin();
+	char name[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < 120; i++) {
+		(void)snprintf(name, sizeof(name), "%s.t.example.com", label(i, 40));
+		ask(seen, CLIENT, name, TYPE_A, T0 + i * 100 * MS);
+		answer(seen, CLIENT, name, NXDOMAIN, T0 + i * 100 * MS);
+	}
+	tick(seen, T0 + 13 * S);
+	assert_int_equal(seen->count[DETECTOR_DNS_TUNNEL], 1);
+	assert_int_equal(others(seen, DETECTOR_DNS_TUNNEL), 0);
 	end(seen);
 }
 
@@ -239,6 +274,9 @@ static void names_are_split_where_people_register(void **state)
 		{ "co.uk", "co.uk", 0, 0 },
 		{ "\\000\\255ab.t.example", "t.example", 1, 4 },
 		{ "a\\.b.t.example", "t.example", 1, 3 },
+		/* dnscat2 without a domain of its own */
+		{ "DNSCAT.0f.1234567890abcdef", "dnscat", 2, 18 },
+		{ "a.b.xn--p1ai", "b.xn--p1ai", 1, 1 },
 	};
 	struct domain domain;
 
@@ -264,7 +302,9 @@ int main(void)
 		cmocka_unit_test(content_networks_and_blocklists_are_no_tunnels),
 		cmocka_unit_test(slow_names_are_no_tunnel),
 		cmocka_unit_test(thirty_generated_names_are_found_and_twenty_nine_are_not),
-		cmocka_unit_test(search_list_needs_a_hundred),
+		cmocka_unit_test(below_one_domain_a_hundred_are_needed),
+		cmocka_unit_test(search_lists_are_quiet),
+		cmocka_unit_test(data_in_names_is_not_told_twice),
 		cmocka_unit_test(forty_percent_that_exist_are_too_many),
 		cmocka_unit_test(mail_server_asking_blocklists_is_quiet),
 		cmocka_unit_test(names_are_split_where_people_register),

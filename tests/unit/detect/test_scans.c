@@ -323,9 +323,93 @@ static void program_within_the_network_may_ask_its_database(void **state)
 	end(seen);
 }
 
+/* ---- port scans of other kinds ----------------------------------------------------------------
+ */
+
+static struct flow refused(struct flow flow, uint8_t flags)
+{
+	flow.tcp_flags_out = flags;
+	flow.tcp_flags_in = TCP_FLAG_RST;
+	flow.packets_in = 1;
+	flow.bytes_in = 40;
+	return flow;
+}
+
+static void maimons_scan_is_found_and_late_ends_are_none(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++) { /* a service ends what its clients have forgotten */
+		struct flow flow = probe(addr_of("198.18.0.9"), addr_of("198.18.0.2"),
+					 (uint16_t)(20000 + i), T0 + i * MS);
+
+		flow.tuple.src_port = 443;
+		feed(seen, refused(flow, TCP_FLAG_FIN | TCP_FLAG_ACK));
+	}
+	tick(seen, T0 + S);
+	assert_int_equal(others(seen, DETECTOR_COUNT), 0);
+	for (uint16_t i = 0; i < 30; i++)
+		feed(seen, refused(probe(addr_of("198.18.0.2"), addr_of("198.18.0.1"),
+					 (uint16_t)(1 + i), T0 + 2 * S + i * MS),
+				   TCP_FLAG_FIN | TCP_FLAG_ACK));
+	tick(seen, T0 + 3 * S);
+	assert_int_equal(seen->count[DETECTOR_PORT_SCAN], 1);
+	assert_int_equal(others(seen, DETECTOR_PORT_SCAN), 0);
+	end(seen);
+}
+
+static void udp(struct seen *seen, uint16_t from, uint16_t to, uint64_t at_ns)
+{
+	struct flow flow = probe(addr_of("198.18.0.2"), addr_of("198.18.0.1"), to, at_ns);
+	struct flow_delta delta = delta_of(flow.tuple.src, flow.tuple.dst, to, IPPROTO_UDP, at_ns);
+
+	flow.tuple.proto = IPPROTO_UDP;
+	flow.tuple.src_port = from;
+	flow.tcp_flags_out = 0;
+	detect_delta(seen->detect, &delta);
+	feed(seen, flow);
+}
+
+static void a_flood_over_many_ports_is_no_scan(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	tick(seen, T0);
+	for (uint64_t ms = 0; ms < 3000; ms++) {
+		for (unsigned int i = 0; i < 10; i++)
+			udp(seen, 40000, (uint16_t)(1 + (ms * 10 + i) * 7919 % 65535),
+			    T0 + ms * MS);
+		if (ms % 1000 == 499)
+			detect_glance(seen->detect, T0 + ms * MS, UNIX + (int64_t)ms);
+		if (ms % 1000 == 999)
+			tick(seen, T0 + (ms + 1) * MS);
+	}
+	assert_int_equal(seen->count[DETECTOR_UDP_FLOOD], 1);
+	assert_int_equal(others(seen, DETECTOR_UDP_FLOOD), 0);
+	end(seen);
+}
+
+/* Answers of resolvers that somebody asked in the victim's name. */
+static void reflected_answers_are_no_scan(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++)
+		udp(seen, 53, (uint16_t)(1024 + 97 * i), T0 + i * 10 * MS);
+	tick(seen, T0 + 4 * S);
+	assert_int_equal(others(seen, DETECTOR_COUNT), 0);
+	end(seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(maimons_scan_is_found_and_late_ends_are_none),
+		cmocka_unit_test(a_flood_over_many_ports_is_no_scan),
+		cmocka_unit_test(reflected_answers_are_no_scan),
 		cmocka_unit_test(thirty_silent_hosts_are_a_sweep_and_twenty_nine_are_not),
 		cmocka_unit_test(slow_sweep_is_found_within_the_hour),
 		cmocka_unit_test(worm_at_a_login_port_is_found_by_twenty_hosts),
