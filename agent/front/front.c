@@ -27,6 +27,7 @@ struct front {
 	struct http *http;
 	int epoll_fd, signal_fd;
 	uint64_t next_tick_ns;
+	uint64_t next_turn_ns; /* of the event streams; 0: at once, when any is called */
 };
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -328,6 +329,17 @@ static bool handle_events(struct front *front, const struct epoll_event *events,
 	return false;
 }
 
+/* When there is something to do without being told. */
+static uint64_t next_deadline(struct front *front, uint64_t now_ns)
+{
+	if (now_ns >= front->next_turn_ns)
+		front->next_turn_ns =
+			sse_take_turn(front->site.hub) ? now_ns + SSE_TURN_MS * NS_PER_MS : 0;
+	if (front->next_turn_ns && front->next_turn_ns < front->next_tick_ns)
+		return front->next_turn_ns;
+	return front->next_tick_ns;
+}
+
 static int run_loop(struct front *front)
 {
 	struct epoll_event events[4];
@@ -342,7 +354,7 @@ static int run_loop(struct front *front)
 			continue;
 		}
 		/* rounded up, or the last millisecond would be spent turning */
-		wait_ms = (int)((front->next_tick_ns - now) / NS_PER_MS) + 1;
+		wait_ms = (int)((next_deadline(front, now) - now) / NS_PER_MS) + 1;
 		count = epoll_wait(front->epoll_fd, events, 4, wait_ms);
 		if (count < 0 && errno != EINTR)
 			return -errno;

@@ -16,8 +16,9 @@
 #define CONNECTIONS_MAX 10240U
 /* Descriptors beside connections: standard streams, links, epoll, eventfds. */
 #define DESCRIPTORS_OWN 64U
-/* Memory of one connection: half for the request head, so 8 KiB of headers, as usual elsewhere. */
-#define POOL_BYTES ((size_t)16 << 10)
+/* Memory of one connection: a head of 8 KiB, as usual elsewhere, and what is made of it. Measured
+ * with 10,000 streams: 141 MB with 12 KiB, 160 MB with 16. */
+#define POOL_BYTES ((size_t)12 << 10)
 #define IDLE_S	   15U
 
 struct http {

@@ -6,28 +6,21 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 
-#include "agent/util/buffer.h"
+#include "agent/front/blob.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
 
-/* One event as text, shared by the ring, the sticky table and the streams that are sending it. */
-struct blob {
-	unsigned int refs;
-	uint64_t id, seq;
-	uint8_t min_role, max_role;
-	size_t len;
-	char *text;
-};
-
 struct sticky {
-	char name[32];
+	char name[SSE_NAME_MAX];
 	struct blob *blob;
 };
 
 struct sse_stream {
 	struct sse_hub *hub;
-	struct sse_stream *next, **link; /* link: the pointer that points here */
+	TAILQ_ENTRY(sse_stream) all; /* in the order in which sessions are to be confirmed */
+	TAILQ_ENTRY(sse_stream) due; /* asleep, and its turn will come */
 	uint64_t id;
 	struct sse_owner owner;
 	struct sse_sleeper sleeper;
@@ -37,8 +30,10 @@ struct sse_stream {
 	struct blob *current; /* being sent */
 	size_t offset;
 	uint64_t beat_due_ns, check_due_ns;
-	bool is_asleep, is_over, has_beat, has_begun;
+	bool is_asleep, is_due, is_over, has_beat, has_begun;
 };
+
+TAILQ_HEAD(stream_list, sse_stream);
 
 struct sse_hub {
 	pthread_mutex_t mutex;
@@ -47,25 +42,12 @@ struct sse_hub {
 	size_t ring_bytes;
 	struct sticky sticky[SSE_STICKY_MAX];
 	unsigned int sticky_count;
-	struct sse_stream *streams;
+	struct stream_list streams;
+	struct stream_list due; /* those to wake, longest waiting first */
 	uint64_t next_stream_id;
 	bool is_closed;
 	struct sse_counts counts;
 };
-
-static struct blob *blob_ref(struct blob *blob)
-{
-	blob->refs++;
-	return blob;
-}
-
-static void blob_unref(struct blob *blob)
-{
-	if (!blob || --blob->refs)
-		return;
-	free(blob->text);
-	free(blob);
-}
 
 int sse_hub_new(struct sse_hub **out)
 {
@@ -77,6 +59,8 @@ int sse_hub_new(struct sse_hub **out)
 		free(hub);
 		return -ENOMEM;
 	}
+	TAILQ_INIT(&hub->streams);
+	TAILQ_INIT(&hub->due);
 	*out = hub;
 	return 0;
 }
@@ -104,33 +88,6 @@ void sse_hub_free(struct sse_hub *hub)
 
 /* ---- publishing ------------------------------------------------------------------------------ */
 
-static struct blob *blob_new(const struct event *event)
-{
-	struct buffer text;
-	struct blob *blob;
-
-	/* beside name and data: three labels, a 20-digit id, line ends */
-	buffer_init(&text, SSE_EVENT_BYTES_MAX + 128);
-	if (strpbrk(event->data, "\r\n") || strpbrk(event->name, "\r\n") ||
-	    strlen(event->name) >= sizeof(((struct sticky *)0)->name) ||
-	    strlen(event->data) > SSE_EVENT_BYTES_MAX)
-		return NULL;
-	buffer_append_format(&text, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id, event->name);
-	buffer_append_text(&text, event->data);
-	buffer_append_text(&text, "\n\n");
-	blob = calloc(1, sizeof(*blob));
-	if (!blob || text.error) {
-		free(blob);
-		buffer_done(&text);
-		return NULL;
-	}
-	blob->id = event->id;
-	blob->min_role = event->min_role;
-	blob->max_role = event->max_role;
-	blob->text = buffer_take(&text, &blob->len);
-	return blob_ref(blob);
-}
-
 static void keep_sticky(struct sse_hub *hub, const struct event *event, struct blob *blob)
 {
 	struct sticky *slot = NULL;
@@ -157,12 +114,44 @@ static bool may_see(const struct sse_stream *stream, const struct blob *blob)
 	return role >= blob->min_role && (!blob->max_role || role <= blob->max_role);
 }
 
-static void wake(struct sse_stream *stream)
+/* Its turn comes, and with it everything that was published until then. */
+static void call(struct sse_stream *stream)
 {
-	if (!stream->is_asleep)
+	if (!stream->is_asleep || stream->is_due)
 		return;
-	stream->is_asleep = false;
-	stream->sleeper.wake(stream->sleeper.arg);
+	stream->is_due = true;
+	TAILQ_INSERT_TAIL(&stream->hub->due, stream, due);
+}
+
+static void not_due(struct sse_stream *stream)
+{
+	if (!stream->is_due)
+		return;
+	stream->is_due = false;
+	TAILQ_REMOVE(&stream->hub->due, stream, due);
+}
+
+/* Wakes the first @max; true when more wait. */
+static bool wake_due(struct sse_hub *hub, unsigned int max)
+{
+	struct sse_stream *stream;
+
+	for (; max && (stream = TAILQ_FIRST(&hub->due)); max--) {
+		not_due(stream);
+		stream->is_asleep = false;
+		stream->sleeper.wake(stream->sleeper.arg);
+	}
+	return !TAILQ_EMPTY(&hub->due);
+}
+
+bool sse_take_turn(struct sse_hub *hub)
+{
+	bool has_more;
+
+	(void)pthread_mutex_lock(&hub->mutex);
+	has_more = wake_due(hub, SSE_TURN_STREAMS);
+	(void)pthread_mutex_unlock(&hub->mutex);
+	return has_more;
 }
 
 /* A core that started anew counts from elsewhere: what the old one sent cannot be resumed. */
@@ -179,6 +168,7 @@ static void forget_other_core(struct sse_hub *hub, uint64_t id)
 void sse_publish(struct sse_hub *hub, const struct event *event)
 {
 	struct blob *blob = blob_new(event);
+	struct sse_stream *s;
 
 	(void)pthread_mutex_lock(&hub->mutex); /* a default mutex cannot fail to lock */
 	if (!blob) {
@@ -197,9 +187,9 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	hub->counts.published++;
 	if (event->is_sticky)
 		keep_sticky(hub, event, blob);
-	for (struct sse_stream *s = hub->streams; s; s = s->next)
-		if (may_see(s, blob))
-			wake(s);
+	TAILQ_FOREACH(s, &hub->streams, all)
+	if (may_see(s, blob))
+		call(s);
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
@@ -254,24 +244,14 @@ static void begin_with_sticky(struct sse_stream *stream)
 /* Room for one more of this session? */
 static int check_room(struct sse_hub *hub, uint64_t session_tag)
 {
+	const struct sse_stream *s;
 	unsigned int same = 0;
 
 	if (hub->is_closed || hub->counts.streams >= SSE_STREAMS_MAX)
 		return -ENOSPC;
-	for (const struct sse_stream *s = hub->streams; s; s = s->next)
-		same += s->owner.session_tag == session_tag;
+	TAILQ_FOREACH(s, &hub->streams, all)
+	same += s->owner.session_tag == session_tag;
 	return same >= SSE_SESSION_MAX ? -EAGAIN : 0;
-}
-
-static void link_stream(struct sse_hub *hub, struct sse_stream *stream)
-{
-	stream->link = &hub->streams;
-	stream->next = hub->streams;
-	if (stream->next)
-		stream->next->link = &stream->next;
-	hub->streams = stream;
-	stream->id = ++hub->next_stream_id;
-	hub->counts.streams++;
 }
 
 int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct sse_sleeper *sleeper,
@@ -298,7 +278,9 @@ int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct ss
 	}
 	if (!parse_id(last_event_id, &id) || !resume(stream, id))
 		begin_with_sticky(stream);
-	link_stream(hub, stream);
+	TAILQ_INSERT_TAIL(&hub->streams, stream, all);
+	stream->id = ++hub->next_stream_id;
+	hub->counts.streams++;
 	(void)pthread_mutex_unlock(&hub->mutex);
 	*out = stream;
 	return 0;
@@ -312,9 +294,8 @@ void sse_close(struct sse_stream *stream)
 		return;
 	hub = stream->hub;
 	(void)pthread_mutex_lock(&hub->mutex);
-	*stream->link = stream->next;
-	if (stream->next)
-		stream->next->link = stream->link;
+	TAILQ_REMOVE(&hub->streams, stream, all);
+	not_due(stream);
 	hub->counts.streams--;
 	blob_unref(stream->current);
 	for (; stream->first_at < stream->first_count; stream->first_at++)
@@ -354,7 +335,7 @@ static size_t put(char *buf, size_t room, const char *text, size_t len)
 	return len;
 }
 
-/* As many events as fit, in parts where they do not. */
+/* As many whole events as fit; one that is longer than @max in parts. */
 static size_t fill(struct sse_stream *stream, char *buf, size_t max)
 {
 	static const char retry[] = "retry: 2000\n\n"; /* core is back in under 2 s */
@@ -379,8 +360,10 @@ static size_t fill(struct sse_stream *stream, char *buf, size_t max)
 		if (!stream->current)
 			break;
 		part = stream->current->len - stream->offset;
-		if (part > max - at)
-			part = max - at;
+		if (part > max - at && at)
+			break; /* it begins the next piece */
+		if (part > max)
+			part = max;
 		memcpy(buf + at, stream->current->text + stream->offset, part);
 		at += part;
 		stream->offset += part;
@@ -412,49 +395,61 @@ ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
 static void end_stream(struct sse_stream *stream)
 {
 	stream->is_over = true;
-	wake(stream);
+	call(stream);
 }
 
 void sse_end_session(struct sse_hub *hub, uint64_t session_tag)
 {
+	struct sse_stream *s;
+
 	(void)pthread_mutex_lock(&hub->mutex);
-	for (struct sse_stream *s = hub->streams; s; s = s->next)
-		if (s->owner.session_tag == session_tag)
-			end_stream(s);
+	TAILQ_FOREACH(s, &hub->streams, all)
+	if (s->owner.session_tag == session_tag)
+		end_stream(s);
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 void sse_end_all(struct sse_hub *hub)
 {
+	struct sse_stream *s;
+
 	(void)pthread_mutex_lock(&hub->mutex);
 	hub->is_closed = true;
-	for (struct sse_stream *s = hub->streams; s; s = s->next)
-		end_stream(s);
+	TAILQ_FOREACH(s, &hub->streams, all)
+	end_stream(s);
+	while (wake_due(hub, SSE_TURN_STREAMS))
+		;
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 void sse_tick(struct sse_hub *hub, uint64_t now_ns)
 {
+	struct sse_stream *s;
+
 	(void)pthread_mutex_lock(&hub->mutex);
-	for (struct sse_stream *s = hub->streams; s; s = s->next) {
+	TAILQ_FOREACH(s, &hub->streams, all)
+	{
 		if (now_ns < s->beat_due_ns)
 			continue;
 		s->beat_due_ns = now_ns + SSE_HEARTBEAT_S * NS_PER_S;
 		s->has_beat = true;
-		wake(s);
+		call(s);
 	}
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct sse_owner *owner)
 {
+	struct sse_stream *s;
 	bool has_one = false;
 
 	(void)pthread_mutex_lock(&hub->mutex);
-	for (struct sse_stream *s = hub->streams; s && !has_one; s = s->next) {
-		if (s->is_over || now_ns < s->check_due_ns)
-			continue;
+	while (!has_one && (s = TAILQ_FIRST(&hub->streams)) && now_ns >= s->check_due_ns) {
 		s->check_due_ns = now_ns + SSE_CHECK_S * NS_PER_S;
+		TAILQ_REMOVE(&hub->streams, s, all);
+		TAILQ_INSERT_TAIL(&hub->streams, s, all);
+		if (s->is_over)
+			continue;
 		*id = s->id;
 		*owner = s->owner;
 		has_one = true;
@@ -465,8 +460,12 @@ bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct s
 
 void sse_checked(struct sse_hub *hub, uint64_t id, bool is_allowed, uint8_t role)
 {
+	struct sse_stream *s;
+
 	(void)pthread_mutex_lock(&hub->mutex);
-	for (struct sse_stream *s = hub->streams; s; s = s->next) {
+	/* it was put last when it was asked about, so it is near the end */
+	TAILQ_FOREACH_REVERSE(s, &hub->streams, stream_list, all)
+	{
 		if (s->id != id)
 			continue;
 		s->owner.role = role;

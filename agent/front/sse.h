@@ -1,9 +1,10 @@
 /*
  * The fan-out of live events: a ring of the newest, and streams that each stand somewhere in it. A
- * stream that has read everything sleeps and is woken by the next event; one that falls out of the
- * ring is ended, and its browser comes back with Last-Event-ID. Knows no HTTP library: sleeping
- * and waking are callbacks. Any thread; one mutex covers "nothing to read, so sleep" and "publish,
- * so wake", which is why no wake-up is lost.
+ * stream that has read everything sleeps and is woken after the next event, a few hundred in one
+ * turn, so that ten thousand of them never stand between a request and its answer; one that falls
+ * out of the ring is ended, and its browser comes back with Last-Event-ID. Knows no HTTP library:
+ * sleeping and waking are callbacks. Any thread; one mutex covers "nothing to read, so sleep" and
+ * "publish, so its turn comes", which is why no wake-up is lost.
  */
 #ifndef SLUICE_FRONT_SSE_H
 #define SLUICE_FRONT_SSE_H
@@ -28,6 +29,10 @@
 #define SSE_HEARTBEAT_S	    15	  /* docs/api.md */
 #define SSE_CHECK_S	    30	  /* a session that ended unnoticed keeps its stream this long */
 #define SSE_BEARER_MAX	    129
+/* Streams woken in one turn, and the time between turns: 10,000 get an event within 0.4 s, and a
+ * turn keeps libmicrohttpd's thread busy for 3 ms (measured: 12 us to send to a stream). */
+#define SSE_TURN_STREAMS 256
+#define SSE_TURN_MS	 10
 
 /* Whose stream it is: what core is asked again to confirm the session. */
 struct sse_owner {
@@ -72,8 +77,8 @@ DEFINE_CLEANUP(sse_close, struct sse_stream)
  */
 ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max);
 
-/* sse_publish - one event to all whose role may see it. Too long, or not one line: counted, lost.
- */
+/* sse_publish - one event to all whose role may see it, each in its turn. Too long, or not one
+ * line: counted, lost. */
 void sse_publish(struct sse_hub *hub, const struct event *event);
 /* sse_end_session - streams of that tag are over. */
 void sse_end_session(struct sse_hub *hub, uint64_t session_tag);
@@ -81,6 +86,9 @@ void sse_end_session(struct sse_hub *hub, uint64_t session_tag);
 void sse_end_all(struct sse_hub *hub);
 /* sse_tick - heartbeats that are due. */
 void sse_tick(struct sse_hub *hub, uint64_t now_ns);
+/* sse_take_turn - wakes the next SSE_TURN_STREAMS of those that have something to read, in the
+ * order they were called. True when more wait: again after SSE_TURN_MS. */
+bool sse_take_turn(struct sse_hub *hub);
 
 /* sse_next_check - a stream whose session is to be confirmed, taken off until the next round. */
 bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct sse_owner *owner);

@@ -6,9 +6,13 @@
 #include "agent/front/exchange.h"
 
 /* What libmicrohttpd sets aside for a stream. Chunks are put together in the connection's own
- * memory, so this one is used by clients of HTTP/1.0 alone: measured, 23 KiB a stream with 4096, 20
- * with 1024. */
-#define BLOCK_BYTES 1024
+ * memory, so this one is used by clients of HTTP/1.0 alone. */
+#define BLOCK_BYTES 256
+
+/* At most this much in one piece, put together in the connection's memory, of which every page that
+ * is written stays: measured with 10,000 streams, 141 MB with 2 KiB and 157 MB with all there is.
+ */
+#define CHUNK_BYTES 2048
 
 static void sleep_stream(void *arg)
 {
@@ -22,7 +26,7 @@ static void wake_stream(void *arg)
 
 static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
 {
-	ssize_t got = sse_read(cls, buf, max);
+	ssize_t got = sse_read(cls, buf, max < CHUNK_BYTES ? max : CHUNK_BYTES);
 
 	(void)pos; /* a stream is read once, in order */
 	return got == -EPIPE ? MHD_CONTENT_READER_END_OF_STREAM : got;

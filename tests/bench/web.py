@@ -194,6 +194,8 @@ class Listener:
     """What the views got: snapshots are numbered, so that a lost one shows."""
 
     NUMBER = re.compile(rb'"seq":(\d+),')
+    FRAME = re.compile(rb"\r\n[0-9A-Fa-f]{1,6}\r\n")  # of a chunk, anywhere in a text
+    TAIL = 48  # bytes that may hold the beginning of a number, with a frame in it
 
     def __init__(self, demo, views):
         self.demo = demo
@@ -215,12 +217,14 @@ class Listener:
             self.poll.unregister(descriptor)
             return
         data = self.tails[descriptor] + data
-        for match in self.NUMBER.finditer(data):
+        for match in self.NUMBER.finditer(self.FRAME.sub(b"", data)):
             number, last = int(match[1]), self.last[descriptor]
+            if number <= last:
+                continue  # it stood in the tail of the read before
             self.got += 1
-            self.lost += max(0, number - last - 1) if last else 0
+            self.lost += number - last - 1 if last else 0
             self.last[descriptor] = number
-        self.tails[descriptor] = data[-24:] if not self.NUMBER.search(data[-24:]) else b""
+        self.tails[descriptor] = data[-self.TAIL:]
 
     def listen(self, seconds):
         """Times of other requests meanwhile, in milliseconds."""
@@ -257,7 +261,7 @@ def bench_views(demo, ids):
     row("snapshots lost, views cut", "0, 0",
         f"{listener.lost} of {listener.got}, {listener.closed} ({rate:.2f}/s a view)",
         listener.lost == listener.closed == 0)
-    row("another request meanwhile, p99", "<= 20 ms", f"{p99:.1f} ms", p99 <= 20)
+    row("another request meanwhile, p99", "<= 20 ms", f"{p99:.1f} ms, median {times[len(times) // 2]:.1f}", p99 <= 20)
 
 
 # ---- clients that never finish --------------------------------------------------------------------

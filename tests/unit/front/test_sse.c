@@ -96,8 +96,38 @@ static void an_event_wakes_who_sleeps_once(void **state)
 	(void)read_all(&one, 4096);
 	publish(*state, 2, "a", ROLE_VIEWER, false);
 	publish(*state, 3, "a", ROLE_VIEWER, false);
+	(void)sse_take_turn(*state);
 	assert_int_equal(one.woken, 1);
 	sse_close(one.stream);
+}
+
+static void a_turn_wakes_a_few_hundred_who_waited_longest(void **state)
+{
+	enum {
+		COUNT = SSE_TURN_STREAMS + 2
+	};
+	static struct listener all[COUNT];
+
+	for (unsigned int i = 0; i < COUNT; i++) {
+		const struct sse_owner owner = { .role = ROLE_VIEWER, .session_tag = i };
+		const struct sse_sleeper sleeper = { count_sleep, count_wake, &all[i] };
+
+		all[i].woken = 0;
+		assert_int_equal(sse_open(*state, &owner, &sleeper, NULL, &all[i].stream), 0);
+		(void)read_all(&all[i], 4096);
+	}
+	publish(*state, 1, "a", ROLE_VIEWER, false);
+	assert_int_equal(all[0].woken, 0);
+	assert_true(sse_take_turn(*state));
+	assert_int_equal(all[SSE_TURN_STREAMS - 1].woken, 1);
+	assert_int_equal(all[SSE_TURN_STREAMS].woken, 0);
+	sse_close(all[SSE_TURN_STREAMS].stream); /* who leaves is not woken any more */
+	assert_false(sse_take_turn(*state));
+	assert_int_equal(all[SSE_TURN_STREAMS].woken, 0);
+	assert_int_equal(all[SSE_TURN_STREAMS + 1].woken, 1);
+	for (unsigned int i = 0; i < COUNT; i++)
+		if (i != SSE_TURN_STREAMS)
+			sse_close(all[i].stream);
 }
 
 static void small_reads_give_the_same_bytes(void **state)
@@ -119,6 +149,7 @@ static void events_above_a_role_are_not_seen_and_do_not_wake(void **state)
 	(void)read_all(&viewer, 4096);
 	(void)read_all(&analyst, 4096);
 	publish(*state, 1, "secret", ROLE_ANALYST, true);
+	(void)sse_take_turn(*state);
 	assert_int_equal(viewer.woken, 0);
 	assert_int_equal(analyst.woken, 1);
 	assert_string_equal(read_all(&viewer, 4096), "");
@@ -141,6 +172,7 @@ static void an_event_up_to_a_role_is_not_seen_above_it(void **state)
 	(void)read_all(&viewer, 4096);
 	(void)read_all(&analyst, 4096);
 	sse_publish(*state, &event);
+	(void)sse_take_turn(*state);
 	assert_int_equal(analyst.woken, 0);
 	event = (struct event){ 2, ROLE_ANALYST, 0, true, "new_incident", "{\"reason\":1}" };
 	sse_publish(*state, &event);
@@ -283,13 +315,17 @@ static void a_heartbeat_comes_every_15_seconds(void **state)
 	assert_int_equal(open_as(*state, &one, ROLE_VIEWER, 1, NULL), 0);
 	(void)read_all(&one, 4096);
 	sse_tick(*state, now + 14 * NS_PER_S);
+	(void)sse_take_turn(*state);
 	assert_int_equal(one.woken, 0);
 	sse_tick(*state, now + 16 * NS_PER_S);
+	(void)sse_take_turn(*state);
 	assert_int_equal(one.woken, 1);
 	assert_string_equal(read_all(&one, 4096), ":\n\n");
 	sse_tick(*state, now + 30 * NS_PER_S);
+	(void)sse_take_turn(*state);
 	assert_int_equal(one.woken, 1);
 	sse_tick(*state, now + 31 * NS_PER_S);
+	(void)sse_take_turn(*state);
 	assert_int_equal(one.woken, 2);
 	sse_close(one.stream);
 }
@@ -303,6 +339,7 @@ static void streams_of_an_ended_session_end(void **state)
 	(void)read_all(&mine, 4096);
 	(void)read_all(&other, 4096);
 	sse_end_session(*state, 1);
+	(void)sse_take_turn(*state);
 	assert_int_equal(mine.woken, 1);
 	assert_int_equal(sse_read(mine.stream, mine.text, 4096), -EPIPE);
 	assert_int_equal(sse_read(other.stream, other.text, 4096), 0);
@@ -361,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_stream_reads_events_in_order_then_sleeps),
+		TEST(a_turn_wakes_a_few_hundred_who_waited_longest),
 		TEST(an_event_wakes_who_sleeps_once),
 		TEST(small_reads_give_the_same_bytes),
 		TEST(events_above_a_role_are_not_seen_and_do_not_wake),
