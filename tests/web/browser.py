@@ -18,13 +18,14 @@ WAIT_S = 10
 class Browser:
     """A driver with its profile folder; close() removes both."""
 
-    def __init__(self):
+    def __init__(self, logs=True):
         self.profile = tempfile.mkdtemp(prefix="sluice-web-")
         options = webdriver.ChromeOptions()
         for flag in [*FLAGS, "--user-data-dir=" + self.profile]:
             options.add_argument(flag)
         options.binary_location = shutil.which("chromium")
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        if logs:
+            options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options,
                                        service=Service(shutil.which("chromedriver")))
 
