@@ -9,8 +9,12 @@
 #include "agent/api/internal.h"
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
 #include "agent/util/crypto.h"
 #include "include/upkeep.h"
+
+/* A rotation reseals 100,000 incidents in seconds; nobody needs a new key more often. */
+#define ROTATE_EVERY_S 600
 
 static int audit(const struct call *call, const char *action, const char *target,
 		 const struct json *detail)
@@ -160,11 +164,32 @@ void handle_vault(struct call *call)
 	answer_vault(call, 200);
 }
 
+/* Seconds until the next new key, 0 for now: a stolen session must not fill the key ring and keep
+ * the disk busy. The end of a rotation that was cut off, and root on this machine, need not wait.
+ */
+static int64_t rotate_wait_s(const struct call *call)
+{
+	struct store_vault_facts facts;
+	int64_t age_s;
+
+	if (call->who.is_local || store_vault_facts(call->api->options.store, &facts) ||
+	    facts.left || !facts.key_count || facts.keys[facts.key_count - 1].id <= 1)
+		return 0;
+	age_s = (clock_unix_ms() - facts.keys[facts.key_count - 1].created_unix_ms) / 1000;
+	return age_s >= 0 && age_s < ROTATE_EVERY_S ? ROTATE_EVERY_S - age_s : 0;
+}
+
 void handle_vault_rotate(struct call *call)
 {
 	const struct api_options *options = &call->api->options;
-	int error = options->rotate(options->arg);
+	int64_t wait_s = rotate_wait_s(call);
+	int error;
 
+	if (wait_s) {
+		answer_throttled(call, wait_s, "The key was changed minutes ago. Try again later.");
+		return;
+	}
+	error = options->rotate(options->arg);
 	if (error == -EBUSY) {
 		answer_error(call, 409, "busy", NULL, "A rotation is under way already.");
 		return;

@@ -10,6 +10,7 @@
 #include "agent/auth/auth.h"
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/crypto.h"
 
 /* A log-in that waits for the hash: what the answer needs, copied off the request. */
 struct pending {
@@ -17,6 +18,7 @@ struct pending {
 	struct request request; /* only path, request_id and peer are set */
 	char path[32];
 	char request_id[64];
+	char former[44]; /* the session of the same browser, which the new one replaces */
 	api_reply_fn reply;
 	void *reply_arg;
 	bool is_form;
@@ -74,6 +76,9 @@ static struct pending *keep(const struct call *call, bool is_form)
 	(void)snprintf(pending->path, sizeof(pending->path), "%s", call->request->path);
 	(void)snprintf(pending->request_id, sizeof(pending->request_id), "%s",
 		       call->request->request_id);
+	if (strlen(call->request->session) < sizeof(pending->former))
+		(void)snprintf(pending->former, sizeof(pending->former), "%s",
+			       call->request->session);
 	return pending;
 }
 
@@ -113,6 +118,8 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 			     .reply_arg = pending->reply_arg };
 	struct auth_ticket ticket;
 
+	if (!outcome->error && *pending->former)
+		auth_logout(pending->api->options.auth, pending->former);
 	/* the answer carries the new session's token: the page goes on with it */
 	if (!outcome->error && auth_session(pending->api->options.auth, outcome->session,
 					    &pending->peer, &call.who, &ticket) == 0) {
@@ -128,6 +135,7 @@ static void login_done(void *arg, const struct auth_outcome *outcome)
 		answer_refused_login(&call, outcome);
 	else
 		answer_login(&call, &outcome->principal, outcome->session);
+	crypto_wipe(pending->former, sizeof(pending->former));
 	free(pending);
 }
 

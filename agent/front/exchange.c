@@ -63,8 +63,15 @@ void connection_set_deadline(struct connection *connection, unsigned int seconds
 
 static struct reply_context context_of(const struct exchange *exchange, bool must_close)
 {
-	return (struct reply_context){ exchange->connection->mhd, exchange->request_id,
-				       exchange->tls, exchange->site->port, must_close };
+	/* what a session or a new secret answers stays as it is: lengths tell (BREACH) */
+	bool may_gzip = exchange->method == METHOD_GET &&
+			strcmp(exchange->path, "/api/v1/session") != 0 &&
+			guard_is_listed(&exchange->headers.accept_encoding, "gzip");
+
+	return (struct reply_context){
+		exchange->connection->mhd, exchange->request_id, exchange->tls,
+		exchange->site->port,	   must_close,		 may_gzip
+	};
 }
 
 /* ---- the head -------------------------------------------------------------------------------- */
@@ -253,6 +260,12 @@ static const char *text_of(const struct guard_text *text)
 	return text->text ? text->text : "";
 }
 
+/* Core knows its tags as strong ones; what was compressed has them weak (reply.c). */
+static const char *tag_of(const struct guard_text *text)
+{
+	return text_of(text) + (!strncmp(text_of(text), "W/", 2) ? 2 : 0);
+}
+
 static const char *method_name(enum method method)
 {
 	switch (method) {
@@ -280,7 +293,7 @@ struct request exchange_request(const struct exchange *exchange)
 		.csrf = text_of(&headers->csrf),
 		.bearer = exchange->bearer,
 		.request_id = exchange->request_id,
-		.if_none_match = text_of(&headers->if_none_match),
+		.if_none_match = tag_of(&headers->if_none_match),
 		.idempotency_key = text_of(&headers->idempotency_key),
 		.peer = exchange->client,
 		.port = exchange->site->port,

@@ -20,6 +20,7 @@ struct reply_context {
 	bool tls;
 	uint16_t port;
 	bool must_close; /* what follows on this connection cannot be trusted */
+	bool may_gzip;	 /* the browser takes it, and no secret is in the answer */
 };
 
 /*
@@ -58,6 +59,9 @@ bool reply_add_core_headers(const struct reply_context *context, const struct re
  * or Content-Disposition for 200, Allow for 405, Retry-After for 429 and 503.
  */
 enum MHD_Result reply_core(const struct reply_context *context, struct ask_reply *reply);
+
+/* reply_etag_is - is @text, If-None-Match, this strong or weak tag (RFC 9110 13.1.2)? */
+bool reply_etag_is(const struct guard_text *text, const char *etag);
 
 /* reply_cached - an answer again, or 304 for who has it; takes the reference. */
 struct cached;

@@ -1,6 +1,6 @@
 /*
- * Bytes out of a gzip member, lines out of a text file that may be gzip; with tools/embed.c the one
- * place that knows zlib. Any thread; a reader has one owner.
+ * Bytes out of a gzip member and into one, lines out of a text file that may be gzip; with
+ * tools/embed.c the one place that knows zlib. Any thread; a reader has one owner.
  */
 #ifndef SLUICE_UTIL_GZIP_H
 #define SLUICE_UTIL_GZIP_H
@@ -17,6 +17,14 @@
  * Source: RFC 1952.
  */
 int gzip_inflate(const void *gzip, size_t len, void *out, size_t out_len);
+
+/*
+ * gzip_deflate - @plain as one gzip member, fast rather than small (level 1).
+ * @out, @out_len: the caller frees; written on success
+ *
+ * Returns 0, -E2BIG above 4 GiB or when it would not get smaller, -ENOMEM.
+ */
+int gzip_deflate(const void *plain, size_t len, void **out, size_t *out_len);
 
 struct gzip_lines;
 

@@ -1,5 +1,6 @@
 """Every route of the table x everything that keeps a request from its handler, on one service."""
 
+import gzip
 import http.client
 import json
 import re
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from program import BINARY, PASSWORD, ROOT, Program
+from program import BINARY, PASSWORD, ROOT, Program, until
 
 VERA = ("vera", "seven grey umbrellas")
 BODY_MAX = 64 << 10
@@ -206,6 +207,41 @@ def test_an_unchanged_answer_is_not_sent_again(client, admin):
     assert (again[0], again[2], again[1]["ETag"]) == (304, None, headers["ETag"])
     assert client.ask("GET", "/api/v1/safe", admin, If_None_Match='"other"')[2] == body
     assert client.ask("GET", "/api/v1/safe", If_None_Match=headers["ETag"])[0] == 401
+
+
+def test_long_answers_are_compressed_and_known_again_but_none_with_a_secret(client, admin):
+    path, plain = "/api/v1/settings", client.ask("GET", "/api/v1/settings", admin)
+    with_gzip = {"Accept_Encoding": "gzip"}
+    client.connection.request("GET", path, headers={"Cookie": admin[0], "Accept-Encoding": "gzip"})
+    answer = client.connection.getresponse()
+    body = answer.read()
+    assert answer.getheader("Content-Encoding") == "gzip" and "Accept-Encoding" in \
+        answer.getheader("Vary")
+    assert json.loads(gzip.decompress(body)) == plain[2]
+    assert len(body) < len(json.dumps(plain[2])) / 3
+    tag = answer.getheader("ETag")
+    if tag:
+        assert client.ask("GET", path, admin, If_None_Match=tag, **with_gzip)[0] == 304
+    session = client.ask("GET", "/api/v1/session", admin, **with_gzip)
+    assert session[1]["Content-Encoding"] is None and session[2]["csrf"]
+
+
+def test_logging_in_again_ends_the_session_of_the_same_browser(client, demo):
+    first = demo.log_in(*VERA)
+    status, headers, _ = client.ask("POST", "/api/v1/login", first, body=json.dumps(
+        {"username": VERA[0], "password": VERA[1]}).encode())
+    assert status == 200
+    second = (headers["Set-Cookie"].split(";")[0], "")
+    assert client.ask("GET", "/api/v1/status", first)[0] == 401
+    assert client.ask("GET", "/api/v1/status", second)[0] == 200
+
+
+def test_the_key_is_not_changed_over_and_over(client, admin):
+    assert client.ask("POST", "/api/v1/vault/rotate", admin)[0] == 202
+    until(lambda: not client.ask("GET", "/api/v1/vault", admin)[2]["rotating"])
+    status, headers, body = client.ask("POST", "/api/v1/vault/rotate", admin)
+    assert (status, body["error"]["code"]) == (429, "throttled")
+    assert 0 < int(headers["Retry-After"]) <= 600
 
 
 def test_a_change_with_a_key_happens_once(client, admin, viewer):
