@@ -29,7 +29,6 @@
 #define ATOMIC_ADD(at, n)	  ((void)(*(at) += (n)))
 #define VOLATILE(x)		  (*(volatile __typeof__(x) *)&(x))
 #define CPU_ID(ctx)		  0
-#define HEAR_TC(ctx)		  1
 #define FLOW_SETS(ctx)		  ((ctx)->maps->flow_sets)
 #define REPLAY_CLOCK(ctx)	  1
 #define BOOT_NS(ctx)		  ((ctx)->maps->control.at->replay_boot_ns)

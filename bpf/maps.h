@@ -15,10 +15,6 @@
 const volatile __u32 flow_sets = FLOW_SETS_DEFAULT;
 /* 1: the clock is control.replay_*, so that a capture replayed gives the capture's times. */
 const volatile __u32 replay_clock = 0;
-/* 1: names are read at tc ingress, too. The verifier of 6.1 cannot prove that program within its
- * limit of a million instructions, those of 6.6 and newer need a tenth of it: the loader decides.
- */
-const volatile __u32 hear_tc = 0;
 
 /* A map of one value at a place known when a program is loaded: no lookup, nothing to check. */
 #define WORD(ctx, map)	       (&(map))
@@ -156,7 +152,6 @@ struct {
 } evict_cpu SEC(".maps");
 
 #define FLOW_SETS(ctx)		 flow_sets
-#define HEAR_TC(ctx)		 hear_tc
 #define REPLAY_CLOCK(ctx)	 replay_clock
 #define EVENT_RESERVE(ctx, size) ((void *)bpf_ringbuf_reserve(&events, size, 0))
 

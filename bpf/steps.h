@@ -27,10 +27,8 @@ HOT void packet_skip(struct packet *p, enum skip_reason reason)
 HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *counters)
 {
 	struct flow_value *value = flow_take(p);
-	enum packet_verdict verdict = PACKET_PASS;
+	enum packet_verdict verdict = packet_hear(p, value);
 
-	if (p->hook != HOOK_TC || p->direction != ABI_INGRESS || HEAR_TC(p->ctx))
-		verdict = packet_hear(p, value);
 	if (UNLIKELY(verdict != PACKET_PASS))
 		count_dropped(counters, p);
 	else if (LIKELY(value))

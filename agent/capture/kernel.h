@@ -146,9 +146,6 @@ struct capture_kernel {
 
 /* kernel_possible_cpus - highest possible CPU id + 1, or -errno. */
 int kernel_possible_cpus(void);
-/* kernel_hears_at_tc - names can be read at tc ingress: the verifier is 6.6's or newer
- * (bpf/maps.h). */
-bool kernel_hears_at_tc(void);
 /* kernel_flow_sets - sets per CPU for @slots, halved until all CPUs' caches fit in 64 MiB. */
 uint32_t kernel_flow_sets(unsigned int slots, uint32_t cpus);
 void kernel_maps_init(struct kernel_maps *maps);

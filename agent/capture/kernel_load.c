@@ -47,30 +47,19 @@ static bool has_rights(void)
 	       (admin || (rights_has_capability(CAP_BPF) && rights_has_capability(CAP_PERFMON)));
 }
 
-/* Older than that version; false when the kernel does not say. */
-static bool is_kernel_before(struct utsname *name, unsigned long major, unsigned long minor)
+/* False when the kernel does not say. */
+static bool is_old_kernel(struct utsname *name)
 {
-	unsigned long is_major;
+	unsigned long major;
 	char *end;
 
 	if (uname(name))
 		return false;
-	is_major = strtoul(name->release, &end, 10); /* "6.1.0-56-cloud-amd64" */
+	major = strtoul(name->release, &end, 10); /* "6.1.0-56-cloud-amd64" */
 	if (*end != '.')
 		return false;
-	return is_major < major || (is_major == major && strtoul(end + 1, NULL, 10) < minor);
-}
-
-static bool is_old_kernel(struct utsname *name)
-{
-	return is_kernel_before(name, KERNEL_MIN_MAJOR, KERNEL_MIN_MINOR);
-}
-
-bool kernel_hears_at_tc(void)
-{
-	struct utsname name = { 0 };
-
-	return !is_kernel_before(&name, 6, 6);
+	return major < KERNEL_MIN_MAJOR ||
+	       (major == KERNEL_MIN_MAJOR && strtoul(end + 1, NULL, 10) < KERNEL_MIN_MINOR);
 }
 
 /* The sentence for a refused load; returns the code its exit status comes from. */

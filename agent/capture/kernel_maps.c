@@ -333,8 +333,6 @@ int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, con
 	struct bpf_map *objects[KERNEL_MAP_COUNT];
 	int err = kernel_maps_set_word(object, "flow_sets", maps->flow_sets);
 
-	if (!err)
-		err = kernel_maps_set_word(object, "hear_tc", kernel_hears_at_tc());
 	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++) {
 		objects[map] = bpf_object__find_map_by_name(object, object_name(map));
 		err = objects[map] ? size_map(maps, (enum kernel_map)map, objects[map]) : -ENOENT;

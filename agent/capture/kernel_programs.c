@@ -62,7 +62,7 @@ static void digest_of(const struct capture_kernel *kernel, uint8_t digest[CRYPTO
 {
 	struct {
 		uint8_t object[CRYPTO_HASH_BYTES];
-		uint32_t cpus, flow_sets, hears_at_tc;
+		uint32_t cpus, flow_sets;
 		struct utsname kernel;
 	} of;
 
@@ -70,7 +70,6 @@ static void digest_of(const struct capture_kernel *kernel, uint8_t digest[CRYPTO
 	crypto_digest(bpf_object, bpf_object_len, of.object);
 	of.cpus = kernel->maps.cpus;
 	of.flow_sets = kernel->maps.flow_sets;
-	of.hears_at_tc = kernel_hears_at_tc();
 	(void)uname(&of.kernel); /* zeros stay: pins do not outlive a kernel anyway */
 	crypto_digest(&of, sizeof(of), digest);
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -53,25 +52,10 @@ static bool set_size(struct bpf_object *object, const char *name, uint32_t entri
 	return map && !bpf_map__set_max_entries(map, entries);
 }
 
-/* As the loader decides (bpf/maps.h). */
-static bool hears_at_tc(void)
-{
-	struct utsname name;
-	unsigned long major;
-	char *end;
-
-	if (uname(&name))
-		return false;
-	major = strtoul(name.release, &end, 10);
-	return major > 6 || (major == 6 && *end == '.' && strtoul(end + 1, NULL, 10) >= 6);
-}
-
 static bool set_options(struct bpf_object *object, const struct kernel_options *options)
 {
 	uint32_t sets = options->flow_sets * CPUS_DEFAULT;
 
-	if (hears_at_tc() && !set_rodata(object, "hear_tc", 1))
-		return false;
 	if (!options->own_clock && !set_rodata(object, "replay_clock", 1))
 		return false;
 	if (options->evict_bytes && !set_size(object, "evict", options->evict_bytes))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run by dash in the virtual machine. Prints sections "== NAME" that test_debian_kernel.py judges; decides nothing itself.
-# Here: sluice, sluice.bpf.o and test_datapath, in the working directory.
+# Here: sluice, sluice.bpf.o, test_datapath and test_names, in the working directory.
 
 section() {
 	echo "== $1"
@@ -51,8 +51,8 @@ settled() {
 section kernel
 uname -r
 
-./test_datapath sluice.bpf.o >/run/datapath 2>&1 & # on CPU 0, beside the service
-datapath=$!
+{ ./test_datapath sluice.bpf.o >/run/datapath && ./test_names sluice.bpf.o >/run/names; } 2>/run/tables & # on CPU 0, beside the service
+tables=$!
 
 ip netns add A && ip netns add B
 ip link add va netns A type veth peer name vb netns B
@@ -81,9 +81,11 @@ pings 3
 now="" && until_true 10 settled
 ask coverage
 ask block list
-wait $datapath
+wait $tables
 section "datapath"
-cat /run/datapath
+cat /run/datapath /run/tables
+section "names"
+cat /run/names
 section "log"
 cat /run/out /run/err
 section "stop"
