@@ -25,6 +25,7 @@ enum packet_verdict {
 #define SEEK_PACKETS  64 /* of a direction whose beginning was not seen */
 #define NAME_EVENTS   64 /* for one window: a hello of 2 kB in segments of 32 bytes */
 #define HTTP_WINDOW   4096
+#define SECOND_WINDOW 4096
 #define SSH_WINDOW    256   /* RFC 4253 4.2: 255 with CR LF */
 #define STREAM_WINDOW 65535 /* DNS over TCP */
 #define LOGIN_WINDOW  2048  /* greeting, options and prompts of each side, then the login */
@@ -148,6 +149,12 @@ HOT enum speech tcp_hear_later(struct spoken *w, const struct head *head)
 		window_open(w, NAME_TLS, HELLO_WINDOW);
 		return SPEECH_PIECE;
 	}
+	/* most often an encrypted Finished follows, so not for long */
+	if (mark->state == NAME_TLS && head->kinds & HEAD_SECOND_PART &&
+	    w->seq == mark->seq + mark->bytes) {
+		window_open(w, NAME_TLS, SECOND_WINDOW);
+		return SPEECH_PIECE;
+	}
 	if (mark->state != NAME_HTTP &&
 	    (__s32)(w->seq - mark->seq) > (__s32)(mark->bytes + WINDOW_PAST))
 		mark->state = NAME_CLOSED;
@@ -162,7 +169,7 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 	if (is_dns(&w->who))
 		return tcp_hear_dns(w);
 	if (mark->state == NAME_UNKNOWN) {
-		speech = window_begin(w, head, true);
+		speech = window_begin(w, head, false);
 		if (speech == SPEECH_NONE && w->packets >= SEEK_PACKETS)
 			mark->state = NAME_CLOSED;
 		else if (speech == SPEECH_NONE) /* its SYN may have come in on another CPU */
@@ -196,13 +203,17 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 
 HOT enum speech udp_hear(struct spoken *w, const struct head *head)
 {
-	/* a first fragment with other ports than DNS's says that the later ones are not wanted, but
-	 * nothing of which those are */
+	/* a first fragment that is neither DNS nor QUIC, nor too short to say, says that the later
+	 * ones are not wanted, but nothing of which those are */
 	if (w->frag && is_dns(&w->who))
 		return SPEECH_DNS;
+	if (w->frag && w->has_ports && w->who.src_port | w->who.dst_port)
+		return head_is_initial(head->words[1], head->have - UDP_BYTES) |
+				       is_less(head->have, UDP_BYTES + QUIC_HEAD)
+			       ? SPEECH_PIECE
+			       : SPEECH_NONE;
 	if (w->frag)
-		return !w->has_ports || !(w->who.src_port | w->who.dst_port) ? SPEECH_PIECE
-									     : SPEECH_NONE;
+		return SPEECH_PIECE;
 	if (is_dns(&w->who))
 		return SPEECH_DNS;
 	return head->kinds & HEAD_INITIAL ? SPEECH_PIECE : SPEECH_NONE;

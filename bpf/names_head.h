@@ -72,6 +72,7 @@ enum head_kind {
 	HEAD_SECOND =
 		1 << 6, /* ChangeCipherSpec, then a hello: after HelloRetryRequest, RFC 8446 D.4 */
 	HEAD_INITIAL = 1 << 7,
+	HEAD_SECOND_PART = 1 << 8,
 };
 
 /* 1: @word begins like @sign; 3: and all @len bytes of it are there. @mask: of those that are. */
@@ -129,12 +130,14 @@ HOT __u32 head_is_hello(__u64 word, __u64 mask, __u32 have)
 	return is | (is & (is_less(have, 6) ^ 1)) << 1;
 }
 
-HOT __u32 head_is_second(__u64 word, __u64 rest, __u32 have)
+/* 1: HEAD_SECOND; 4: its _PART. */
+HOT __u32 head_is_second(__u64 word, __u64 mask, __u64 rest, __u32 have)
 {
 	const __u64 cared = ~WORD8(0, 0, 0xff, 0, 0, 0, 0, 0);
-	__u64 differs = (word ^ WORD8(0x14, 3, 0, 0, 1, 1, 0x16, 3)) & cared;
+	__u64 differs = (word ^ WORD8(0x14, 3, 0, 0, 1, 1, 0x16, 3)) & cared & mask;
+	__u32 is_cut = is_less(have, 12);
 
-	return is_zero(differs) & is_zero((rest >> 24 & 0xff) ^ 1) & (is_less(have, 12) ^ 1);
+	return (is_zero(differs) & (is_cut | is_zero((rest >> 24 & 0xff) ^ 1))) << (is_cut << 1);
 }
 
 /* RFC 9000 17.2.2, RFC 9369 3.2: long header, type and version */
@@ -165,7 +168,7 @@ APART __u32 head_kinds(__u64 word, __u64 rest, __u32 have)
 	FORGET(kinds);
 	kinds |= head_is(word, mask, have, WORD8('S', 'S', 'H', '-', 0, 0, 0, 0), 4) << 4;
 	FORGET(kinds);
-	kinds |= head_is_second(word, rest, have) << 6;
+	kinds |= head_is_second(word, mask, rest, have) << 6;
 	FORGET(kinds);
 	return kinds | head_is_initial(word, have) << 7;
 }

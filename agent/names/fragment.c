@@ -15,6 +15,7 @@
 #define UDP_BYTES      8	    /* RFC 768 */
 #define WAIT_NS	       30000000000u /* Linux: ipfrag_time, 30 s; RFC 8200 says 60 */
 #define PORT_DNS       53
+#define QUIC_LONG      0x80 /* RFC 9000 17.2 */
 #define PROTO_UDP      17
 
 struct datagram {
@@ -128,7 +129,16 @@ static int add(struct datagram *datagram, const struct payload *payload)
 	return result < 0 ? result : 0;
 }
 
-/* The whole datagram as one packet would have carried it; false when it is not for DNS. */
+/* DNS, or the long header of QUIC's first packets. */
+static bool is_wanted(const struct payload *datagram)
+{
+	const struct five_tuple *tuple = &datagram->tuple;
+
+	return tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS ||
+	       (datagram->len > 0 && datagram->data[0] & QUIC_LONG);
+}
+
+/* The whole datagram as one packet would have carried it; false when nobody reads it. */
 static bool finish(const struct datagram *datagram, const struct payload *payload,
 		   struct payload *out)
 {
@@ -147,7 +157,7 @@ static bool finish(const struct datagram *datagram, const struct payload *payloa
 	out->rule_id = datagram->rule_id;
 	out->data = data + UDP_BYTES;
 	out->len = out->whole = len;
-	return out->tuple.src_port == PORT_DNS || out->tuple.dst_port == PORT_DNS;
+	return is_wanted(out);
 }
 
 /* A first fragment that the capture did not keep whole: its message is read as far as it goes, for
@@ -164,7 +174,7 @@ static bool finish_cut(const struct payload *payload, struct payload *out)
 	out->data += UDP_BYTES;
 	out->len -= UDP_BYTES;
 	out->whole -= UDP_BYTES;
-	return out->tuple.src_port == PORT_DNS || out->tuple.dst_port == PORT_DNS;
+	return is_wanted(out);
 }
 
 int fragment_take(struct fragment_table *table, const struct payload *payload, struct payload *out)

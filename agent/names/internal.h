@@ -136,9 +136,9 @@ int fragment_table_new(unsigned int max, struct fragment_table **out);
 void fragment_table_free(struct fragment_table *table); /* accepts NULL */
 DEFINE_CLEANUP(fragment_table_free, struct fragment_table)
 /*
- * fragment_take - one fragment. Returns 1 when it completes a datagram of port 53, or begins one
- * but is cut in the capture: @out is then the datagram, as one packet would have carried it, its
- * bytes borrowed until the next call; else 0.
+ * fragment_take - one fragment. Returns 1 when it completes a datagram of port 53 or of QUIC, or
+ * begins one but is cut in the capture: @out is then the datagram, as one packet would have carried
+ * it, its bytes borrowed until the next call; else 0.
  */
 int fragment_take(struct fragment_table *table, const struct payload *payload, struct payload *out);
 void fragment_expire(struct fragment_table *table, uint64_t now_ns);

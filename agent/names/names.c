@@ -236,31 +236,35 @@ static void take_quic(struct names *names, const struct payload *payload)
 	emit(names, &event);
 }
 
+static void take_datagram(struct names *names, const struct payload *payload, bool is_pieced)
+{
+	const struct five_tuple *tuple = &payload->tuple;
+
+	if (tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS)
+		take_dns(names, payload, is_pieced);
+	else if (payload->data[0] & QUIC_LONG)
+		take_quic(names, payload);
+}
+
 static void take_fragment(struct names *names, const struct payload *payload)
 {
 	struct payload whole;
 
 	if (fragment_take(names->fragments, payload, &whole) == 1)
-		take_dns(names, &whole, true);
+		take_datagram(names, &whole, true);
 }
 
 void names_take(struct names *names, const struct payload *payload)
 {
-	const struct five_tuple *tuple = &payload->tuple;
-
 	names->counters.payloads++;
 	if (payload->len == 0)
 		return;
 	if (payload->is_fragment)
 		take_fragment(names, payload);
-	else if (tuple->proto == PROTO_TCP)
+	else if (payload->tuple.proto == PROTO_TCP)
 		stream_take(names->streams, payload);
-	else if (tuple->proto != PROTO_UDP)
-		return;
-	else if (tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS)
-		take_dns(names, payload, false);
-	else if (payload->data[0] & QUIC_LONG)
-		take_quic(names, payload);
+	else if (payload->tuple.proto == PROTO_UDP)
+		take_datagram(names, payload, false);
 }
 
 /* ---- the rest of the face ----------------------------------------------------------------------

@@ -8,12 +8,13 @@
 
 #include "agent/names/stream_table.h"
 
-#define IDLE_NS                                                                                \
-	10000000000u	   /* a segment that was lost comes again within seconds: RFC 6298 2.4 \
-			    */
-#define NEAR	 65536	   /* bytes within which a segment belongs to what is being read */
-#define FAR	 (1 << 20) /* bytes beyond which an old number is another connection's */
-#define PORT_DNS 53
+#define IDLE_NS                                                                                    \
+	10000000000u	       /* a segment that was lost comes again within seconds: RFC 6298 2.4 \
+				*/
+#define NEAR	     65536     /* bytes within which a segment belongs to what is being read */
+#define FAR	     (1 << 20) /* bytes beyond which an old number is another connection's */
+#define PORT_DNS     53
+#define CHANGE_BYTES 6 /* RFC 8446 5, D.4: a change_cipher_spec */
 
 /* What is left to read of one segment. */
 struct segment {
@@ -35,15 +36,23 @@ static void skip(struct segment *segment, uint32_t bytes)
 	segment->seq += bytes;
 }
 
+/* Also a beginning of one. */
+static bool is_change(const uint8_t *data, size_t len)
+{
+	static const uint8_t change[CHANGE_BYTES] = { 0x14, 3, 3, 0, 1, 1 };
+
+	return memcmp(data, change, len < CHANGE_BYTES ? len : CHANGE_BYTES) == 0;
+}
+
 /* A TLS record of the handshake with a ClientHello (RFC 8446 5.1); after a HelloRetryRequest a
  * change_cipher_spec stands in front (RFC 8446 D.4). */
 static bool is_hello(const uint8_t *data, size_t len)
 {
-	static const uint8_t change[] = { 0x14, 3, 3, 0, 1, 1 };
-
-	if (len > sizeof(change) && memcmp(data, change, sizeof(change)) == 0) {
-		data += sizeof(change);
-		len -= sizeof(change);
+	if (is_change(data, len)) {
+		if (len <= CHANGE_BYTES)
+			return true;
+		data += CHANGE_BYTES;
+		len -= CHANGE_BYTES;
 	}
 	return data[0] == 0x16 && (len < 2 || data[1] == 3) && (len < 3 || data[2] <= 4) &&
 	       (len < 6 || data[5] == 1);
@@ -254,7 +263,8 @@ static void read_on(struct stream_table *table, struct stream *stream,
 
 		if (used == 0)
 			return;
-		table->counters.malformed += used < 0;
+		/* behind a change_cipher_spec most often no hello comes */
+		table->counters.malformed += used < 0 && !is_change(stream->pieces.data, 1);
 		if (used < 0)
 			break;
 		if (used >= pieces_end(&stream->pieces)) {

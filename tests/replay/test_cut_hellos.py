@@ -41,8 +41,8 @@ def cut(hello, *places):
     return [(a, hello[a:b]) for a, b in zip(ends, ends[1:])]
 
 
-def check(tmp_path, connections):
-    """Each has told NAME exactly once, through both datapaths alike. Ports as in connection()."""
+def check(tmp_path, connections, times=1):
+    """Each has told NAME so many times, through both datapaths alike. Ports as in connection()."""
     frames = [frame for one in connections for frame in one]
     path = write(tmp_path / "hellos.pcap", 1, frames, gap_us=2000)
     result = replay(path)
@@ -51,7 +51,7 @@ def check(tmp_path, connections):
     for event in lines(result, "tls"):
         names.setdefault(event["src_port"] - PORTS, []).append(event["tls"].get("sni"))
     wrong = {port: names.get(port) for port in range(1, len(connections) + 1)
-             if names.get(port) != [NAME]}
+             if names.get(port) != [NAME] * times}
     assert not wrong, wrong
     assert len({event["tls"]["ja4"] for event in lines(result, "tls")}) == 1
     if IS_ROOT:
@@ -72,6 +72,20 @@ def test_numbers_wrap_at_every_byte(tmp_path):
     hello = client_hello()
     check(tmp_path, [connection(at, cut(hello, len(hello) // 2), (1 << 32) - at)
                      for at in range(1, len(hello))])
+
+
+def test_two_segments_cut_at_every_byte_of_a_connection_that_was_there_before(tmp_path):
+    hello = client_hello()
+    check(tmp_path, [connection(at, cut(hello, at))[1:] for at in range(1, len(hello))])
+
+
+def test_the_hello_after_a_retry_request_cut_at_every_byte(tmp_path):
+    """Behind the first one and a change_cipher_spec (RFC 8446 D.4)."""
+    hello = client_hello()
+    again = b"\x14\3\3\0\1\1" + hello
+    check(tmp_path, [connection(at, [(0, hello), (len(hello), again[:at]),
+                                     (len(hello) + at, again[at:])])
+                     for at in range(1, len(again))], times=2)
 
 
 def test_three_segments_in_every_order(tmp_path):

@@ -92,6 +92,19 @@ static void datagrams_of_other_ports_are_left(void **state)
 	assert_int_equal(send(world, 1, 16, 40), 0);
 }
 
+/* RFC 9000 17.2: the first bit of a long header */
+static void datagrams_that_may_be_quic_are_not_left(void **state)
+{
+	struct world *world = *state;
+
+	world->datagram[1] = 54;
+	world->datagram[8] = 0xc0;
+	assert_int_equal(send(world, 1, 16, 40), 0);
+	assert_int_equal(send(world, 1, 0, 16), 1);
+	assert_int_equal(world->whole.tuple.src_port, 54);
+	assert_memory_equal(world->whole.data, world->datagram + 8, 32);
+}
+
 static void copy_of_a_fragment_is_passed_over(void **state)
 {
 	struct world *world = *state;
@@ -220,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FRAGMENT_TEST(fragments_in_any_order_make_the_datagram),
 		FRAGMENT_TEST(datagrams_of_other_ports_are_left),
+		FRAGMENT_TEST(datagrams_that_may_be_quic_are_not_left),
 		FRAGMENT_TEST(copy_of_a_fragment_is_passed_over),
 		FRAGMENT_TEST(overlap_ends_the_datagram),
 		FRAGMENT_TEST(bytes_behind_the_end_end_the_datagram),
