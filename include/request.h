@@ -22,6 +22,7 @@ struct request {
 	const char *bearer;	     /* API token */
 	const char *request_id;	     /* echoed in errors */
 	const char *if_none_match;   /* header as it came */
+	const char *if_match;	     /* header as it came */
 	const char *idempotency_key; /* header as it came */
 	struct addr peer;	     /* ADDR_NONE through the control socket */
 	uint16_t port;		     /* of the listener; names the cookie on loopback */

@@ -1,6 +1,7 @@
 /*
  * Answers and errors in the one shape that docs/api.md promises.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 /* Half a snapshot's age: what is shown is never older than a second and a half. */
 #define LIVE_MS	  500
 #define TAG_BYTES 12 /* 96 bits: two answers never share one by chance */
+#define TAG_MAX	  (2 * TAG_BYTES + 16)
 
 static struct response plain_response(const struct call *call, int status)
 {
@@ -39,18 +41,19 @@ static void send_tagged(struct call *call, struct response *response)
 	const char *known = call->request->if_none_match;
 	const char *method = call->request->method;
 	uint8_t hash[CRYPTO_HASH_BYTES];
-	char tag[2 * TAG_BYTES + 3];
+	char tag[TAG_MAX];
+	size_t len;
 
 	if (response->status != 200 || !method || strcmp(method, "GET") != 0) {
 		call->reply(call->reply_arg, response);
 		return;
 	}
 	crypto_digest(response->body, response->body_len, hash);
-	tag[0] = '"';
+	len = (size_t)(call->has_version ? snprintf(tag, sizeof(tag), "\"v%u-", call->version)
+					 : snprintf(tag, sizeof(tag), "\""));
 	for (size_t i = 0; i < TAG_BYTES; i++)
-		(void)snprintf(tag + 1 + 2 * i, 3, "%02x", hash[i]);
-	tag[2 * TAG_BYTES + 1] = '"';
-	tag[2 * TAG_BYTES + 2] = '\0';
+		len += (size_t)snprintf(tag + len, 3, "%02x", hash[i]);
+	(void)snprintf(tag + len, 2, "\"");
 	response->etag = tag;
 	if (known && !strcmp(known, tag)) {
 		response->status = 304;
@@ -58,6 +61,23 @@ static void send_tagged(struct call *call, struct response *response)
 		response->body_len = 0;
 	}
 	call->reply(call->reply_arg, response);
+}
+
+int tag_version(const struct call *call, int64_t *version)
+{
+	const char *tag = call->request->if_match;
+	unsigned int number;
+
+	if (!tag || !*tag || !strcmp(tag, "*"))
+		return -ENOENT;
+	/* a compressed answer's tag is weak, but the version in it is as good; of a list the first
+	 * counts */
+	tag += strncmp(tag, "W/", 2) == 0 ? 2 : 0;
+	if (strncmp(tag, "\"v", 2) != 0 || !isdigit((unsigned char)tag[2]) ||
+	    sscanf(tag + 2, "%9u-", &number) != 1)
+		return -ESTALE;
+	*version = number;
+	return 0;
 }
 
 static void send_json(struct call *call, struct response *response, struct json *body)

@@ -131,7 +131,7 @@ void handle_incident_expected(struct call *call)
 	CLEANUP(json_free) struct json *body = NULL;
 	struct incident incident;
 	struct expected expected;
-	int64_t id;
+	int64_t id, seen;
 	int error;
 
 	if (part_id(call, &id) || body_json(call, &body))
@@ -139,6 +139,12 @@ void handle_incident_expected(struct call *call)
 	error = store_incident_get(call->api->options.store, id, &incident, NULL);
 	if (error) {
 		answer_failure(call, error);
+		return;
+	}
+	error = tag_version(call, &seen);
+	if (error == -ESTALE || (!error && seen != incident.version)) {
+		answer_error(call, 412, "changed_meanwhile", "If-Match",
+			     "Somebody changed this incident meanwhile. Look at it again.");
 		return;
 	}
 	expected = incident_expected_scope(&incident);

@@ -173,12 +173,16 @@ void answer_incident(struct call *call, int64_t id)
 	}
 	body = incident_to_json(&incident, sees_details(call) ? details.reason : NULL);
 	block = source_block(call, &incident);
-	json_set(body, "actions", incident_advice(options->incident, &incident, block != NULL));
+	json_set(body, "actions",
+		 incident_advice(options->incident, &incident, details.features_json,
+				 block != NULL));
 	set_or_null(body, "block", block);
 	json_set(body, "related", encode_related(call, &incident));
 	set_scopes(call, &incident, body);
 	set_details(call, &incident, &details, body);
 	store_incident_details_done(&details);
+	call->has_version = true;
+	call->version = incident.version;
 	answer_json(call, 200, body);
 }
 
@@ -197,6 +201,7 @@ static void answer_stale(struct call *call, int64_t id)
 {
 	struct incident_event last = { 0 };
 	char message[256];
+	int64_t seen;
 
 	if (incident_last_change(call->api->options.incident, id, &last))
 		(void)snprintf(message, sizeof(message),
@@ -208,10 +213,13 @@ static void answer_stale(struct call *call, int64_t id)
 	else
 		(void)snprintf(message, sizeof(message),
 			       "%s added a note to this incident meanwhile.", last.who);
-	answer_error(call, 409, "changed_meanwhile", "version", message);
+	if (tag_version(call, &seen) != -ENOENT)
+		answer_error(call, 412, "changed_meanwhile", "If-Match", message);
+	else
+		answer_error(call, 409, "changed_meanwhile", "version", message);
 }
 
-/* The number of the path, and the version the person saw, when the body names one. */
+/* The number of the path, and the version the person saw, when the body or If-Match names one. */
 static int read_target(struct call *call, struct json **body, struct incident_target *target)
 {
 	int error;
@@ -220,8 +228,13 @@ static int read_target(struct call *call, struct json **body, struct incident_ta
 	if (part_id(call, &target->id) || body_json(call, body))
 		return -EINVAL;
 	error = json_get_int(*body, "version", &target->version);
-	if (error != -EINVAL && (error || target->version >= 0))
-		return 0;
+	if (error != -EINVAL && (error || target->version >= 0)) {
+		error = tag_version(call, &target->version);
+		if (error != -ESTALE)
+			return 0;
+		answer_stale(call, target->id);
+		return error;
+	}
 	answer_error(call, 422, "invalid", "version", "version is the number the incident had.");
 	return -EINVAL;
 }

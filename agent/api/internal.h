@@ -38,6 +38,8 @@ struct call {
 	struct principal who; /* role ROLE_NONE: nobody */
 	char csrf[SESSION_TEXT_MAX];
 	uint64_t session_tag;
+	bool has_version; /* what the answer shows has one: */
+	uint32_t version;
 	bool is_live;		  /* the answer is of this second: front may give it again */
 	char part[PATH_PART_MAX]; /* what stood for * in the route's path */
 	api_reply_fn reply;
@@ -74,6 +76,11 @@ bool idempotent_passes(struct call *call);
 
 /* ---- answer.c ------------------------------------------------------------------------------- */
 
+/*
+ * tag_version - the version in an If-Match of this request, as an earlier answer's ETag had it.
+ * Returns 0, -ENOENT when none is asked for (absent, or "*"), -ESTALE for a tag that names none.
+ */
+int tag_version(const struct call *call, int64_t *version);
 /* answer_json - takes @body; NULL or no memory answers 500. */
 void answer_json(struct call *call, int status, struct json *body);
 void answer_text(struct call *call, int status, const char *text, size_t len);

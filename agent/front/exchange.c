@@ -294,6 +294,7 @@ struct request exchange_request(const struct exchange *exchange)
 		.bearer = exchange->bearer,
 		.request_id = exchange->request_id,
 		.if_none_match = tag_of(&headers->if_none_match),
+		.if_match = text_of(&headers->if_match),
 		.idempotency_key = text_of(&headers->idempotency_key),
 		.peer = exchange->client,
 		.port = exchange->site->port,

@@ -115,6 +115,7 @@ static const struct known_field known[] = {
 	KNOWN("X-CSRF-Token", csrf),
 	KNOWN("Accept-Encoding", accept_encoding),
 	KNOWN("If-None-Match", if_none_match),
+	KNOWN("If-Match", if_match),
 	KNOWN("Idempotency-Key", idempotency_key),
 	KNOWN("Last-Event-ID", last_event_id),
 	{ "X-Forwarded-For", offsetof(struct guard_headers, forwarded_for), true },

@@ -77,8 +77,8 @@ struct guard_text {
 /* The fields front knows. */
 struct guard_headers {
 	struct guard_text host, content_length, transfer_encoding, content_type, origin, site,
-		cookie, authorization, csrf, accept_encoding, if_none_match, idempotency_key,
-		last_event_id, forwarded_for, forwarded_proto;
+		cookie, authorization, csrf, accept_encoding, if_none_match, if_match,
+		idempotency_key, last_event_id, forwarded_for, forwarded_proto;
 	int64_t length; /* of the body, -1 = chunked */
 };
 

@@ -2,10 +2,20 @@
  * What a person should do next, computed from the case: who did it, how bad it is, what it was.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/incident/internal.h"
 #include "agent/util/addr.h"
 #include "agent/util/json.h"
+
+#define REFUSED	    "Look what refused it or was silent: somebody searches, or a setting is wrong."
+#define PORTS	    "Look which services it tried, and which of them answered."
+#define PLACES	    "Look at the places it went to for the first time, and what runs there."
+#define SENT	    "Look where the bytes went, and which program sent them."
+#define ONE	    "Look at the one place it went to most often: a program may be stuck in a loop."
+#define ASKED	    "Look who came: a new use of this service, or a flood that begins."
+#define LOOKS_MAX   2
+#define PROBLEM_MAX 128 /* json_parse's error */
 
 /* By detector: when the source is outside, and when it is this host or one of the network. */
 static const struct {
@@ -62,6 +72,36 @@ static const struct {
 				"Look at `sluice coverage`: what of the traffic is not seen." },
 };
 
+/* What to look at first, by what was most unusual of it: names of include/features.def. */
+static const struct {
+	const char *feature, *text;
+} looks[] = {
+	{ "failed flows", REFUSED },
+	{ "share of failed flows", REFUSED },
+	{ "share of tiny flows", REFUSED },
+	{ "ports", PORTS },
+	{ "entropy of ports", PORTS },
+	{ "destinations", PLACES },
+	{ "new contacts", PLACES },
+	{ "share of new contacts", PLACES },
+	{ "entropy of contacts", PLACES },
+	{ "bytes sent", SENT },
+	{ "asymmetry", SENT },
+	{ "bytes against its own past", SENT },
+	{ "bytes received",
+	  "Look what it fetched: an update or a copy is fine, an unknown place is not." },
+	{ "flows", ONE },
+	{ "most flows to one", ONE },
+	{ "share of that one", ONE },
+	{ "flows against its own past", ONE },
+	{ "mean duration", "Look which connection stays open, and for what: a tunnel does." },
+	{ "questions for names",
+	  "Look which names it asked for: many unknown ones are a sign of malware." },
+	{ "flows from others", ASKED },
+	{ "load against its own past", ASKED },
+	{ "time since it was first seen", "Find out whose machine it is: it was not here before." },
+};
+
 enum incident_place incident_place_of(const struct incident_service *service,
 				      const struct addr *addr)
 {
@@ -110,8 +150,41 @@ static void add_place(struct json *list, const struct incident *incident, enum i
 	json_add_string(list, text);
 }
 
+static const char *look_for(const struct json *number)
+{
+	const char *name;
+
+	if (json_get_string(number, "name", &name))
+		return NULL;
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+		if (!strcmp(looks[i].feature, name))
+			return looks[i].text;
+	return NULL;
+}
+
+/* What was most unusual, at most two sentences, none twice; false: nothing is known of it. */
+static bool add_looks(struct json *list, const char *numbers)
+{
+	CLEANUP(json_free) struct json *rows = NULL;
+	char problem[PROBLEM_MAX];
+	const char *said[LOOKS_MAX] = { NULL };
+	unsigned int count = 0;
+
+	if (!numbers || json_parse(numbers, strlen(numbers), &rows, problem))
+		return false;
+	for (size_t i = 0; i < json_array_len(rows) && count < LOOKS_MAX; i++) {
+		const char *text = look_for(json_array_get(rows, i));
+
+		if (!text || (count && !strcmp(said[0], text)))
+			continue;
+		said[count++] = text;
+		json_add_string(list, text);
+	}
+	return count > 0;
+}
+
 struct json *incident_advice(const struct incident_service *service,
-			     const struct incident *incident, bool is_blocked)
+			     const struct incident *incident, const char *numbers, bool is_blocked)
 {
 	enum incident_place place = incident_place_of(service, &incident->src);
 	bool has_source = incident_is_one(&incident->src);
@@ -131,6 +204,9 @@ struct json *incident_advice(const struct incident_service *service,
 	}
 	if (text)
 		json_add_string(list, text);
+	else if (incident->detector == DETECTOR_ANOMALY && !add_looks(list, numbers))
+		json_add_string(list,
+				"Look at its flows of that time beside those of another day.");
 	if (incident->severity == SEVERITY_HIGH)
 		json_add_string(list, "Keep the evidence: export the flows of that time before "
 				      "they are too old.");

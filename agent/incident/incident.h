@@ -147,9 +147,10 @@ int incident_response_parse(const char *text, uint8_t *kind);
 
 /* ---- advice.c -------------------------------------------------------------------------------- */
 
-/* incident_advice - what to do next, sentences, the most urgent first. Caller owns. */
+/* incident_advice - what to do next, sentences, the most urgent first. @numbers: the features of
+ * its details, an array as text, or NULL for who may not read them. Caller owns. */
 struct json *incident_advice(const struct incident_service *service,
-			     const struct incident *incident, bool is_blocked);
+			     const struct incident *incident, const char *numbers, bool is_blocked);
 enum incident_place incident_place_of(const struct incident_service *service,
 				      const struct addr *addr);
 const char *incident_place_name(enum incident_place place);

@@ -155,6 +155,7 @@ void message_encode_request(struct buffer *out, const struct request *request)
 	put_text(out, request->bearer);
 	put_text(out, request->request_id);
 	put_text(out, request->if_none_match);
+	put_text(out, request->if_match);
 	put_text(out, request->idempotency_key);
 	put_addr(out, &request->peer);
 	put_number(out, request->port);
@@ -177,6 +178,7 @@ int message_decode_request(const uint8_t *body, size_t len, struct request *requ
 	decoded.bearer = get_text(&in);
 	decoded.request_id = get_text(&in);
 	decoded.if_none_match = get_text(&in);
+	decoded.if_match = get_text(&in);
 	decoded.idempotency_key = get_text(&in);
 	decoded.peer = get_addr(&in);
 	decoded.port = (uint16_t)get_number(&in, UINT16_MAX);

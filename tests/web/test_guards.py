@@ -264,6 +264,25 @@ def test_a_change_with_a_key_happens_once(client, admin, viewer):
     assert twice[0][0] == twice[1][0] == 422 and twice[0][2] == twice[1][2]
 
 
+def test_the_second_of_two_people_is_told(client, admin):
+    rows = []
+    while not rows:  # the demo opens one within its first seconds
+        rows = client.ask("GET", "/api/v1/incidents", admin)[2]["items"]
+    path = "/api/v1/incidents/%d" % rows[0]["id"]
+    tag = client.ask("GET", path, admin)[1]["ETag"]
+    note = json.dumps({"text": "mine"}).encode()
+    assert client.ask("POST", path + "/notes", admin, body=note, If_Match=tag)[0] == 200
+    for way, body in (("/notes", note), ("/state", b'{"state":"resolved"}'), ("/expected", b"{}")):
+        assert_error(way, client.ask("POST", path + way, admin, body=body, If_Match=tag),
+                     412, "changed_meanwhile")
+    for other in ('"0123456789abcdef"', "W/" + tag, "nonsense"):
+        assert client.ask("POST", path + "/notes", admin, body=note, If_Match=other)[0] == 412
+    assert client.ask("POST", path + "/notes", admin, body=note, If_Match="*")[0] == 200
+    tag = client.ask("GET", path, admin)[1]["ETag"]
+    assert client.ask("POST", path + "/state", admin, body=b'{"state":"acknowledged"}',
+                      If_Match=tag)[0] == 200
+
+
 def test_a_secret_is_not_kept_for_who_asks_again(client, admin):
     body = json.dumps({"name": "once"}).encode()
     assert client.ask("POST", "/api/v1/tokens", admin, body=body, Idempotency_Key="k3")[0] == 201

@@ -94,7 +94,8 @@ static void history_of_one_is_bounded(void **state)
 /* ---- advice ------------------------------------------------------------------------------------
  */
 
-static char *advice(struct fixture *f, const char *src, uint8_t detector, bool is_blocked)
+static char *advice_of(struct fixture *f, const char *src, uint8_t detector, const char *numbers,
+		       bool is_blocked)
 {
 	struct incident incident = { .detector = detector, .severity = SEVERITY_HIGH };
 	struct json *list;
@@ -102,11 +103,46 @@ static char *advice(struct fixture *f, const char *src, uint8_t detector, bool i
 
 	assert_int_equal(addr_parse(src, &incident.src), 0);
 	assert_int_equal(addr_parse("203.0.113.9", &incident.dst), 0);
-	list = incident_advice(f->service, &incident, is_blocked);
+	list = incident_advice(f->service, &incident, numbers, is_blocked);
 	text = json_print(list, NULL);
 	json_free(list);
 	assert_non_null(text);
 	return text;
+}
+
+static char *advice(struct fixture *f, const char *src, uint8_t detector, bool is_blocked)
+{
+	return advice_of(f, src, detector, NULL, is_blocked);
+}
+
+static void advice_on_an_anomaly_follows_what_was_unusual(void **state)
+{
+	static const char *const names[] = {
+#define FEATURE(id, name, unit, formula, source) name,
+#include "include/features.def"
+#undef FEATURE
+	};
+	struct fixture *f = *state;
+	char *plain = advice(f, "192.168.3.4", DETECTOR_ANOMALY, false);
+
+	assert_non_null(strstr(plain, "beside those of another day"));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char numbers[128], *text;
+
+		(void)snprintf(numbers, sizeof(numbers), "[{\"name\":\"%s\",\"value\":1}]",
+			       names[i]);
+		text = advice_of(f, "192.168.3.4", DETECTOR_ANOMALY, numbers, false);
+		assert_null(strstr(text, "beside those of another day"));
+		free(text);
+	}
+	free(plain);
+	plain = advice_of(
+		f, "192.168.3.4", DETECTOR_ANOMALY,
+		"[{\"name\":\"bytes sent\"},{\"name\":\"asymmetry\"},{\"name\":\"ports\"}]", false);
+	assert_non_null(strstr(plain, "where the bytes went"));
+	assert_non_null(strstr(plain, "which services it tried"));
+	assert_ptr_equal(strstr(strstr(plain, "bytes went") + 1, "bytes went"), NULL);
+	free(plain);
 }
 
 static void advice_depends_on_who_did_it(void **state)
@@ -153,6 +189,7 @@ int main(void)
 		WITH_STORE(traffic_is_no_change_of_a_person),
 		WITH_STORE(history_says_who_did_what_and_when),
 		WITH_STORE(history_of_one_is_bounded),
+		WITH_STORE(advice_on_an_anomaly_follows_what_was_unusual),
 		WITH_STORE(advice_depends_on_who_did_it),
 		WITH_STORE(every_detector_has_advice),
 	};
