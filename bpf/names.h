@@ -30,8 +30,8 @@ enum packet_verdict {
 #define STREAM_WINDOW 65535 /* DNS over TCP */
 #define LOGIN_WINDOW  2048  /* greeting, options and prompts of each side, then the login */
 
-/* Fragments of UDP datagrams without known ports may be anybody's: they leave half of the budget to
- * what surely is a name. */
+/* Fragments of UDP datagrams without known ports may be anybody's, and devices may tell their names
+ * without end: both leave half of the budget to what flows are called. */
 #define FRAGMENT_RESERVE (PAYLOAD_BURST / 2)
 
 /* What a payload is, to the verdict; 0: nothing to hand up. */
@@ -201,6 +201,12 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 
 /* ---- UDP ---- */
 
+HOT bool names_device(const struct suspect *s)
+{
+	return s->proto == IP_UDP && (s->dst_port == PORT_MDNS || s->dst_port == PORT_DHCP_SERVER ||
+				      s->dst_port == PORT_DHCP_CLIENT);
+}
+
 HOT enum speech udp_hear(struct spoken *w, const struct head *head)
 {
 	/* a first fragment that is neither DNS nor QUIC, nor too short to say, says that the later
@@ -216,6 +222,8 @@ HOT enum speech udp_hear(struct spoken *w, const struct head *head)
 		return SPEECH_PIECE;
 	if (is_dns(&w->who))
 		return SPEECH_DNS;
+	if (names_device(&w->who))
+		return SPEECH_PIECE;
 	return head->kinds & HEAD_INITIAL ? SPEECH_PIECE : SPEECH_NONE;
 }
 
@@ -305,7 +313,8 @@ HOT void text_emit(CONTEXT *ctx, const struct spoken *w, struct name_text *text,
 
 	if (!cpu)
 		return;
-	if (!payload_is_due(&w->who, cpu, w->frag ? FRAGMENT_RESERVE : 0)) {
+	if (!payload_is_due(&w->who, cpu,
+			    w->frag || names_device(&w->who) ? FRAGMENT_RESERVE : 0)) {
 		cpu->events_skipped++;
 		return;
 	}
@@ -321,7 +330,7 @@ HOT bool mark_takes_event(struct spoken *w)
 {
 	__u32 most = w->who.proto == IP_TCP ? NAME_EVENTS : QUIC_EVENTS;
 
-	if (w->who.proto == IP_UDP && (w->frag || is_dns(&w->who)))
+	if (w->who.proto == IP_UDP && (w->frag || is_dns(&w->who) || names_device(&w->who)))
 		return true;
 	if (w->mark.events >= most)
 		return false;

@@ -47,6 +47,12 @@ HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
 	return past - 1460 > WINDOW_PAST - 1460;
 }
 
+/* DHCP (RFC 2131 4.1) is among the eight ports from 64 on: one compare, the rest is asked apart. */
+HOT bool may_name_device(__be16 port)
+{
+	return (port & HTONS(0xfff8)) == HTONS(64) || port == PORT_MDNS;
+}
+
 HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
 {
 	__u8 first;
@@ -57,6 +63,8 @@ HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
 	if (UNLIKELY(src_port(p) == PORT_DNS || dst_port(p) == PORT_DNS))
 		return l4_holds(p, UDP_BYTES + 1) && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
 		       len != HTONS(UDP_BYTES);
+	if (UNLIKELY(may_name_device(dst_port(p)))) /* one flow may be many devices' */
+		return l4_holds(p, UDP_BYTES + 1);
 	if (value && value->packets >= QUIC_PACKETS)
 		return false;
 	return l4_holds(p, UDP_BYTES + QUIC_HEAD) &&

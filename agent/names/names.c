@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/names/devices.h"
 #include "agent/names/internal.h"
 #include "agent/names/quic.h"
 #include "agent/names/tls.h"
 #include "agent/util/crypto.h"
 
 #define PORT_DNS   53
+#define PORT_DHCP  67 /* the server; the client is the next one */
+#define PORT_MDNS  5353
 #define PROTO_TCP  6
 #define PROTO_UDP  17
 #define QUIC_LONG  0x80 /* RFC 8999 5.1 */
@@ -28,6 +31,7 @@ struct names {
 	struct quic_table *quic;
 	struct addrs *addrs;
 	struct latency *latency;
+	struct devices_heard devices;
 	/* What was parsed last; lent to on_name. */
 	struct dns_message dns;
 	struct hello hello;
@@ -94,8 +98,10 @@ static ssize_t read_dns(struct names *names, const struct stream_bytes *bytes)
 	} else {
 		turn(&event);
 		dns->latency_ns = latency_answer(names->latency, &event.tuple, dns, event.at_ns);
-		if (dns->latency_ns)
+		if (dns->latency_ns) {
 			addrs_learn_answer(names->addrs, &event.tuple.src, dns, event.at_ns);
+			devices_take_dns(&names->devices, dns);
+		}
 	}
 	emit(names, &event);
 	return used;
@@ -236,12 +242,32 @@ static void take_quic(struct names *names, const struct payload *payload)
 	emit(names, &event);
 }
 
+/* Names of devices: not said of a flow, so no name event. */
+static void take_mdns(struct names *names, const struct payload *payload)
+{
+	if (payload->tuple.src_port != PORT_MDNS) /* RFC 6762 6: answers come from there */
+		return;
+	if (dns_parse(payload->data, payload->len, &names->dns) < 0)
+		names->counters.malformed++;
+	else
+		devices_take_mdns(&names->devices, &payload->tuple.src, &names->dns);
+}
+
+static void take_dhcp(struct names *names, const struct payload *payload)
+{
+	names->counters.malformed += devices_take_dhcp(&names->devices, payload) < 0;
+}
+
 static void take_datagram(struct names *names, const struct payload *payload, bool is_pieced)
 {
 	const struct five_tuple *tuple = &payload->tuple;
 
 	if (tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS)
 		take_dns(names, payload, is_pieced);
+	else if (tuple->dst_port == PORT_MDNS)
+		take_mdns(names, payload);
+	else if (tuple->dst_port == PORT_DHCP || tuple->dst_port == PORT_DHCP + 1)
+		take_dhcp(names, payload);
 	else if (payload->data[0] & QUIC_LONG)
 		take_quic(names, payload);
 }
@@ -284,6 +310,8 @@ int names_new(const struct names_options *options, struct names **out)
 	if (!names)
 		return -ENOMEM;
 	names->options = *options;
+	names->devices.arg = options->arg;
+	names->devices.on_device = options->on_device;
 	streams.arg = names;
 	streams.seed = seed;
 	error = stream_table_new(&streams, &names->streams);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/util/cleanup.h"
+#include "include/device.h"
 #include "include/name.h"
 #include "include/payload.h"
 
@@ -22,6 +23,8 @@ struct names_options {
 	unsigned int addrs;   /* addresses whose names are kept */
 	void *arg;
 	void (*on_name)(void *arg, const struct name_event *event);
+	/* what a device is called, by DHCP, mDNS or a reverse look-up; NULL: nobody asks */
+	void (*on_device)(void *arg, const struct device_name *device);
 };
 
 /* What was not read, and why. */
