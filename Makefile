@@ -56,6 +56,7 @@ LIBS_capture := -lbpf -lelf -lz -lpcap
 LIBS_store := -lsqlite3
 LIBS_front := -lmicrohttpd
 LIBS_demo := -lm
+LIBS_geo := -lmaxminddb
 LIBS_report := -lhpdf -lm
 LIBS_detect := -lm
 libs = $(foreach m,$(1),$(LIBS_$(m)))

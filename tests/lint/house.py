@@ -18,7 +18,7 @@ VENDORS = {
     r"cap-ng\.h": "agent/util", r"seccomp\.h": "agent/util", r"gnutls/": "agent/util|tests/unit/util",
     r"sqlite3\.h": "agent/store", r"bpf/(libbpf|bpf|btf)\.h": "agent/capture|tests/(bpf|bench|net|unit/capture)",
     r"microhttpd\.h": "agent/front", r"ini\.h": "agent/config", r"pcap": "agent/capture",
-    r"hpdf\.h": "agent/report", r"curl/": "agent/util",
+    r"hpdf\.h": "agent/report", r"curl/": "agent/util", r"maxminddb\.h": "agent/geo",
 }
 # Callbacks whose parameters a library fixes: file -> functions.
 FIXED_SIGNATURES = {"agent/front/http.c": ["on_request"], "agent/front/exchange.c": ["add_field"]}
