@@ -16,12 +16,14 @@
 #include "include/user.h"
 
 struct addr;
+struct addr_facts;
 struct api;
 struct auth;
 struct block;
 struct block_service;
 struct feed_service;
 struct flow_record;
+struct geo_state;
 struct incident;
 struct incident_service;
 struct learning;
@@ -52,6 +54,10 @@ struct api_options {
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
 	/* [Sniffer] filter: what lists, sums and exports show; NULL = all. Any thread. */
 	bool (*is_in_view)(void *arg, const struct flow_record *record);
+	/* what is known of an address; @out is whole. Any thread. */
+	void (*facts)(void *arg, const struct addr *addr, struct addr_facts *out);
+	/* the geography files: count, states of GEO_FILES_MAX */
+	size_t (*geography)(void *arg, struct geo_state *out);
 	int (*rotate)(void *arg);  /* begin a rotation of the vault's key; -EBUSY */
 	int (*back_up)(void *arg); /* begin a backup into the configured folder; -EBUSY */
 	void (*upkeep)(void *arg, struct upkeep_status *out);

@@ -9,6 +9,7 @@
 #include "agent/block/block.h"
 #include "agent/util/addr.h"
 #include "agent/util/proto.h"
+#include "include/device.h"
 
 const char *attach_mode_name(uint8_t mode)
 {
@@ -126,9 +127,45 @@ struct json *encode_block(const struct block *block)
 	return item;
 }
 
-struct json *encode_host(const struct host_total *host)
+static const char *source_name(uint8_t source)
+{
+	static const char *const names[DEVICE_SOURCE_COUNT] = {
+		[DEVICE_DNS] = "dns", [DEVICE_MDNS] = "mdns", [DEVICE_DHCP] = "dhcp"
+	};
+
+	return source < DEVICE_SOURCE_COUNT ? names[source] : "";
+}
+
+static void set_known(struct json *object, const char *key, const char *text)
+{
+	json_set_string(object, key, *text ? text : NULL);
+}
+
+struct json *encode_facts(const struct api *api, const struct addr *addr)
+{
+	struct json *object = json_new_object();
+	struct addr_facts facts = { .source = 0 };
+
+	if (api->options.facts)
+		api->options.facts(api->options.arg, addr, &facts);
+	set_known(object, "name", facts.name);
+	set_known(object, "name_source", *facts.name ? source_name(facts.source) : "");
+	set_known(object, "country", facts.place.country);
+	if (facts.place.asn)
+		json_set_uint(object, "asn", facts.place.asn);
+	else
+		json_set_null(object, "asn");
+	set_known(object, "as_owner", facts.place.owner);
+	return object;
+}
+
+struct json *encode_host(const struct api *api, const struct host_total *host)
 {
 	struct json *item = json_new_object();
+	struct addr_facts facts = { .source = 0 };
+
+	if (api->options.facts)
+		api->options.facts(api->options.arg, &host->addr, &facts);
 
 	encode_addr(item, "ip", &host->addr);
 	json_set_uint(item, "packets", host->packets);
@@ -136,6 +173,8 @@ struct json *encode_host(const struct host_total *host)
 	json_set_uint(item, "flows", host->flows);
 	json_set_uint(item, "ports", host->ports);
 	json_set_time(item, "last_seen", host->last_unix_ms);
+	set_known(item, "name", facts.name);
+	set_known(item, "country", facts.place.country);
 	return item;
 }
 

@@ -21,6 +21,7 @@ struct live_texts {
 	const struct flow *flow;
 	char (*ifaces)[IFACE_TEXT_MAX];
 	const struct api *view; /* whose view filter is asked; NULL = none */
+	struct known_ends ends;
 	struct flow_texts texts;
 };
 
@@ -29,7 +30,9 @@ static const struct flow_texts *live_texts(void *arg, const struct flow_record *
 	struct live_texts *live = arg;
 	const struct flow_names *names = snapshot_names(live->snapshot, live->flow);
 
-	live->texts = (struct flow_texts){ .iface = live->ifaces[record->iface] };
+	live->texts = (struct flow_texts){ .iface = live->ifaces[record->iface],
+					   .ends = known_ends_of,
+					   .ends_arg = &live->ends };
 	if (names) {
 		live->texts.sni = names->sni;
 		live->texts.host = names->host;
@@ -89,7 +92,8 @@ static void answer_live(struct call *call, const struct flow_query *query, int64
 	char ifaces[HISTORY_IFACES][IFACE_TEXT_MAX] = { "" };
 	struct live_texts live = { .snapshot = snapshot,
 				   .ifaces = ifaces,
-				   .view = search_shows_all(call) ? NULL : call->api };
+				   .view = search_shows_all(call) ? NULL : call->api,
+				   .ends.options = &call->api->options };
 	int64_t limit = FLOWS_LIMIT_DEFAULT;
 	uint64_t next;
 
@@ -99,6 +103,7 @@ static void answer_live(struct call *call, const struct flow_query *query, int64
 	ifaces_fill(snapshot, ifaces);
 	buffer_append_text(&body, "{\"items\":[");
 	next = append_live(&live, query, &body, page_start(snapshot, after), limit);
+	known_ends_done(&live.ends);
 	if (next)
 		buffer_append_format(&body, "],\"next\":%llu", (unsigned long long)next);
 	else

@@ -39,7 +39,7 @@ static struct json *live_total(const struct api *api, const struct addr *addr)
 
 	for (unsigned int i = 0; snapshot && i < snapshot->host_count; i++)
 		if (addr_is_equal(&snapshot->hosts[i].addr, addr))
-			return encode_host(&snapshot->hosts[i]);
+			return encode_host(api, &snapshot->hosts[i]);
 	return NULL;
 }
 
@@ -102,6 +102,7 @@ static void append_now(struct search_job *job, const struct call *call, const st
 
 	(void)addr_format(addr, text);
 	buffer_append_format(&job->body, "{\"ip\":\"%s\"", text);
+	append_member(&job->body, "facts", encode_facts(call->api, addr));
 	append_member(&job->body, "live", live_total(call->api, addr));
 	append_member(&job->body, "safe", safe_entry_of(call->api, addr));
 	append_member(&job->body, "block", deciding_block(call->api, text));

@@ -116,6 +116,8 @@ static void set_scopes(const struct call *call, const struct incident *incident,
 	json_set_string(response, "target", has_target ? prefix_format(&target, text) : NULL);
 	json_set_bool(response, "dry_run", incident_response_is_dry(service));
 	json_set(body, "response", response);
+	json_set(body, "src_facts", encode_facts(call->api, &incident->src));
+	json_set(body, "dst_facts", encode_facts(call->api, &incident->dst));
 	json_set_string(body, "src_place",
 			incident_place_name(incident_place_of(service, &incident->src)));
 	json_set_string(body, "dst_place",

@@ -134,7 +134,7 @@ void answer_live_hosts(struct call *call)
 		return;
 	items = json_new_array();
 	for (unsigned int i = 0; i < snapshot->host_count && i < limit; i++)
-		json_add(items, encode_host(&snapshot->hosts[i]));
+		json_add(items, encode_host(call->api, &snapshot->hosts[i]));
 	call->is_live = true;
 	answer_list(call, items, 0);
 }

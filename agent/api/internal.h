@@ -134,7 +134,9 @@ int part_id(struct call *call, int64_t *id);
 struct json *encode_principal(const struct principal *who);
 struct json *encode_block(const struct block *block);
 void encode_hits(struct json *item, const struct block_hits *hits);
-struct json *encode_host(const struct host_total *host);
+struct json *encode_host(const struct api *api, const struct host_total *host);
+/* encode_facts - name, name_source, country, asn, as_owner; null where unknown. */
+struct json *encode_facts(const struct api *api, const struct addr *addr);
 struct json *encode_proto(const struct proto_total *proto);
 struct json *encode_ifaces(const struct coverage *coverage);
 void encode_addr(struct json *object, const char *key, const struct addr *addr);

@@ -66,7 +66,7 @@ char *api_encode_live(struct api *api, const struct snapshot *snapshot)
 	struct json *protocols = json_new_array();
 
 	for (unsigned int i = 0; i < snapshot->host_count && i < LIVE_HOSTS_MAX; i++)
-		json_add(hosts, encode_host(&snapshot->hosts[i]));
+		json_add(hosts, encode_host(api, &snapshot->hosts[i]));
 	for (unsigned int i = 0; i < snapshot->proto_count; i++)
 		json_add(protocols, encode_proto(&snapshot->protos[i]));
 	json_set_time(body, "time", snapshot->unix_ms);

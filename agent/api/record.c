@@ -134,6 +134,25 @@ static void append_sums(struct buffer *out, const struct flow_record *record)
 		tcp_flags_format(record->tcp_flags_in, flags_in));
 }
 
+static const struct flow_ends *ends_of(const struct flow_texts *texts,
+				       const struct flow_record *record)
+{
+	static const struct flow_ends unknown;
+	const struct flow_ends *ends = texts->ends ? texts->ends(texts->ends_arg, record) : NULL;
+
+	return ends ? ends : &unknown;
+}
+
+static void append_ends(struct buffer *out, const struct flow_ends *ends)
+{
+	append_named(out, "src_name", ends->src.name);
+	append_named(out, "dst_name", ends->dst.name);
+	append_named(out, "src_country", ends->src.place.country);
+	append_named(out, "dst_country", ends->dst.place.country);
+	append_number(out, "src_asn", ends->src.place.asn);
+	append_number(out, "dst_asn", ends->dst.place.asn);
+}
+
 void record_append_json(struct buffer *out, const struct flow_record *record,
 			const struct flow_texts *texts)
 {
@@ -157,6 +176,7 @@ void record_append_json(struct buffer *out, const struct flow_record *record,
 	append_number(out, "uid", record->uid);
 	append_named(out, "unit", texts->unit);
 	append_number(out, "incident_id", record->incident_id);
+	append_ends(out, ends_of(texts, record));
 	buffer_append_text(out, "}");
 }
 
@@ -167,7 +187,8 @@ void record_append_csv_head(struct buffer *out)
 	buffer_append_text(out, "id,start,end,iface,vlan,ip_v,proto,src_ip,src_port,dst_ip,"
 				"dst_port,packets_out,bytes_out,packets_in,bytes_in,"
 				"tcp_flags_out,tcp_flags_in,state,end_reason,sni,host,ja4,verdict,"
-				"rule_id,process,pid,uid,unit,incident_id\r\n");
+				"rule_id,process,pid,uid,unit,incident_id,src_name,dst_name,"
+				"src_country,dst_country,src_asn,dst_asn\r\n");
 }
 
 static void append_cell(struct buffer *out, const char *text)
@@ -205,6 +226,16 @@ static void append_sum_cells(struct buffer *out, const struct flow_record *recor
 		tcp_flags_format(record->tcp_flags_in, flags_in));
 }
 
+static void append_end_cells(struct buffer *out, const struct flow_ends *ends)
+{
+	append_cell(out, ends->src.name);
+	append_cell(out, ends->dst.name);
+	append_cell(out, ends->src.place.country);
+	append_cell(out, ends->dst.place.country);
+	append_count_cell(out, ends->src.place.asn);
+	append_count_cell(out, ends->dst.place.asn);
+}
+
 void record_append_csv(struct buffer *out, const struct flow_record *record,
 		       const struct flow_texts *texts)
 {
@@ -228,6 +259,7 @@ void record_append_csv(struct buffer *out, const struct flow_record *record,
 	append_count_cell(out, record->uid);
 	append_cell(out, texts->unit);
 	append_count_cell(out, record->incident_id);
+	append_end_cells(out, ends_of(texts, record));
 	buffer_append_text(out, "\r\n");
 }
 

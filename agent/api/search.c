@@ -143,6 +143,9 @@ struct search_job *search_job_new(struct call *call)
 	if (!job || read_search(call, job))
 		return NULL;
 	ifaces_fill(snapshot, job->ifaces);
+	job->ends.options = &call->api->options;
+	job->search.ends = known_ends_of;
+	job->search.ends_arg = &job->ends;
 	job->search.ifaces = (const char(*)[IFACE_TEXT_MAX])job->ifaces;
 	return TAKE(job);
 }
@@ -154,6 +157,7 @@ void search_job_free(struct search_job *job)
 	flow_query_free(job->query);
 	free(job->indicators);
 	free(job->more);
+	known_ends_done(&job->ends);
 	buffer_done(&job->body);
 	free(job);
 }

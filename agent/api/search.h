@@ -9,6 +9,7 @@
 #include "agent/query/query.h"
 #include "agent/store/store.h"
 #include "agent/util/buffer.h"
+#include "include/device.h"
 #include "include/history.h"
 
 /* A search is cut after this long and says so: front gives up on core after 10 s (ask.h), and a
@@ -30,6 +31,24 @@ enum record_form {
 	RECORD_CSV
 };
 
+/* Facts of both ends of a record, asked once of each address while it is near. Bounded: an address
+ * that hashes to a taken place takes it. */
+#define ENDS_KEPT 256
+
+struct known_ends {
+	const struct api_options *options;
+	struct flow_ends ends; /* lent */
+	struct {
+		struct addr addr;
+		struct addr_facts facts;
+	} * kept; /* of ENDS_KEPT; NULL: none */
+};
+
+/* known_ends_of - flow_ends_fn; @arg is struct known_ends. */
+const struct flow_ends *known_ends_of(void *arg, const struct flow_record *record);
+void known_ends_done(struct known_ends *ends);
+DEFINE_CLEANUP(known_ends_done, struct known_ends)
+
 /* One search with all it needs of its request; lives until its answer. */
 struct search_job {
 	struct search_job *next_job;
@@ -40,6 +59,7 @@ struct search_job {
 	struct flow_query *query;
 	struct history_search search;
 	char ifaces[HISTORY_IFACES][IFACE_TEXT_MAX];
+	struct known_ends ends;
 	int64_t limit;
 	/* of one kind of search */
 	struct history_grouping grouping;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/app/cell.h"
+#include "agent/app/facts.h"
 #include "agent/app/internal.h"
 #include "agent/app/mirror.h"
 #include "agent/app/outlet.h"
@@ -33,7 +34,8 @@ struct core {
 	struct queue *queue;
 	struct pipeline *pipeline;
 	struct outputs *outputs; /* NULL: nothing goes out */
-	struct mirror *mirror;	 /* NULL: no mirror port */
+	struct facts *facts;
+	struct mirror *mirror; /* NULL: no mirror port */
 	struct service *service;
 };
 
@@ -132,9 +134,12 @@ static int start(struct core *core, int control, int front_link)
 	error = open_outputs(core);
 	if (!error)
 		error = mirror_new(config, &core->mirror);
+	if (!error)
+		error = facts_new(config, core->app->work_dir, core->store, &core->facts);
 	if (error)
 		return error;
 	pipeline.mirror = core->mirror;
+	pipeline.facts = service.facts = core->facts;
 	pipeline.outputs = service.outputs = core->outputs;
 	error = pipeline_start(&pipeline, &core->pipeline);
 	if (error)
@@ -187,6 +192,7 @@ int core_run(struct app *app, int control, int front_link)
 		say_summary(&core, control);
 	service_free(core.service);
 	pipeline_stop(core.pipeline);
+	facts_free(core.facts);
 	outputs_free(core.outputs);
 	mirror_free(core.mirror);
 	drop_messages(core.queue);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/app/aliases.h"
+#include "agent/app/facts.h"
 #include "agent/app/hits.h"
 #include "agent/app/outlet.h"
 #include "agent/capture/capture.h"
@@ -41,6 +42,7 @@ struct naming_way {
 	struct flow_table *flows;
 	struct detect *detect;
 	const struct hits *hits;
+	struct facts *facts;
 	struct names *names;
 	struct aliases *aliases;
 	struct outlet *outlet;
@@ -218,6 +220,14 @@ static void name_read(void *arg, const struct name_event *event)
 		judge(way, event);
 }
 
+static void device_named(void *arg, const struct device_name *device)
+{
+	const struct naming_way *way = arg;
+
+	if (way->facts)
+		facts_learn(way->facts, device);
+}
+
 void naming_way_tell(struct naming_way *way, struct outlet *outlet)
 {
 	way->outlet = outlet;
@@ -276,7 +286,11 @@ int naming_way_new(const struct naming_ends *ends, struct naming_way **out)
 {
 	CLEANUP(naming_way_free) struct naming_way *way = calloc(1, sizeof(*way));
 	const struct names_options options = {
-		.streams = STREAMS_MAX, .addrs = ADDRS_MAX, .arg = way, .on_name = name_read
+		.streams = STREAMS_MAX,
+		.addrs = ADDRS_MAX,
+		.arg = way,
+		.on_name = name_read,
+		.on_device = device_named,
 	};
 	int error;
 
@@ -286,6 +300,7 @@ int naming_way_new(const struct naming_ends *ends, struct naming_way **out)
 	way->flows = ends->flows;
 	way->detect = ends->detect;
 	way->hits = ends->hits;
+	way->facts = ends->facts;
 	error = names_new(&options, &way->names);
 	if (!error)
 		error = aliases_new(&way->aliases);

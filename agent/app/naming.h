@@ -13,6 +13,7 @@
 struct capture;
 struct coverage_names;
 struct detect;
+struct facts;
 struct flow_table;
 struct hits;
 struct names;
@@ -24,6 +25,7 @@ struct naming_ends {
 	struct capture *capture;
 	struct flow_table *flows;
 	struct detect *detect;	 /* hears each name, and contact with those that are only counted */
+	struct facts *facts;	 /* learns names of devices; NULL: nobody does */
 	const struct hits *hits; /* knows the lists' names; NULL: nothing is listed */
 };
 

@@ -338,7 +338,8 @@ static int open_naming(struct pipeline *p)
 	const struct naming_ends ends = { .capture = p->options.capture,
 					  .flows = p->flows,
 					  .detect = p->detect,
-					  .hits = p->hits };
+					  .hits = p->hits,
+					  .facts = p->options.facts };
 
 	return naming_way_new(&ends, &p->naming);
 }

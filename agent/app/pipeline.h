@@ -17,6 +17,7 @@ struct anomaly;
 struct capture;
 struct cell;
 struct config;
+struct facts;
 struct mirror;
 struct orders;
 struct outputs;
@@ -29,6 +30,7 @@ struct pipeline_options {
 	struct store *store;
 	struct queue *service;	     /* gets struct service_message */
 	const struct mirror *mirror; /* NULL: no mirror port; borrowed */
+	struct facts *facts;	     /* learns names of devices; borrowed */
 	struct cell *cell;
 	struct outputs *outputs;     /* NULL: nothing goes out */
 	const struct config *config; /* borrowed; read at the start */

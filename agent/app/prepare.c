@@ -14,10 +14,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/app/facts.h"
 #include "agent/app/internal.h"
 #include "agent/app/outlet.h"
 #include "agent/capture/capture.h"
 #include "agent/front/front.h"
+#include "agent/geo/geo.h"
 #include "agent/util/cleanup.h"
 #include "agent/util/file.h"
 #include "agent/util/log.h"
@@ -362,6 +364,18 @@ static int load_datapath(struct app *app)
 	return exit_status_of(error);
 }
 
+/* A file that is missing is only said; what is no path at all is a mistake. */
+static int check_geo(const struct app *app)
+{
+	CLEANUP(geo_free) struct geo *geo = NULL;
+	char reason[256];
+
+	if (facts_open_geo(app->config, app->work_dir, &geo, reason) != -EINVAL)
+		return 0;
+	fprintf(stderr, "sluice: [Geo] %s\n", reason);
+	return CLI_BAD_CONFIG;
+}
+
 int app_prepare(struct app *app)
 {
 	int status = find_user(app);
@@ -381,6 +395,8 @@ int app_prepare(struct app *app)
 		status = place_backup_dir(app);
 	if (!status)
 		status = outlet_place(app);
+	if (!status)
+		status = check_geo(app);
 	if (!status)
 		status = open_listener(app);
 	if (!status)

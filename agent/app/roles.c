@@ -21,8 +21,10 @@
 #include "agent/util/log.h"
 #include "agent/util/rights.h"
 #include "agent/util/smtp.h"
+#include "include/geo.h"
 
-#define KEEP_MAX 320 /* core: maps and rings of up to 240 CPUs, and a handful of sockets */
+#define CORE_PATHS 10
+#define KEEP_MAX   320 /* core: maps and rings of up to 240 CPUs, and a handful of sockets */
 
 static int drop(const struct app *app, enum rights_role role, const struct rights_path *paths,
 		size_t count)
@@ -51,11 +53,30 @@ int role_loader(const struct app *app)
 	return drop(app, RIGHTS_LOADER, NULL, 0);
 }
 
+/* Files of geography are replaced by programs that fetch them: their folders. Returns the count. */
+static size_t geo_folders(const struct app *app, char texts[GEO_FILES_MAX][GEO_PATH_MAX],
+			  struct rights_path *paths)
+{
+	size_t count = 0;
+
+	while (count < GEO_FILES_MAX && config_list_item(app->config, CONFIG_GEO_DATABASES, count,
+							 texts[count], GEO_PATH_MAX)) {
+		char *slash = strrchr(texts[count], '/');
+
+		if (slash && slash > texts[count])
+			*slash = '\0';
+		paths[count] = (struct rights_path){ texts[count], false };
+		count++;
+	}
+	return count;
+}
+
 int role_core(struct app *app, int control, int front_link)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	const char *backup_dir = config_text(app->config, CONFIG_STORE_BACKUP_DIR);
-	const struct rights_path paths[] = {
+	char geo[GEO_FILES_MAX][GEO_PATH_MAX];
+	struct rights_path paths[CORE_PATHS + GEO_FILES_MAX] = {
 		{ app->work_dir, true },
 		{ app->key_file, true },
 		{ *backup_dir ? backup_dir : app->work_dir, true },
@@ -70,6 +91,7 @@ int role_core(struct app *app, int control, int front_link)
 		{ credentials ? credentials : app->work_dir, !credentials },
 	};
 	int keep[KEEP_MAX] = { control, front_link, app->control_fd };
+	size_t path_count = CORE_PATHS + geo_folders(app, geo, paths + CORE_PATHS);
 	size_t count = 3;
 
 	log_init("core", LOG_LEVEL_INFO);
@@ -86,7 +108,7 @@ int role_core(struct app *app, int control, int front_link)
 	}
 	if (!app->kernel && core_prepare(app))
 		return CLI_FAILED;
-	if (drop(app, RIGHTS_CORE, paths, sizeof(paths) / sizeof(paths[0])))
+	if (drop(app, RIGHTS_CORE, paths, path_count))
 		return CLI_FAILED;
 	return core_run(app, control, front_link);
 }

@@ -12,6 +12,7 @@ struct outputs;
 struct pipeline;
 struct queue;
 struct service;
+struct facts;
 struct store;
 
 struct service_options {
@@ -21,6 +22,7 @@ struct service_options {
 	struct queue *queue; /* struct service_message from the other threads */
 	struct pipeline *pipeline;
 	struct outputs *outputs; /* NULL: nothing goes out */
+	struct facts *facts;	 /* borrowed */
 	int control;		 /* to the supervisor */
 	int front_link;
 };

@@ -92,6 +92,8 @@ int service_api_start(struct service *service)
 					     .panic = order_panic,
 					     .run = run_search,
 					     .is_in_view = app->view ? is_in_view : NULL,
+					     .facts = service_facts_of,
+					     .geography = service_geography,
 					     .rotate = order_rotate,
 					     .back_up = order_backup,
 					     .upkeep = read_upkeep,

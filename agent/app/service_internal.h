@@ -11,6 +11,7 @@
 #include "agent/incident/incident.h"
 #include "include/coverage.h"
 
+struct addr_facts;
 struct api;
 struct auth;
 struct block;
@@ -18,6 +19,7 @@ struct block_service;
 struct event;
 struct incident;
 struct feed_service;
+struct geo_state;
 struct incident_service;
 struct jobs;
 struct mail_service;
@@ -73,11 +75,18 @@ struct service {
 	struct anomaly_desk desk;
 	bool is_stopping;
 	bool incidents_changed;
+	unsigned int facts_ticks;
+	bool is_reading_geo;
 	char iface_name[IFACE_NAME_MAX];
 };
 
 /* service_api.c */
 int service_api_start(struct service *service);
+
+/* service_facts.c; @arg is the service */
+void service_facts_tick(struct service *service);
+void service_facts_of(void *arg, const struct addr *addr, struct addr_facts *out);
+size_t service_geography(void *arg, struct geo_state *out);
 
 /* service_feeds.c */
 int service_feeds_start(struct service *service);

@@ -6,6 +6,8 @@
 #ifndef SLUICE_CLI_CLI_H
 #define SLUICE_CLI_CLI_H
 
+struct config;
+
 enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
@@ -48,6 +50,9 @@ struct cli_selftest_options {
 struct cli_callbacks {
 	int (*service)(const struct cli_service_options *options); /* run and demo */
 	int (*replay)(const struct cli_replay_options *options);
+	/* sections as a whole; told one by one, returns how many */
+	int (*check)(const struct config *config,
+		     void (*tell)(void *arg, const char *section, const char *reason), void *arg);
 	int (*selftest)(const struct cli_selftest_options *options);
 };
 

@@ -129,6 +129,11 @@ static void print_check_json(const struct config *config, bool is_ok)
 	(void)answer_print(body);
 }
 
+static void add_problem(void *arg, const char *section, const char *reason)
+{
+	config_add_problem(arg, section, reason);
+}
+
 int command_check(const struct args *args)
 {
 	CLEANUP(config_free) struct config *config = config_new();
@@ -147,6 +152,8 @@ int command_check(const struct args *args)
 	state_find(args, &place);
 	if (!error && *place.settings)
 		(void)config_load_settings(config, place.settings); /* a problem says so */
+	if (!error && args->callbacks->check(config, add_problem, config))
+		error = -EINVAL;
 	if (error && error != -EINVAL) {
 		fprintf(stderr, "sluice: %s: %s\n", file ? file : "configuration",
 			strerror(-error));

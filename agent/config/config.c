@@ -291,6 +291,13 @@ int config_load(struct config *config, const char *file)
 	return config->has_error ? -EINVAL : 0;
 }
 
+void config_add_problem(struct config *config, const char *section, const char *reason)
+{
+	const struct config_place place = { .file = "" };
+
+	config_note(config, &place, true, "[%s] %s", section, reason);
+}
+
 size_t config_problem_count(const struct config *config)
 {
 	return config->problem_count;

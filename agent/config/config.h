@@ -75,6 +75,8 @@ void config_add_check(struct config *config, enum config_key key, config_check_f
  * problem says so too).
  */
 int config_load(struct config *config, const char *file);
+/* config_add_problem - an error that a section as a whole has; @reason is copied. */
+void config_add_problem(struct config *config, const char *section, const char *reason);
 size_t config_problem_count(const struct config *config);
 const struct config_problem *config_problem(const struct config *config, size_t index);
 

@@ -33,6 +33,10 @@ static const struct field fields[] = {
 	{ "dns", VALUE_NAME, SUBJECT_TEXT, TEXT_HOST },
 	{ "domain", VALUE_DOMAIN, SUBJECT_TEXT, TEXT_SNI | TEXT_HOST },
 	{ "ja4", VALUE_NAME, SUBJECT_TEXT, TEXT_JA4 },
+	{ "name", VALUE_NAME, SUBJECT_TEXT, TEXT_DEVICE },
+	{ "country", VALUE_WORD, SUBJECT_TEXT, TEXT_COUNTRY },
+	{ "asn", VALUE_ASN, SUBJECT_ASN, 0 },
+	{ "owner", VALUE_NAME, SUBJECT_TEXT, TEXT_OWNER },
 	{ "proc", VALUE_WORD, SUBJECT_TEXT, TEXT_PROCESS },
 	{ "unit", VALUE_WORD, SUBJECT_TEXT, TEXT_UNIT },
 	{ "pid", VALUE_COUNT, SUBJECT_PID, 0 },
@@ -55,7 +59,8 @@ static const struct {
 	{ "dst_port", "dport" },  { "protocol", "proto" }, { "rule_id", "rule" },
 	{ "interface", "iface" }, { "process", "proc" },   { "incident_id", "incident" },
 	{ "direction", "dir" },	  { "ip_v", "ipv" },	   { "end", "until" },
-	{ "from", "since" },	  { "to", "until" },
+	{ "from", "since" },	  { "to", "until" },	   { "device", "name" },
+	{ "hostname", "name" },	  { "as", "asn" },	   { "org", "owner" },
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))

@@ -9,6 +9,7 @@
 #include "agent/query/internal.h"
 #include "agent/util/addr.h"
 #include "agent/util/proto.h"
+#include "include/device.h"
 #include "include/flow.h"
 #include "include/history.h"
 
@@ -21,7 +22,8 @@ static const char *const names[FLOW_GROUP_COUNT] = {
 	[FLOW_GROUP_VLAN] = "vlan",	  [FLOW_GROUP_STATE] = "state",
 	[FLOW_GROUP_VERDICT] = "verdict", [FLOW_GROUP_RULE] = "rule",
 	[FLOW_GROUP_DIR] = "dir",	  [FLOW_GROUP_PROCESS] = "proc",
-	[FLOW_GROUP_UNIT] = "unit",
+	[FLOW_GROUP_UNIT] = "unit",	  [FLOW_GROUP_COUNTRY] = "country",
+	[FLOW_GROUP_ASN] = "asn",
 };
 
 const char *flow_state_name(uint8_t state)
@@ -70,6 +72,8 @@ bool flow_group_is_text(enum flow_group group)
 	case FLOW_GROUP_IFACE:
 	case FLOW_GROUP_PROCESS:
 	case FLOW_GROUP_UNIT:
+	case FLOW_GROUP_COUNTRY:
+	case FLOW_GROUP_ASN:
 		return true;
 	default:
 		return false;
@@ -96,6 +100,9 @@ unsigned int flow_group_needs(enum flow_group group)
 		return FLOW_NEED_STATE;
 	case FLOW_GROUP_VERDICT:
 		return 0;
+	case FLOW_GROUP_COUNTRY:
+	case FLOW_GROUP_ASN:
+		return FLOW_NEED_ADDRS;
 	default:
 		return FLOW_NEED_NAMES;
 	}
@@ -119,8 +126,10 @@ static size_t number_key(uint64_t number, uint8_t *key)
 
 static size_t text_key(const char *text, uint8_t *key)
 {
-	size_t len = text ? strnlen(text, FLOW_GROUP_KEY_MAX) : 0;
+	size_t len = text ? strlen(text) : 0;
 
+	if (len > FLOW_GROUP_KEY_MAX)
+		len = FLOW_GROUP_KEY_MAX;
 	if (len)
 		memcpy(key, text, len);
 	return len;
@@ -144,6 +153,28 @@ static const char *text_of(enum flow_group group, const struct flow_texts *texts
 	default:
 		return texts->unit;
 	}
+}
+
+/* The other end is mostly the one that is somewhere; of a guest from outside it is the source. */
+static size_t place_key(enum flow_group group, const struct flow_record *record,
+			const struct flow_texts *texts, uint8_t *key)
+{
+	const struct flow_ends *ends =
+		texts && texts->ends ? texts->ends(texts->ends_arg, record) : NULL;
+	const struct geo_place *place = ends ? &ends->dst.place : NULL;
+	char text[GEO_OWNER_MAX + 16];
+
+	if (!place)
+		return 0;
+	if (group == FLOW_GROUP_COUNTRY)
+		return text_key(*place->country ? place->country : ends->src.place.country, key);
+	if (!place->asn)
+		place = &ends->src.place;
+	if (!place->asn)
+		return 0;
+	(void)snprintf(text, sizeof(text), "AS%u%s%s", place->asn, *place->owner ? " " : "",
+		       place->owner);
+	return text_key(text, key);
 }
 
 size_t flow_group_key(enum flow_group group, const struct flow_record *record,
@@ -170,6 +201,9 @@ size_t flow_group_key(enum flow_group group, const struct flow_record *record,
 		return record->rule_id ? number_key(record->rule_id, key) : 0;
 	case FLOW_GROUP_DIR:
 		return number_key(record->ingress ? DIRECTION_INGRESS : DIRECTION_EGRESS, key);
+	case FLOW_GROUP_COUNTRY:
+	case FLOW_GROUP_ASN:
+		return place_key(group, record, texts, key);
 	default:
 		return texts ? text_key(text_of(group, texts), key) : 0;
 	}

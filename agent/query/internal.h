@@ -26,6 +26,7 @@ enum value_type {
 	VALUE_PROTO,
 	VALUE_SIZE,
 	VALUE_COUNT, /* a plain number, with k M G */
+	VALUE_ASN,   /* a number, "AS" before it or not */
 	VALUE_DURATION,
 	VALUE_STATE,
 	VALUE_VERDICT,
@@ -64,6 +65,7 @@ enum subject {
 	SUBJECT_ID,
 	SUBJECT_PID,
 	SUBJECT_UID,
+	SUBJECT_ASN, /* of source or destination */
 	SUBJECT_END,
 	SUBJECT_FLAGS,
 	SUBJECT_TEXT /* enum text_bit says which */
@@ -76,6 +78,11 @@ enum text_bit {
 	TEXT_IFACE = 1 << 3,
 	TEXT_PROCESS = 1 << 4,
 	TEXT_UNIT = 1 << 5,
+	/* of both ends */
+	TEXT_COUNTRY = 1 << 6,
+	TEXT_OWNER = 1 << 7,
+	TEXT_DEVICE = 1 << 8,
+	TEXT_ENDS = TEXT_COUNTRY | TEXT_OWNER | TEXT_DEVICE,
 };
 
 struct field {

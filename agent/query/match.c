@@ -5,6 +5,7 @@
 
 #include "agent/query/internal.h"
 #include "agent/util/addr.h"
+#include "include/device.h"
 #include "include/flow.h"
 #include "include/history.h"
 
@@ -101,17 +102,63 @@ static bool has_text(const struct flow_query *query, const struct term *term, co
 	return false;
 }
 
+static const struct flow_ends *ends_of(const struct flow_texts *texts,
+				       const struct flow_record *record)
+{
+	static const struct flow_ends unknown;
+	const struct flow_ends *ends =
+		texts && texts->ends ? texts->ends(texts->ends_arg, record) : NULL;
+
+	return ends ? ends : &unknown;
+}
+
+/* In the order of enum text_bit; of the last ones, each end has one. */
+#define OWN_TEXTS 6
+#define ALL_TEXTS 12
+
+static unsigned int list_texts(const struct term *term, const struct flow_texts *of,
+			       const struct flow_record *record, const char *all[ALL_TEXTS])
+{
+	const char *const own[OWN_TEXTS] = { of->sni,	of->host,    of->ja4,
+					     of->iface, of->process, of->unit };
+	const struct flow_ends *ends;
+
+	memcpy(all, own, sizeof(own));
+	if (!(term->texts & TEXT_ENDS))
+		return OWN_TEXTS;
+	ends = ends_of(of, record);
+	all[6] = ends->src.place.country;
+	all[7] = ends->dst.place.country;
+	all[8] = ends->src.place.owner;
+	all[9] = ends->dst.place.owner;
+	all[10] = ends->src.name;
+	all[11] = ends->dst.name;
+	return ALL_TEXTS;
+}
+
+static bool is_meant(const struct term *term, unsigned int at)
+{
+	return term->texts & 1U << (at < OWN_TEXTS ? at : OWN_TEXTS + (at - OWN_TEXTS) / 2);
+}
+
+static bool has_asn(const struct flow_query *query, const struct term *term,
+		    const struct flow_ends *ends)
+{
+	return in_numbers(query, term, ends->src.place.asn) ||
+	       in_numbers(query, term, ends->dst.place.asn);
+}
+
 /* "" asks that all of them be unknown; anything else that one of them fits. */
 static bool has_texts(const struct flow_query *query, const struct term *term,
-		      const struct flow_texts *texts)
+		      const struct flow_texts *texts, const struct flow_record *record)
 {
 	static const struct flow_texts unknown;
-	const struct flow_texts *of = texts ? texts : &unknown;
-	const char *const all[] = { of->sni, of->host, of->ja4, of->iface, of->process, of->unit };
+	const char *all[ALL_TEXTS];
+	unsigned int count = list_texts(term, texts ? texts : &unknown, record, all);
 	bool any_known = false;
 
-	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (!(term->texts & 1U << i) || !all[i] || !*all[i])
+	for (unsigned int i = 0; i < count; i++) {
+		if (!is_meant(term, i) || !all[i] || !*all[i])
 			continue;
 		any_known = true;
 		if (has_text(query, term, all[i]))
@@ -157,7 +204,9 @@ static bool is_true(struct walk *walk, const struct term *term)
 	case SUBJECT_FLAGS:
 		return has_flags(query, term, record->tcp_flags_out | record->tcp_flags_in);
 	case SUBJECT_TEXT:
-		return has_texts(query, term, texts_of(walk));
+		return has_texts(query, term, texts_of(walk), record);
+	case SUBJECT_ASN:
+		return has_asn(query, term, ends_of(texts_of(walk), record));
 	default:
 		return in_numbers(query, term, number_of(term->subject, record));
 	}

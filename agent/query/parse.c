@@ -203,7 +203,7 @@ static int parse_plain(struct parser *parser, const struct token *token)
 	static const struct field port = { "port", VALUE_PORT, SUBJECT_PORT, 0 };
 	static const struct field proto = { "proto", VALUE_PROTO, SUBJECT_PROTO, 0 };
 	static const struct field name = { "name", VALUE_NAME, SUBJECT_TEXT,
-					   TEXT_SNI | TEXT_HOST | TEXT_JA4 };
+					   TEXT_SNI | TEXT_HOST | TEXT_JA4 | TEXT_DEVICE };
 	const struct field *field = &name;
 	const char *at = token->at;
 	struct term term;

@@ -124,6 +124,17 @@ static void collect(struct flow_query *query, const struct known *known)
 		query->addrs[query->plan.addr_count++] = query->ranges[known->first + i].low;
 }
 
+static unsigned int needs_of_texts(unsigned int texts)
+{
+	unsigned int needs = texts & TEXT_ENDS ? FLOW_NEED_ADDRS : 0;
+
+	if (texts & TEXT_IFACE)
+		needs |= FLOW_NEED_STATE;
+	if (texts & ~(unsigned int)(TEXT_ENDS | TEXT_IFACE))
+		needs |= FLOW_NEED_NAMES;
+	return needs;
+}
+
 static unsigned int needs_of(const struct term *term)
 {
 	switch (term->subject) {
@@ -161,7 +172,9 @@ static unsigned int needs_of(const struct term *term)
 	case SUBJECT_END:
 		return 0;
 	case SUBJECT_TEXT:
-		return term->texts == TEXT_IFACE ? FLOW_NEED_STATE : FLOW_NEED_NAMES;
+		return needs_of_texts(term->texts);
+	case SUBJECT_ASN:
+		return FLOW_NEED_ADDRS;
 	default:
 		return FLOW_NEED_NAMES;
 	}

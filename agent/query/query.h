@@ -13,6 +13,7 @@
 #include "agent/util/cleanup.h"
 #include "include/addr.h"
 
+struct flow_ends;
 struct flow_query;
 struct flow_record;
 
@@ -42,10 +43,15 @@ DEFINE_CLEANUP(flow_query_free, struct flow_query)
 /* flow_query_time - one time as the language writes it: 1h, today, RFC 3339. -EINVAL. */
 int flow_query_time(const char *text, int64_t now_unix_ms, int64_t *unix_ms);
 
+/* What is known of the ends of @record: country, network, name. Borrowed until the next call. */
+typedef const struct flow_ends *(*flow_ends_fn)(void *arg, const struct flow_record *record);
+
 /* What a record does not hold itself; NULL or "" where unknown. */
 struct flow_texts {
 	const char *sni, *host, *ja4;
 	const char *iface, *process, *unit;
+	flow_ends_fn ends; /* asked only when it is needed; NULL: nobody knows */
+	void *ends_arg;
 };
 
 /* The texts of @record, asked at most once per record and only when a condition needs them. */
@@ -108,6 +114,8 @@ enum flow_group {
 	FLOW_GROUP_DIR,
 	FLOW_GROUP_PROCESS,
 	FLOW_GROUP_UNIT,
+	FLOW_GROUP_COUNTRY, /* of the destination, else of the source */
+	FLOW_GROUP_ASN,	    /* likewise, with its owner */
 	FLOW_GROUP_COUNT
 };
 

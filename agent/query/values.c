@@ -44,6 +44,7 @@ static const char *const type_names[] = {
 	[VALUE_PROTO] = "protocol (tcp, udp, icmp, ipv6-icmp, sctp or a number to 255)",
 	[VALUE_SIZE] = "size (as 500, 10k, 1.5M or 2GiB)",
 	[VALUE_COUNT] = "number (as 7, 10k or 5..9)",
+	[VALUE_ASN] = "network (as 64496 or AS64496)",
 	[VALUE_DURATION] = "duration (as 500ms, 30s, 15m or 2h)",
 	[VALUE_STATE] = "state (new, established, closed or expired)",
 	[VALUE_VERDICT] = "verdict (pass or drop)",
@@ -84,6 +85,8 @@ static int parse_number(enum value_type type, const char *text, uint64_t *number
 		return 0;
 	case VALUE_DURATION:
 		return number_parse_duration_ms(text, number);
+	case VALUE_ASN:
+		return number_parse_size(text + (strncasecmp(text, "as", 2) ? 0 : 2), number);
 	case VALUE_STATE:
 		return find_name(flow_state_name, text, number);
 	case VALUE_VERDICT:

@@ -281,6 +281,13 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  expires_unix_ms INTEGER NOT NULL,"
 	"  UNIQUE (value, provider)"
 	") STRICT;",
+	/* 10: what devices call themselves. */
+	"CREATE TABLE devices ("
+	"  addr BLOB PRIMARY KEY," /* 4 or 16 bytes */
+	"  source INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  last_unix_s INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -33,6 +33,8 @@ const struct flow_texts *search_texts(struct search *search, const struct flow_r
 						     .ja4 = names->ja4,
 						     .process = names->process,
 						     .unit = names->unit };
+	search->texts.ends = search->options->ends;
+	search->texts.ends_arg = search->options->ends_arg;
 	search->texts.iface = scan_iface(search->scan, record);
 	if (!*search->texts.iface && search->options->ifaces)
 		search->texts.iface = search->options->ifaces[record->iface];

@@ -73,24 +73,21 @@ int store_flow_add(struct store *store, const struct flow *flow, const struct fl
 void store_iface_set(struct store *store, uint8_t index, const char *name);
 /* store_totals_add - one second; up to an hour of them waits while the disk is full. -EAGAIN. */
 int store_totals_add(struct store *store, const struct totals *totals);
-/*
- * store_totals_add_many - sums of whole minutes (unix_s is rounded down to one), all or nothing:
- * the demo's back-fill. Waits until they are written.
- */
+/* store_totals_add_many - sums of whole minutes (unix_s is rounded down to one), all or nothing:
+ * the demo's back-fill. Waits until they are written. */
 int store_totals_add_many(struct store *store, const struct totals *totals, size_t count);
 uint64_t store_rows_lost(struct store *store);
 /* store_next_flow_id - when opened, the first id not used by any flow ever stored here. */
 uint64_t store_next_flow_id(struct store *store);
 
 struct totals_range {
-	int64_t from_unix_s, to_unix_s; /* from <= to; @to itself is not in it */
-	int64_t step_s;			/* > 0 */
+	int64_t from_unix_s, to_unix_s, step_s; /* from <= to, which is not in it; step > 0 */
 };
 
 /*
  * store_totals_sum - sums per step over the range, oldest first, at most @max: every step from
- * from_unix_s on, also empty ones. After a day seconds are kept as minutes, which are
- * shared evenly over shorter steps; sums stay exact.
+ * from_unix_s on, also empty ones. After a day seconds are kept as minutes, which are shared evenly
+ * over shorter steps; sums stay exact.
  * Any thread; own connection, deadline 1 s (-ETIMEDOUT). Returns the count or -errno.
  */
 int store_totals_sum(struct store *store, const struct totals_range *range, struct totals *out,
@@ -100,6 +97,7 @@ int store_totals_sum(struct store *store, const struct totals_range *range, stru
 
 struct flow_query;
 struct flow_record;
+struct flow_ends;
 struct flow_texts;
 struct indicator_set;
 
@@ -116,6 +114,8 @@ struct history_search {
 	/* NULL = all; asked of what the query takes */
 	bool (*is_in_view)(void *arg, const struct flow_record *record);
 	void *view_arg;
+	const struct flow_ends *(*ends)(void *arg, const struct flow_record *record); /* or NULL */
+	void *ends_arg;
 };
 
 /* How far it came. */

@@ -72,7 +72,8 @@ static int allow_path(int ruleset, const struct rights_path *path, int abi)
 	struct stat st;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno; /* what is not there needs no rule */
+		/* what is not there, or out of reach anyway, needs no rule */
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
 	if (fstat(fd, &st))
 		return -errno;
 	rule.parent_fd = fd;

@@ -14,6 +14,7 @@
 #include "agent/api/search.h"
 #include "agent/util/addr.h"
 #include "agent/util/json.h"
+#include "include/device.h"
 #include "include/history.h"
 
 static void cells_are_never_formulas(void **state)
@@ -120,11 +121,22 @@ static unsigned int count_of(const struct buffer *out, char c)
 	return count;
 }
 
+/* As the source is known; a name that a spreadsheet would run. */
+static const struct flow_ends *known(void *arg, const struct flow_record *record)
+{
+	static const struct flow_ends ends = { .src = { .place = { .country = "DE", .asn = 64500 },
+							.name = "=nas" } };
+
+	(void)arg;
+	(void)record;
+	return &ends;
+}
+
 /* Head and row have the same cells; members of the JSON are the columns. */
 static void csv_has_a_cell_for_every_name_of_its_head(void **state)
 {
 	const struct flow_record record = make_record();
-	const struct flow_texts plain = { .sni = "www.example.com" };
+	const struct flow_texts plain = { .sni = "www.example.com", .ends = known };
 	CLEANUP(buffer_done) struct buffer head;
 	CLEANUP(buffer_done) struct buffer row;
 	CLEANUP(buffer_done) struct buffer object;
@@ -142,7 +154,7 @@ static void csv_has_a_cell_for_every_name_of_its_head(void **state)
 	assert_memory_equal(row.data,
 			    "9,2026-01-15T10:00:00.000Z,2026-01-15T10:00:01.500Z,,12,6,TCP,"
 			    "2001:db8::1,40000,2001:db8::2,443,1,60,2,5000000000,S,RA,closed,rst,"
-			    "www.example.com,,,drop,77,,,,,\r\n",
+			    "www.example.com,,,drop,77,,,,,,\"'=nas\",,DE,,64500,\r\n",
 			    row.len);
 	record_append_json(&object, &record, &plain);
 	assert_int_equal(json_parse((const char *)object.data, object.len, &json, error), 0);
