@@ -39,6 +39,8 @@ const ROUTES = [
 	[/^\/logout$/, async () => (await import("./views/account.js")).logoutView],
 ];
 
+const OTHERS_MS = 1500; // when the first page has its numbers
+
 const root = document.getElementById("app");
 const app = { shell: null, view: null, turn: 0, ends: [] };
 
@@ -227,6 +229,16 @@ function onClick(event) {
 	app.shell?.main.focus({ preventScroll: true });
 }
 
+/** While nothing else is to do, the other views: a switch then needs no request of its own. */
+function loadOthers() {
+	const rest = ROUTES.map(([, load]) => load);
+	const idle = window.requestIdleCallback || ((fn) => setTimeout(fn, 200));
+	const next = () => rest.length && idle(() => rest.shift()().then(next, () => {
+		// it is asked for again when it is visited, and said then
+	}));
+	next();
+}
+
 async function boot() {
 	try {
 		await loadSession();
@@ -239,6 +251,7 @@ async function boot() {
 		return;
 	}
 	await route();
+	setTimeout(loadOthers, OTHERS_MS);
 }
 
 startClock();
