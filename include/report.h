@@ -44,6 +44,7 @@ enum report_every {
 #define REPORT_ERROR_MAX  160
 #define REPORT_SHA256_MAX 65
 #define REPORT_AUTHOR_MAX (USER_NAME_MAX + 8)
+#define REPORT_TO_MAX	  1024
 
 /* One report: its row; the file is reports/ID.FORMAT below the state directory. */
 struct report {
@@ -66,6 +67,7 @@ struct report_schedule {
 	uint16_t minute;	     /* of the day in the zone */
 	char zone[REPORT_ZONE_MAX];
 	char author[REPORT_AUTHOR_MAX];
+	char to[REPORT_TO_MAX]; /* mail addresses, comma separated; "" = those of [Mail] to */
 	int64_t created_unix_ms;
 	int64_t last_due_unix_ms; /* the newest one that was begun; 0 = none */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/api/search.h"
+#include "agent/mail/mail.h"
 #include "agent/report/report.h"
 #include "agent/store/store.h"
 #include "agent/util/cleanup.h"
@@ -45,7 +46,7 @@ static struct json *encode_report(const struct call *call, const struct report *
 	return item;
 }
 
-static struct json *encode_schedule(const struct report_schedule *schedule)
+static struct json *encode_schedule(const struct call *call, const struct report_schedule *schedule)
 {
 	struct json *item = json_new_object();
 	char at[16];
@@ -59,6 +60,7 @@ static struct json *encode_schedule(const struct report_schedule *schedule)
 	json_set_string(item, "at", at);
 	json_set_string(item, "zone", schedule->zone);
 	json_set_string(item, "author", schedule->author);
+	json_set_string(item, "to", call->who.role < ROLE_ANALYST ? NULL : schedule->to);
 	json_set_time(item, "created", schedule->created_unix_ms);
 	json_set_time(item, "last_due", schedule->last_due_unix_ms);
 	json_set_time(item, "next_due", report_schedule_next(schedule, clock_unix_ms()));
@@ -344,8 +346,30 @@ void handle_report_schedules(struct call *call)
 	}
 	items = json_new_array();
 	for (int i = 0; i < count; i++)
-		json_add(items, encode_schedule(&rows[i]));
+		json_add(items, encode_schedule(call, &rows[i]));
 	answer_list(call, items, 0);
+}
+
+/* Whom this host writes to is an admin's to say. */
+static int read_recipients(struct call *call, const struct json *body,
+			   char to[static REPORT_TO_MAX])
+{
+	const char *text;
+
+	if (body_text(call, body, "to", &text))
+		return -EINVAL;
+	if (!*text)
+		return 0;
+	if (call->who.role < ROLE_ADMIN) {
+		answer_error(call, 403, "forbidden", "to", "Only admins say who gets a report.");
+		return -EACCES;
+	}
+	if (strlen(text) >= REPORT_TO_MAX || mail_check_addresses(text))
+		return bad(call, "to", "to is 1 to 20 mail addresses, comma separated.");
+	if (!mail_state(call->api->options.mail, &(struct mail_state){ 0 }))
+		return bad(call, "to", "No mail server is set: [Mail] url in the configuration.");
+	(void)snprintf(to, REPORT_TO_MAX, "%s", text);
+	return 0;
 }
 
 static int read_schedule(struct call *call, const struct json *body,
@@ -362,7 +386,7 @@ static int read_schedule(struct call *call, const struct json *body,
 		return -EINVAL;
 	if (*text && report_minute_parse(text, &schedule->minute))
 		return bad(call, "at", "at is a time of day like 07:30.");
-	return 0;
+	return read_recipients(call, body, schedule->to);
 }
 
 void handle_report_schedule_add(struct call *call)
@@ -383,7 +407,7 @@ void handle_report_schedule_add(struct call *call)
 	else if (error || (error = audit(call, "report.schedule", schedule.id)))
 		answer_failure(call, error);
 	else
-		answer_json(call, 201, encode_schedule(&schedule));
+		answer_json(call, 201, encode_schedule(call, &schedule));
 }
 
 void handle_report_schedule_delete(struct call *call)

@@ -10,6 +10,7 @@
 #include "agent/app/service_internal.h"
 #include "agent/mail/mail.h"
 #include "agent/report/report.h"
+#include "agent/store/store.h"
 
 #define PART_BYTES (1U << 20)
 
@@ -44,8 +45,15 @@ static int read_report(void *arg, const struct report *report, struct buffer *ou
 void service_mail_report(void *arg, const struct report *report)
 {
 	const struct service *service = arg;
+	struct report_schedule schedules[REPORT_SCHEDULES_MAX];
+	const char *to = "";
+	int count =
+		store_report_schedule_list(service->options.store, schedules, REPORT_SCHEDULES_MAX);
 
-	mail_report(service->mail, report, report_kind_title(report->kind));
+	for (int i = 0; i < count; i++) /* one that was deleted meanwhile has no wishes */
+		if (schedules[i].id == report->schedule_id)
+			to = schedules[i].to;
+	mail_report(service->mail, report, report_kind_title(report->kind), to);
 }
 
 int service_mail_start(struct service *service)

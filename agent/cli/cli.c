@@ -75,7 +75,7 @@ const struct command cli_commands[] = {
 	{ "report", "list", "", "--limit=", "reports, newest first", command_report_list },
 	{ "report", "get", "ID", "-f= --file=", "fetch its file", command_report_get },
 	{ "report", "del", "ID", "", "delete it", command_report_del },
-	{ "report", "schedule", "[KIND|list|del ID]", "--every= --at= --zone= --format=",
+	{ "report", "schedule", "[KIND|list|del ID]", "--every= --at= --zone= --format= --to=",
 	  "make one by itself every day, week or month", command_report_schedule },
 	{ "feed", "add", "NAME URL", "--every= --count-only",
 	  "fetch a list again and again, and block what is in it", command_feed_add },

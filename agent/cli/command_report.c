@@ -80,8 +80,8 @@ static int save(const struct args *args, long long id, const char *file)
 
 static void set_options(const struct args *args, struct json *body)
 {
-	static const char *const names[] = { "--from", "--to",	  "--format",
-					     "--zone", "--every", "--at" };
+	static const char *const names[] = { "--from",	"--to", "--format", "--zone",
+					     "--every", "--at", "--to" };
 
 	for (size_t i = 0; i < LENGTH(names); i++)
 		if (args_option(args, names[i]))
@@ -178,7 +178,7 @@ static int list_schedules(const struct args *args)
 		{ "ID", "id", COLUMN_COUNT },	     { "KIND", "kind", COLUMN_TEXT },
 		{ "FORMAT", "format", COLUMN_TEXT }, { "EVERY", "every", COLUMN_TEXT },
 		{ "AT", "at", COLUMN_TEXT },	     { "ZONE", "zone", COLUMN_TEXT },
-		{ "NEXT", "next_due", COLUMN_TIME },
+		{ "NEXT", "next_due", COLUMN_TIME }, { "TO", "to", COLUMN_TEXT },
 	};
 	CLEANUP(json_free) struct json *body = NULL;
 	int status = client_call(args, "GET", "/api/v1/reports/schedules", NULL, &body);

@@ -23,6 +23,7 @@ void mail_letter_free(struct mail_letter *letter)
 	if (!letter)
 		return;
 	free(letter->text);
+	free(letter->to);
 	free(letter);
 }
 

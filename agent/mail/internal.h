@@ -33,6 +33,7 @@ struct mail_note {
 struct mail_letter {
 	char subject[MAIL_SUBJECT_MAX];
 	char *text;	      /* paragraphs, an empty line between; safe to show */
+	char *to;	      /* addresses; NULL = those of [Mail] to */
 	struct report report; /* to attach; id 0 = none */
 	bool is_test;
 	uint64_t made_ns;

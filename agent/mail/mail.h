@@ -40,6 +40,8 @@ struct mail_settings {
 
 /* mail_settings_check - -EINVAL with a sentence in @reason (256 bytes). */
 int mail_settings_check(const struct mail_settings *settings, char *reason);
+/* mail_check_addresses - 1 to MAIL_TO_MAX of them; -EINVAL. */
+int mail_check_addresses(const char *list);
 /* mail_address - the @index-th address of a list of them, which was checked. false: no more. */
 bool mail_address(const char *list, size_t index, char out[static MAIL_ADDRESS_MAX]);
 
@@ -67,8 +69,10 @@ void mail_service_take_process(struct mail_service *service, int fd);
 /* mail_incident - a new one: at once when it is high, ten such an hour; else in the digest. */
 void mail_incident(struct mail_service *service, const struct incident *incident,
 		   const char *reason);
-/* mail_report - a finished one; only those of schedules are sent. */
-void mail_report(struct mail_service *service, const struct report *report, const char *title);
+/* mail_report - a finished one; only those of schedules are sent. @to: addresses, checked, that get
+ * it whatever [Mail] reports says; "": those of [Mail] to, where it wants them. */
+void mail_report(struct mail_service *service, const struct report *report, const char *title,
+		 const char *to);
 /* mail_test - a letter that is tried once, before all others. -ENOTCONN: no mail is wanted;
  * -EBUSY: one waits already; -EAGAIN: too many letters wait. */
 int mail_test(struct mail_service *service, const char *who);

@@ -176,12 +176,17 @@ void mail_incident(struct mail_service *service, const struct incident *incident
 		collect(service, &note);
 }
 
-void mail_report(struct mail_service *service, const struct report *report, const char *title)
+void mail_report(struct mail_service *service, const struct report *report, const char *title,
+		 const char *to)
 {
-	if (!service || !report->schedule_id || !service->options.settings.wants_reports)
+	CLEANUP(mail_letter_free) struct mail_letter *letter = NULL;
+
+	if (!service || !report->schedule_id || (!*to && !service->options.settings.wants_reports))
 		return;
-	(void)queue_letter(service, compose_report(service->host, report, title),
-			   service->waiting_count); /* one too many is counted */
+	letter = compose_report(service->host, report, title);
+	if (letter && *to && !(letter->to = strdup(to)))
+		mail_letter_free(TAKE(letter)); /* to nobody else, and counted */
+	(void)queue_letter(service, TAKE(letter), service->waiting_count); /* so is one too many */
 }
 
 int mail_test(struct mail_service *service, const char *who)

@@ -42,14 +42,14 @@ bool mail_address(const char *list, size_t index, char out[static MAIL_ADDRESS_M
 	return true;
 }
 
-static bool are_addresses(const char *list)
+int mail_check_addresses(const char *list)
 {
 	size_t count = 0, len = 0;
 
 	for (const char *at = list; (at = next_address(at, &len)); at += len)
 		if (!is_address(at, len) || ++count > MAIL_TO_MAX)
-			return false;
-	return count > 0;
+			return -EINVAL;
+	return count > 0 ? 0 : -EINVAL;
 }
 
 static bool is_url(const char *url)
@@ -80,7 +80,7 @@ int mail_settings_check(const struct mail_settings *settings, char *reason)
 		(void)snprintf(reason, 256, "url is smtp://HOST[:PORT] or smtps://HOST[:PORT]");
 	else if (!is_address(settings->from, strlen(settings->from)))
 		(void)snprintf(reason, 256, "from is one address, like sluice@example.org");
-	else if (!are_addresses(settings->to))
+	else if (mail_check_addresses(settings->to))
 		(void)snprintf(reason, 256, "to is 1 to %d addresses, comma separated",
 			       MAIL_TO_MAX);
 	else if (has_control(settings->user) || has_control(settings->password))

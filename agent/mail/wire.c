@@ -1,6 +1,6 @@
 /*
- * Core's end (on a jobs thread) and the mail role's end of one letter: the message as DATA, then
- * END; back PROGRESS while bytes go, and HEAD with what came of it.
+ * Core's end (on a jobs thread) and the mail role's end of one letter: whom it goes to as HEAD, the
+ * message as DATA, then END; back PROGRESS while bytes go, and HEAD with what came of it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,14 @@
 #include "agent/util/packet.h"
 #include "agent/util/smtp.h"
 
+#define TO_BYTES (MAIL_TO_MAX * (MAIL_ADDRESS_MAX + 2)) /* a list of them */
+
 /* ---- core ------------------------------------------------------------------------------------ */
+
+static const char *to_of(const struct mail_work *work)
+{
+	return work->letter->to ? work->letter->to : work->settings->to;
+}
 
 static void write_message(const struct mail_work *work, struct buffer *out)
 {
@@ -27,7 +34,7 @@ static void write_message(const struct mail_work *work, struct buffer *out)
 	const struct mail_letter *letter = work->letter;
 	char name[MAIL_NAME_MAX];
 	struct mime_message message = { .from = work->settings->from,
-					.to = work->settings->to,
+					.to = to_of(work),
 					.subject = letter->subject,
 					.text = letter->text,
 					.id = letter->id,
@@ -44,9 +51,10 @@ static void write_message(const struct mail_work *work, struct buffer *out)
 	mime_write(&message, out);
 }
 
-static int hand_over(const struct exchange *exchange, const struct buffer *message)
+static int hand_over(const struct exchange *exchange, const char *to, const struct buffer *message)
 {
-	int error = message->error;
+	int error = message->error ? message->error
+				   : packet_send(exchange, PACKET_HEAD, to, strlen(to));
 
 	for (size_t done = 0; done < message->len && !error; done += PACKET_MAX)
 		error = packet_send(exchange, PACKET_DATA, message->data + done,
@@ -89,7 +97,7 @@ void mail_work(void *arg)
 	buffer_init(&message, MAIL_BYTES_MAX);
 	write_message(work, &message);
 	buffer_done(&work->file);
-	work->error = hand_over(&exchange, &message);
+	work->error = hand_over(&exchange, to_of(work), &message);
 	if (!work->error)
 		work->error = take_answer(&exchange, work);
 	if (work->error && !*work->reason)
@@ -101,11 +109,24 @@ void mail_work(void *arg)
 
 /* ---- the mail role --------------------------------------------------------------------------- */
 
-static int read_message(const struct exchange *exchange, struct buffer *out)
+/* Who gets it, by core's word and looked at again: it reaches the server's command line. */
+static int take_head(const struct packet *packet, char to[static TO_BYTES])
+{
+	if (packet->len >= TO_BYTES || memchr(packet->data, '\0', packet->len))
+		return -EPROTO;
+	memcpy(to, packet->data, packet->len);
+	to[packet->len] = '\0';
+	return mail_check_addresses(to) ? -EPROTO : 0;
+}
+
+static int read_message(const struct exchange *exchange, char to[static TO_BYTES],
+			struct buffer *out)
 {
 	CLEANUP(free) struct packet *packet = malloc(sizeof(*packet));
-	int error = packet ? 0 : -ENOMEM;
+	int error = packet ? packet_receive(exchange, packet) : -ENOMEM;
 
+	if (!error)
+		error = packet->kind == PACKET_HEAD ? take_head(packet, to) : -EPROTO;
 	while (!error) {
 		error = packet_receive(exchange, packet);
 		if (error || packet->kind == PACKET_END)
@@ -131,7 +152,7 @@ int mail_run(int fd, const struct mail_settings *settings)
 	struct exchange exchange = { .fd = fd };
 	CLEANUP(buffer_done) struct buffer message;
 	CLEANUP(json_free) struct json *head = json_new_object();
-	char addresses[MAIL_TO_MAX][MAIL_ADDRESS_MAX];
+	char list[TO_BYTES], addresses[MAIL_TO_MAX][MAIL_ADDRESS_MAX];
 	const char *to[MAIL_TO_MAX + 1] = { NULL };
 	struct smtp_request request = { .url = settings->url,
 					.user = settings->user,
@@ -146,10 +167,10 @@ int mail_run(int fd, const struct mail_settings *settings)
 	size_t len;
 
 	buffer_init(&message, MAIL_BYTES_MAX);
-	int error = read_message(&exchange, &message);
+	int error = read_message(&exchange, list, &message);
 	if (error)
 		return error;
-	for (size_t i = 0; i < MAIL_TO_MAX && mail_address(settings->to, i, addresses[i]); i++)
+	for (size_t i = 0; i < MAIL_TO_MAX && mail_address(list, i, addresses[i]); i++)
 		to[i] = addresses[i];
 	request.data = (const char *)message.data;
 	request.len = message.len;

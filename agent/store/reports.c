@@ -10,8 +10,9 @@
 #define REPORT_COLUMNS                                                                      \
 	"id, kind, format, state, from_unix_ms, to_unix_ms, zone, author, created_unix_ms," \
 	" finished_unix_ms, size_bytes, sha256, schedule_id, error"
-#define SCHEDULE_COLUMNS \
-	"id, kind, format, every, minute, zone, author, created_unix_ms, last_due_unix_ms"
+#define SCHEDULE_COLUMNS                                                                     \
+	"id, kind, format, every, minute, zone, author, created_unix_ms, last_due_unix_ms, " \
+	"recipients"
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
@@ -144,7 +145,7 @@ static int schedule_insert(struct db *main, void *arg)
 
 	query_init(&query, main,
 		   "INSERT INTO report_schedules (kind, format, every, minute, zone, author,"
-		   " created_unix_ms, last_due_unix_ms) VALUES (?,?,?,?,?,?,?,?)");
+		   " created_unix_ms, last_due_unix_ms, recipients) VALUES (?,?,?,?,?,?,?,?,?)");
 	query_bind_int(&query, schedule->kind);
 	query_bind_int(&query, schedule->format);
 	query_bind_int(&query, schedule->every);
@@ -153,6 +154,7 @@ static int schedule_insert(struct db *main, void *arg)
 	query_bind_text(&query, schedule->author);
 	query_bind_int(&query, schedule->created_unix_ms);
 	query_bind_int(&query, schedule->last_due_unix_ms);
+	query_bind_text(&query, schedule->to);
 	int error = query_run(&query);
 	if (!error)
 		schedule->id = db_last_id(main);
@@ -225,6 +227,7 @@ int store_report_schedule_list(struct store *store, struct report_schedule *out,
 						 .last_due_unix_ms = query_int(&query, 8) };
 		query_text(&query, 5, row->zone, sizeof(row->zone));
 		query_text(&query, 6, row->author, sizeof(row->author));
+		query_text(&query, 9, row->to, sizeof(row->to));
 	}
 	return found < 0 ? found : (int)count;
 }

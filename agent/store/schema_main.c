@@ -288,6 +288,8 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"  name TEXT NOT NULL,"
 	"  last_unix_s INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;",
+	/* 11: recipients of its own for a schedule. */
+	"ALTER TABLE report_schedules ADD COLUMN recipients TEXT NOT NULL DEFAULT '';",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -3,7 +3,7 @@
 # missed or a figure could not be had. usage: run.sh [PART...]
 # parts: datapath wire rules service user replay flow store search detect model export
 # report; all of them without
-# SLUICE_BENCH_ROWS: of the history that is searched, 10000000
+# SLUICE_BENCH_ROWS: of the history that is searched and reported, 10000000
 # SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -215,6 +215,11 @@ part_search() {
 		build/bench/bench_search "$folder/history" "${SLUICE_BENCH_ROWS:-10000000}"
 }
 part_export() { figures "EVE lines" build/bench/bench_export "$folder"; }
+part_report() {
+	mkdir -p "$folder/reports"
+	figures reports /usr/bin/python3 tests/bench/report_peer.py \
+		build/bench/bench_report "$folder/reports" "${SLUICE_BENCH_ROWS:-10000000}"
+}
 part_detect() { figures detectors build/bench/bench_detect; }
 part_model() {
 	figures model build/bench/bench_model

@@ -130,12 +130,15 @@ def mail_test(demo):
 
 
 def start_again(demo, *arguments):
-    """The same state, with a report that was due at midnight."""
+    """The same state, with two reports that were due at midnight."""
     demo.process.terminate()
     demo.process.wait(timeout=20)
     demo.process.stdout.close()
     with contextlib.closing(sqlite3.connect(f"{demo.state}/demo-main.db")) as db, db:
         db.execute("UPDATE report_schedules SET created_unix_ms = 0")
+        db.execute("INSERT INTO report_schedules (kind, format, every, minute, zone, author,"
+                   " created_unix_ms, last_due_unix_ms, recipients) SELECT 2, 1, every, minute, zone,"
+                   " author, 0, 0, 'boss@one.example,night@two.example' FROM report_schedules")
     demo.process = subprocess.Popen(demo.process.args + list(arguments), stdout=subprocess.PIPE,
                                     stderr=subprocess.STDOUT, text=True)
     demo.until_serving()
@@ -161,7 +164,18 @@ def test_tests_incidents_and_reports_arrive_or_say_why(sink):
         assert code and "No mail server is set" in said
         demo.json("report", "schedule", "executive", "--every", "daily", "--at", "00:00",
                   "--zone", "UTC", "--format", "pdf")
+        refused = subprocess.run([SLUICE, "report", "schedule", "traffic", "--every", "daily",
+                                  "--to", "a@b.example", "--state", demo.state], check=False,
+                                 capture_output=True, text=True)
+        assert refused.returncode == 1 and "No mail server is set" in refused.stderr
         start_again(demo, "-c", str(sink.config))
+        refused = subprocess.run([SLUICE, "report", "schedule", "traffic", "--every", "daily", "--to",
+                                  "a@b.example,-x", "--state", demo.state], check=False,
+                                 capture_output=True, text=True)
+        assert refused.returncode == 1 and "to is 1 to 20 mail addresses" in refused.stderr
+        made = demo.json("report", "schedule", "traffic", "--every", "daily", "--at", "00:00",
+                         "--zone", "UTC", "--to", "boss@one.example,night@two.example")
+        assert made["to"] == "boss@one.example,night@two.example"
 
         assert mail_test(demo) == (0, "sent: the server took it\n")
         assert "This is a test" in check_letter(sink.wait("Test", 1))
@@ -169,10 +183,14 @@ def test_tests_incidents_and_reports_arrive_or_say_why(sink):
         letter = sink.wait("Executive", 30)
         check_letter(letter)
         file = next(letter["message"].iter_attachments())
-        report = next(row for row in demo.json("report", "list")["items"] if row["schedule_id"])
+        report = next(row for row in demo.json("report", "list")["items"] if row["schedule_id"] == 1)
         assert file.get_content_type() == "application/pdf"
         assert file.get_filename() == f"sluice-report-{report['id']}.pdf"
         assert hashlib.sha256(file.get_content()).hexdigest() == report["sha256"]
+
+        letter = sink.wait("Traffic", 10)  # of the schedule with recipients of its own
+        assert letter["to"] == ["boss@one.example", "night@two.example"]
+        assert [to.addr_spec for to in letter["message"]["To"].addresses] == letter["to"]
 
         text = check_letter(sink.wait("ort scan", 40))
         first = demo.json("incident", "show", re.search(r", incident (\d+)\n", text)[1])

@@ -153,11 +153,15 @@ function reportsPart() {
 
 function scheduleForm(added) {
 	const why = whyNot("analyst", "Schedules");
+	const noMail = whyNot("admin", "Who gets a report by mail");
 	const fields = { ...shared(why),
 		every: field({ name: "every", label: "Every", options: EVERY, value: "weekly",
 			disabled: Boolean(why) }),
 		at: field({ name: "at", label: "At", type: "time", value: "07:30", required: true,
-			hint: ZONE, disabled: Boolean(why) }) };
+			hint: ZONE, disabled: Boolean(why) }),
+		to: field({ name: "to", label: "Mail to", placeholder: "those of [Mail] to",
+			hint: noMail || "addresses, comma separated",
+			disabled: Boolean(noMail) }) };
 	return form({ fields, submit: "Add schedule", kind: "quiet", why,
 		class: "form-grid form-report",
 		run: async (values) => {
@@ -181,7 +185,9 @@ function schedulesPart() {
 			h("span", { class: "sub" }, clean(s.format, 8).toUpperCase())] },
 		{ key: "every", label: "When", value: (s) => `${s.every} ${s.at}`,
 			cell: (s) => [`${clean(s.every, 12)} at ${clean(s.at, 8)}`,
-				h("span", { class: "sub" }, clean(s.zone, 48))] },
+				h("span", { class: "sub" }, clean(s.zone, 48)),
+				s.to ? h("span", { class: "sub" },
+					`to ${clean(s.to, 120)}`) : null] },
 		{ key: "next_due", label: "Next", class: "when", value: (s) => s.next_due || "",
 			cell: (s) => time(s.next_due) },
 		{ key: "end", label: "", name: "Remove", class: "action-cell", cell: end },

@@ -72,10 +72,10 @@ static void only_reports_of_schedules_are_sent(void **state)
 	CLEANUP(mail_service_free) struct mail_service *service = start(&asked);
 
 	(void)state;
-	mail_report(service, &report, "General overview");
+	mail_report(service, &report, "General overview", "");
 	assert_int_equal(waiting(service), 0);
 	report.schedule_id = 1;
-	mail_report(service, &report, "General overview");
+	mail_report(service, &report, "General overview", "");
 	assert_int_equal(waiting(service), 1);
 }
 
@@ -88,7 +88,7 @@ static void what_does_not_fit_is_dropped_and_counted(void **state)
 
 	(void)state;
 	for (int i = 0; i < MAIL_WAITING_MAX + 3; i++)
-		mail_report(service, &report, "General overview");
+		mail_report(service, &report, "General overview", "");
 	assert_true(mail_state(service, &now));
 	assert_int_equal(now.waiting, MAIL_WAITING_MAX);
 	assert_int_equal(now.dropped, 3);

@@ -50,7 +50,10 @@ static void reports_are_listed_newest_first(void **state)
 static void schedules_remember_what_was_due(void **state)
 {
 	struct fixture *f = *state;
-	struct report_schedule row = { .every = REPORT_WEEKLY, .minute = 75, .zone = "UTC" },
+	struct report_schedule row = { .every = REPORT_WEEKLY,
+				       .minute = 75,
+				       .zone = "UTC",
+				       .to = "a@b.example" },
 			       got[2];
 
 	assert_int_equal(store_report_schedule_insert(f->store, &row), 0);
@@ -59,6 +62,7 @@ static void schedules_remember_what_was_due(void **state)
 	assert_int_equal(got[0].last_due_unix_ms, 42);
 	assert_int_equal(got[0].every, REPORT_WEEKLY);
 	assert_int_equal(got[0].minute, 75);
+	assert_string_equal(got[0].to, "a@b.example");
 	assert_int_equal(store_report_schedule_delete(f->store, row.id), 0);
 	assert_int_equal(store_report_schedule_touch(f->store, row.id, 43), -ENOENT);
 }
