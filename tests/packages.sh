@@ -16,7 +16,7 @@ run) wanted=$build ;;
 test) wanted="$build $tests clang-format shellcheck" ;;
 lint) wanted="$build libcmocka-dev $lint" ;;
 bench) wanted="$build python3 python3-sklearn python3-pandas iproute2 procps util-linux ethtool xdp-tools nftables softflowd wrk gunicorn python3-flask
-	python3-reportlab python3-matplotlib poppler-utils" ;;
+	python3-reportlab python3-matplotlib poppler-utils sqlite3 clickhouse-server clickhouse-client" ;;
 *)
 	echo "usage: packages.sh run|test|lint|bench" >&2
 	exit 2

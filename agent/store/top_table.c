@@ -134,17 +134,6 @@ static void give_up(struct top_table *table, const struct top_entry *entry)
 	table->is_dirty = table->has_lost = true;
 }
 
-void top_table_cut(struct top_table *table, uint32_t keep)
-{
-	if (table->count)
-		qsort(table->entries, table->count, sizeof(*table->entries), compare_entries);
-	while (table->count > keep)
-		give_up(table, &table->entries[--table->count]);
-	table->cuts++;
-	if (table->index)
-		index_all(table);
-}
-
 static uint64_t bytes_of(const struct top_entry *entry)
 {
 	return entry->sums.bytes_out + entry->sums.bytes_in;
@@ -177,6 +166,43 @@ static uint64_t select_nth(uint64_t *values, size_t count, size_t rank)
 			low = j + 1;
 	}
 	return values[rank];
+}
+
+/* The @keep entries with the most bytes, and all that have as many as the least of them, to the
+ * front; the rest goes into others. */
+static void select_entries(struct top_table *table, uint32_t keep)
+{
+	uint64_t *values = keep ? malloc(table->count * sizeof(*values)) : NULL;
+	uint64_t least = 0;
+	uint32_t kept = 0;
+
+	if (keep && !values)
+		return; /* all of them are sorted then */
+	for (uint32_t i = 0; i < table->count && keep; i++)
+		values[i] = bytes_of(&table->entries[i]);
+	if (keep)
+		least = select_nth(values, table->count, table->count - keep);
+	free(values);
+	for (uint32_t i = 0; i < table->count; i++) {
+		if (keep && bytes_of(&table->entries[i]) >= least)
+			table->entries[kept++] = table->entries[i];
+		else
+			give_up(table, &table->entries[i]);
+	}
+	table->count = kept;
+}
+
+void top_table_cut(struct top_table *table, uint32_t keep)
+{
+	if (table->count > keep)
+		select_entries(table, keep);
+	if (table->count)
+		qsort(table->entries, table->count, sizeof(*table->entries), compare_entries);
+	while (table->count > keep)
+		give_up(table, &table->entries[--table->count]);
+	table->cuts++;
+	if (table->index)
+		index_all(table);
 }
 
 /* About half of the keys, without putting them in order: it happens all the time in a scan. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every figure of speed and memory beside its bar. Called by `make bench`; exit 1 when a bar is
 # missed or a figure could not be had. usage: run.sh [PART...]
-# parts: datapath wire rules service user replay flow store search detect model export
+# parts: datapath wire rules service user replay flow store search history detect model export
 # report; all of them without
 # SLUICE_BENCH_ROWS: of the history that is searched and reported, 10000000
 # SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
@@ -173,6 +173,7 @@ part_service() {
 		'umask 022; mkdir -p /run/sluice-bpf && mount -t bpf -o mode=0700 bpf /run/sluice-bpf &&
 		exec /usr/bin/python3 tests/bench/service.py "$@"' sh \
 		build/sluice "$folder" in0 198.18.77.1 "$outside" 198.18.77.2 "$seconds"
+	ip netns del "$inside" && ip netns del "$outside"
 }
 
 # What bench_store says, with its own bars, as rows.
@@ -220,6 +221,20 @@ part_report() {
 	figures reports /usr/bin/python3 tests/bench/report_peer.py \
 		build/bench/bench_report "$folder/reports" "${SLUICE_BENCH_ROWS:-10000000}"
 }
+# The same history under the running service, searched and drawn over the API.
+part_history() {
+	if ! join_namespaces; then
+		failed=$((failed + 1))
+		return
+	fi
+	mkdir -p "$folder/long"
+	figures "history over the API" unshare --mount --propagation slave ip netns exec "$inside" sh -c \
+		'umask 022; mkdir -p /run/sluice-bpf && mount -t bpf -o mode=0700 bpf /run/sluice-bpf &&
+		exec /usr/bin/python3 tests/bench/history.py "$@"' sh \
+		build/sluice build/bench/bench_search "$folder/long" "${SLUICE_BENCH_ROWS:-10000000}" in0 \
+		198.18.77.1 "$outside"
+	ip netns del "$inside" && ip netns del "$outside"
+}
 part_detect() { figures detectors build/bench/bench_detect; }
 part_model() {
 	figures model build/bench/bench_model
@@ -228,7 +243,7 @@ part_model() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search detect model export report)
+[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search history detect model export report)
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { echo "no part is called $part" >&2; exit 2; }
 done
@@ -241,7 +256,7 @@ folder=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 chmod 0755 "$folder" # the service drops to another user and walks through it
 facts
 for part in "${parts[@]}"; do
-	if [ "$(id -u)" != 0 ] && [[ " datapath wire rules service " == *" $part "* ]]; then
+	if [ "$(id -u)" != 0 ] && [[ " datapath wire rules service history " == *" $part "* ]]; then
 		skip "$part" "needs root"
 	else
 		"part_$part"

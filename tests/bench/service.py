@@ -35,11 +35,12 @@ def row(figure, bar, measured, verdict=None):
 
 
 class Service:
-    """One sluice from exec to exit, with fresh state."""
+    """One sluice from exec to exit, with fresh state unless it shall keep what is there."""
 
-    def __init__(self, sluice, folder, arguments):
+    def __init__(self, sluice, folder, arguments, keeps=False):
         self.state = folder / "state"
-        shutil.rmtree(self.state, ignore_errors=True)
+        if not keeps:
+            shutil.rmtree(self.state, ignore_errors=True)
         self.log = open(folder / "sluice.log", "ab")
         began = time.monotonic()
         self.process = subprocess.Popen(

@@ -3,6 +3,7 @@
 
 usage: traffic.py echo ADDRESS PORT
        traffic.py flows ADDRESS PORT COUNT PER_SECOND     COUNT flows, PER_SECOND packets each
+       traffic.py many ADDRESS PORT COUNT PER_SECOND      COUNT flows in turn, PER_SECOND packets in all
        traffic.py flood ADDRESS PORT STAMPS               one packet a millisecond
 flood writes when packet N was sent (CLOCK_MONOTONIC, ns) to the Nth word of the file STAMPS; the
 packet carries N.
@@ -15,6 +16,7 @@ import sys
 import time
 
 PERIOD_NS = 1_000_000
+PORTS = 25_000  # of each sender of many
 STAMPS = 1 << 19  # words: more than eight minutes of packets
 
 
@@ -46,6 +48,19 @@ def flows(address, port, count, per_second):
         time.sleep(0.005)
 
 
+def many(address, port, count, per_second):
+    senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(-(-count // PORTS))]
+    began = time.monotonic()
+    sent = 0
+    while True:
+        due = int((time.monotonic() - began) * per_second)
+        while sent < due:
+            flow = sent % count
+            senders[flow // PORTS].sendto(b"x" * 18, (address, port + flow % PORTS))
+            sent += 1
+        time.sleep(0.005)
+
+
 def flood(address, port, stamps_path):
     with open(stamps_path, "r+b") as file:
         stamps = mmap.mmap(file.fileno(), STAMPS * 8)
@@ -67,6 +82,8 @@ def main(kind, address, port, *rest):
         echo(address, int(port))
     elif kind == "flows":
         flows(address, int(port), *map(int, rest))
+    elif kind == "many":
+        many(address, int(port), *map(int, rest))
     elif kind == "flood":
         flood(address, int(port), pathlib.Path(rest[0]))
     else:
