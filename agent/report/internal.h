@@ -4,7 +4,8 @@
  *   gather*.c   the store -> one document
  *   csv.c       the document as CSV
  *   wire.c      the document to the render role, progress and PDF back
- *   render.c    the render role; page.c text.c chart*.c draw*.c put it on paper
+ *   render.c    the render role; page.c pen.c text.c chart*.c draw*.c put it on paper
+ *   subset.c    fonts of a document's characters only; font_source.c reads the whole ones
  */
 #ifndef SLUICE_REPORT_INTERNAL_H
 #define SLUICE_REPORT_INTERNAL_H

@@ -12,7 +12,9 @@
 #include "agent/report/fonts.h"
 #include "agent/report/page_internal.h"
 
-#define FONT_CHUNK    (1U << 20)
+#define FONT_CHUNK    (64U << 10)
+#define FONT_MAX      (8U << 20)
+#define MAP_MAX	      (32U << 10) /* 256 ranges */
 #define READ_CHUNK    (64U << 10)
 #define CONTENTS_FROM 5 /* pages; a shorter document is seen at a glance */
 #define CONTENTS_STEP 13.0F
@@ -26,21 +28,98 @@ static void take_error(HPDF_STATUS number, HPDF_STATUS detail, void *user)
 		paper->error = number == HPDF_FAILD_TO_ALLOC_MEM ? -ENOMEM : -EIO;
 }
 
+/* The two weights have characters of their own: what one lacks is drawn by neither. */
+static int cut_fonts(struct paper *paper, struct buffer fonts[static 2])
+{
+	static const struct font_range {
+		const unsigned char *begin, *end;
+	} whole[2] = { { report_font_regular, report_font_regular_end },
+		       { report_font_bold, report_font_bold_end } };
+	int error = 0;
+
+	paper->characters = *paper->facts.characters;
+	for (int round = 0; round < 2 && !error; round++) /* the second one knows what both have */
+		for (int i = 0; i < 2 && !error; i++) {
+			const struct font_bytes font = { whole[i].begin,
+							 (size_t)(whole[i].end - whole[i].begin) };
+
+			fonts[i].len = 0;
+			error = font_subset(&font, &paper->characters, &fonts[i]);
+		}
+	return error;
+}
+
 /* From memory: the public function reads files, which this role has none of. Does what that one
  * does (libharu 2.3.0, hpdf_doc.c, LoadTTFontFromStream). */
-static HPDF_Font load_font(struct paper *paper, const unsigned char *begin,
-			   const unsigned char *end)
+static HPDF_Font load_font(struct paper *paper, const struct buffer *font)
 {
 	HPDF_Stream stream = HPDF_MemStream_New(paper->pdf->mmgr, FONT_CHUNK);
+	HPDF_FontDef definition;
 
-	if (HPDF_Stream_Write(stream, begin, (HPDF_UINT)(end - begin)) ||
+	if (HPDF_Stream_Write(stream, font->data, (HPDF_UINT)font->len) ||
 	    HPDF_Stream_Seek(stream, 0, HPDF_SEEK_SET))
 		return NULL;
 	/* the definition takes the stream, also when it fails */
-	paper->definition = HPDF_TTFontDef_Load(paper->pdf->mmgr, stream, HPDF_TRUE);
-	if (!paper->definition || HPDF_List_Add(paper->pdf->fontdef_list, paper->definition))
+	definition = HPDF_TTFontDef_Load(paper->pdf->mmgr, stream, HPDF_TRUE);
+	if (!definition || HPDF_List_Add(paper->pdf->fontdef_list, definition))
 		return NULL;
-	return HPDF_GetFont(paper->pdf, paper->definition->base_font, "UTF-8");
+	return HPDF_GetFont(paper->pdf, definition->base_font, "UTF-8");
+}
+
+static void write_ranges(const struct characters *set, struct buffer *out)
+{
+	for (unsigned int row = 0; row < 256; row++) {
+		static const uint8_t none[32] = { 0 };
+
+		if (memcmp(set->bits + (size_t)row * 32, none, sizeof(none)) != 0)
+			buffer_append_format(
+				out, "1 beginbfrange <%02X00> <%02XFF> <%02X00> endbfrange\n", row,
+				row, row);
+	}
+}
+
+/* What readers copy and search: codes are UCS-2 already. libharu writes a map of another type
+ * there, which poppler calls invalid (ISO 32000-1 9.10.3 wants bfchar and bfrange). */
+static int map_to_unicode(struct paper *paper, HPDF_Font font)
+{
+	HPDF_Dict map = HPDF_DictStream_New(paper->pdf->mmgr, paper->pdf->xref);
+	CLEANUP(buffer_done) struct buffer text;
+
+	buffer_init(&text, MAP_MAX);
+	buffer_append_text(&text, "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
+				  "/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) "
+				  "/Supplement 0 >> def\n/CMapName /Adobe-Identity-UCS def\n"
+				  "/CMapType 2 def\n1 begincodespacerange <0000> <FFFF> "
+				  "endcodespacerange\n");
+	write_ranges(&paper->characters, &text);
+	buffer_append_text(&text,
+			   "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n");
+	if (text.error || !map)
+		return -ENOMEM;
+	map->filter = HPDF_STREAM_FILTER_FLATE_DECODE;
+	if (HPDF_Stream_Write(map->stream, text.data, (HPDF_UINT)text.len) ||
+	    HPDF_Dict_Add(font, "ToUnicode", map))
+		return -ENOMEM;
+	return 0;
+}
+
+static int load_fonts(struct paper *paper)
+{
+	struct buffer fonts[2];
+	int error;
+
+	for (int i = 0; i < 2; i++)
+		buffer_init(&fonts[i], FONT_MAX);
+	error = cut_fonts(paper, fonts);
+	for (int i = 0; i < 2 && !error; i++) {
+		paper->fonts[i] = load_font(paper, &fonts[i]);
+		error = paper->fonts[i] ? map_to_unicode(paper, paper->fonts[i])
+			: paper->error	? paper->error
+					: -ENOMEM;
+	}
+	for (int i = 0; i < 2; i++)
+		buffer_done(&fonts[i]);
+	return error;
 }
 
 /* Metadata are no place for surprises: printable ASCII. */
@@ -74,6 +153,7 @@ static void set_date(struct paper *paper)
 int paper_new(const struct paper_facts *facts, struct paper **out)
 {
 	CLEANUP(paper_free) struct paper *paper = calloc(1, sizeof(*paper));
+	int error;
 
 	if (!paper)
 		return -ENOMEM;
@@ -82,10 +162,9 @@ int paper_new(const struct paper_facts *facts, struct paper **out)
 	if (!paper->pdf || HPDF_UseUTFEncodings(paper->pdf) ||
 	    HPDF_SetCompressionMode(paper->pdf, HPDF_COMP_ALL))
 		return -ENOMEM;
-	paper->fonts[1] = load_font(paper, report_font_bold, report_font_bold_end);
-	paper->fonts[0] = load_font(paper, report_font_regular, report_font_regular_end);
-	if (!paper->fonts[0] || !paper->fonts[1])
-		return paper->error ? paper->error : -ENOMEM;
+	error = load_fonts(paper);
+	if (error)
+		return error;
 	set_info(paper, HPDF_INFO_TITLE, facts->title);
 	set_info(paper, HPDF_INFO_SUBJECT, facts->subtitle);
 	set_info(paper, HPDF_INFO_AUTHOR, facts->author);

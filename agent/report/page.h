@@ -14,6 +14,7 @@
 #include "agent/util/cleanup.h"
 #include "agent/util/zone.h"
 
+struct characters;
 struct paper;
 
 /* ISO 216 A4: 210 x 297 mm. */
@@ -49,7 +50,9 @@ struct paper_facts {
 	const char *title, *subtitle; /* of the document; the head of every page */
 	const char *author, *product;
 	bool is_demo;
-	int64_t unix_s; /* the document's date: the same data make the same bytes */
+	const struct characters
+		*characters; /* all that will be drawn; others become their number */
+	int64_t unix_s;	     /* the document's date: the same data make the same bytes */
 };
 
 int paper_new(const struct paper_facts *facts, struct paper **out);

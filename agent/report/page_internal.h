@@ -7,6 +7,7 @@
 #include <hpdf.h>
 
 #include "agent/report/page.h"
+#include "agent/report/subset.h"
 
 #define PAGES_MAX     10000
 #define BOOKMARKS_MAX 64
@@ -20,9 +21,9 @@ struct bookmark {
 struct paper {
 	struct paper_facts facts;
 	HPDF_Doc pdf;
-	HPDF_FontDef definition;
-	HPDF_Font fonts[2]; /* regular, bold */
-	HPDF_Page page;	    /* being drawn on */
+	struct characters characters; /* that both fonts have */
+	HPDF_Font fonts[2];	      /* regular, bold */
+	HPDF_Page page;		      /* being drawn on */
 	HPDF_Page *pages;
 	size_t page_count, page_capacity;
 	float y;

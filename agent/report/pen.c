@@ -38,8 +38,7 @@ static bool has_glyph(void *arg, uint32_t code)
 {
 	const struct paper *paper = arg;
 
-	return code <= 0xffff &&
-	       HPDF_TTFontDef_GetGlyphid(paper->definition, (HPDF_UINT16)code) != 0;
+	return characters_has(&paper->characters, code);
 }
 
 static float measure(const struct paper *paper, const struct text_style *style, const char *text,

@@ -8,6 +8,31 @@
 #include <string.h>
 
 #include "agent/report/draw.h"
+#include "agent/report/subset.h"
+
+/* Every character of every text, keys left out: those are not drawn. */
+static void collect(const struct json *value, struct characters *set)
+{
+	const char *text;
+
+	if (!json_string(value, &text)) {
+		characters_add_text(set, text);
+		return;
+	}
+	for (size_t i = 0; i < json_array_len(value); i++)
+		collect(json_array_get(value, i), set);
+	for (size_t i = 0; json_key(value, i); i++)
+		collect(json_get(value, json_key(value, i)), set);
+}
+
+static void collect_all(const struct json *document, struct characters *set)
+{
+	for (uint32_t code = ' '; code < 0x7f; code++) /* titles and numbers */
+		characters_add(set, code);
+	characters_add(set, 0x2026); /* what is cut off ends so */
+	characters_add(set, 0xfffd);
+	collect(document, set);
+}
 
 int render_document(const struct json *document, const struct render_progress *progress,
 		    struct buffer *out)
@@ -19,16 +44,19 @@ int render_document(const struct json *document, const struct render_progress *p
 			     .zone_offset_s = (int32_t)draw_number(document, "zone_offset_s"),
 			     .progress = progress };
 	char period[96], subtitle[320];
+	struct characters characters = { 0 };
 	struct paper_facts facts = { .title = draw_text(document, "title"),
 				     .subtitle = subtitle,
 				     .author = draw_text(document, "host"),
 				     .product = draw_text(document, "product"),
+				     .characters = &characters,
 				     .unix_s = draw.to_unix_s };
 
 	(void)json_get_bool(document, "demo", &facts.is_demo); /* absent: no */
 	draw_period(&draw, period);
 	(void)snprintf(subtitle, sizeof(subtitle), "%.64s%s%s", facts.author,
 		       *facts.author ? ", " : "", period);
+	collect_all(document, &characters);
 	int error = paper_new(&facts, &paper);
 	if (error)
 		return error;

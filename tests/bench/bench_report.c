@@ -22,13 +22,14 @@
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/row.h"
 
 #define DAYS	  30
 #define DAY_S	  86400LL
 #define INCIDENTS 500
+#define TRIES	  5
 #define MANY	  20000 /* incidents: 350 pages */
-#define ROUNDS	  5
 /* 2026-01-15T00:00:00Z, from date -u -d @1768435200 */
 #define BEGIN_S 1768435200LL
 
@@ -40,7 +41,7 @@ struct drawer {
 };
 
 struct cost {
-	double wall_s, cpu_s; /* cpu_s: of the process that drew */
+	double wall_s, gather_s, cpu_s; /* CPU: of this thread, of the process that drew */
 	long kib;
 	size_t bytes;
 	unsigned int pages;
@@ -184,7 +185,11 @@ static struct store *open_store(const char *dir, uint64_t rows)
 	const struct store_options options = { .dir = dir,
 					       .key_file = key,
 					       .flows_max_age_s = 36500LL * 86400 };
+	const struct incident_filter any = {
+		.severity = -1, .state = -1, .detector = -1, .settled = 0
+	};
 	struct store *store = NULL;
+	uint64_t count = 0;
 
 	(void)snprintf(key, sizeof(key), "%s/secret.key", dir);
 	(void)snprintf(path, sizeof(path), "%s/flows.db", dir);
@@ -193,11 +198,12 @@ static struct store *open_store(const char *dir, uint64_t rows)
 			(void)fprintf(stderr, "bench_report: %s\n", error);
 			exit(1);
 		}
+		if (!is_new && store_incident_count(store, &any, &count) == 0 && !count)
+			add_incidents(store); /* main.db may be another one than it was */
 		if (!is_new)
 			return store;
 		add_flows(store, rows);
 		add_totals(store);
-		add_incidents(store);
 		store_close(store); /* everything is written */
 	}
 }
@@ -235,20 +241,22 @@ static bool bench_month(struct store *store, struct drawer *drawers, uint64_t ro
 	struct cost best = { .wall_s = 1e9 };
 	struct row row = { .is_judged = true, .bar = "<= 3 s, <= 96 MB" };
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		struct cost cost = { 0 };
-		double began = seconds();
+		double began = seconds(), used = cpu_ns();
 		CLEANUP(json_free) struct json *document = gather(store, REPORT_GENERAL);
 
 		draw(&drawers[i], document, &cost);
+		cost.gather_s = (cpu_ns() - used) / 1e9;
 		cost.wall_s = seconds() - began;
 		best = cost.wall_s < best.wall_s ? cost : best;
 	}
 	(void)snprintf(row.what, sizeof(row.what), "general report of 30 days, %.3g M rows",
 		       (double)rows / 1e6);
 	(void)snprintf(row.figure, sizeof(row.figure),
-		       "%.2f s, render %.2f CPU-s, %.1f MB; %u pages, %zu kB", best.wall_s,
-		       best.cpu_s, (double)best.kib / 1024, best.pages, best.bytes / 1000);
+		       "%.2f s (CPU: core %.2f, render %.2f s), render %.1f MB; %u pages, %zu kB",
+		       best.wall_s, best.gather_s, best.cpu_s, (double)best.kib / 1024, best.pages,
+		       best.bytes / 1000);
 	row.is_missed = best.wall_s > 3 || best.kib > 96 * 1024;
 	return row_print(&row);
 }
@@ -294,7 +302,7 @@ static void bench_small(struct store *store, struct drawer *drawers)
 	CLEANUP(json_free) struct json *document = gather(store, REPORT_EXECUTIVE);
 	struct cost best = { .cpu_s = 1e9 };
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		struct cost cost = { 0 };
 
 		draw(&drawers[i], document, &cost);
@@ -305,7 +313,7 @@ static void bench_small(struct store *store, struct drawer *drawers)
 
 int main(int argc, char **argv)
 {
-	struct drawer drawers[2 * ROUNDS + 1];
+	struct drawer drawers[2 * TRIES + 1];
 	uint64_t rows = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
 	bool is_missed;
 
@@ -319,8 +327,8 @@ int main(int argc, char **argv)
 	store_set_patience(10 * NS_PER_S); /* as the service's */
 	is_missed = bench_month(store, drawers, rows);
 	CLEANUP(json_free) struct json *document = gather(store, REPORT_INCIDENTS);
-	is_missed |= bench_pages(document, &drawers[2 * ROUNDS]);
-	bench_small(store, drawers + ROUNDS);
+	is_missed |= bench_pages(document, &drawers[2 * TRIES]);
+	bench_small(store, drawers + TRIES);
 	store_close(store);
 	return is_missed;
 }

@@ -57,10 +57,11 @@ def main():
     """Rows of the table for run.sh."""
     program, folder, rows = sys.argv[1:4]
     done = subprocess.run([program, folder, rows], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 1):
-        return done.returncode
     lines = done.stdout.splitlines()
-    ours, kib, size, pages = next(line.split()[1:] for line in lines if line.startswith("small"))
+    small = next((line for line in lines if line.startswith("small")), None)
+    if not small:
+        return done.returncode or 1
+    ours, kib, size, pages = small.split()[1:]
     print("\n".join(line for line in lines if not line.startswith("small")))
     path = os.path.join(folder, "peer.pdf")
     whole, warm, peer_kib = peer(path)
