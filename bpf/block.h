@@ -261,82 +261,34 @@ HOT __u32 kinds6(CONTEXT *ctx, __u64 first)
 
 /* ---- an address, without a call of more than numbers ---- */
 
-#define ASKS_DROPS 4 /* beside KIND_: it drops, nothing is left to ask */
-
 #ifndef SLUICE_USER
 
-#define SCOPE_KINDS 4
-
-/*
- * The next packet of a flood is told from its entry alone: one plain rule that drops, the answer of
- * the safe list at hand, boot time of this jiffy, no event due. Else the KIND_ of entries to ask in
- * full. @scope: side, KIND_ << SCOPE_KINDS, protocol << 8, port << 16. The clock of a replay is
- * never this jiffy's.
- */
-HOT __u32 entry_again(struct block_entry *entry, __u32 scope, __u64 segments, __u64 bytes)
-{
-	const struct scope asked = { scope & 3, (__u8)(scope >> 8), scope >> 16 };
-	const __u32 kinds = scope >> SCOPE_KINDS & (KIND_EXACT | KIND_PREFIX);
-	const struct control *word = WORD(NULL, control);
-	struct cpu_state *cpu = ARRAY_ELEM(NULL, cpus, CPU_ID(NULL));
-	const struct rule *found;
-	struct rule rule;
-
-	if (!entry)
-		return kinds & ~(__u32)KIND_EXACT;
-	found = ARRAY_ELEM(NULL, rules, VOLATILE(entry->rule)); /* none of a set */
-	if (!cpu || !found || replay_clock || cpu->jiffies != bpf_jiffies64() || cpu->tokens ||
-	    VOLATILE(entry->safe_cache) != safe_cache_not(word))
-		return kinds;
-	rule = rule_copy(found);
-	if (rule.flags & RULE_COUNT_ONLY || !rule_applies(&rule, &asked, cpu->boot_ns) ||
-	    !control_allows_drop(word, cpu->boot_ns))
-		return kinds;
-	entry_count(entry, segments, bytes, cpu->jiffies);
-	cpu->events_skipped++;
-	return ASKS_DROPS;
-}
-
-/* Numbers only, so that they are proven once and cost the way of what passes nothing. Inlined they
- * would save a dropped packet the call (8 of 66 ns) and cost any other 2 of 18 (measured: test runs
- * of one packet, 2026-11). XDP asks the bitmaps itself, for a call is more than they cost. */
-APART int again4(__u32 addr, __u32 scope, __u64 segments, __u64 bytes)
-{
-	return (int)entry_again(bpf_map_lookup_elem(&block4, &addr), scope, segments, bytes);
-}
-
-APART int again6(__u64 high, __u64 low, __u32 scope, __u64 segments, __u64 bytes)
-{
-	__u64 addr[2] = { high, low };
-
-	return (int)entry_again(bpf_map_lookup_elem(&block6, addr), scope, segments, bytes);
-}
+#include "bpf/again.h"
 
 /* The bitmaps too, once for all that tc's programs ask. */
 APART int asks4(__u32 addr, __u32 scope, __u64 segments, __u64 bytes)
 {
 	__u32 kinds = kinds4(NULL, addr);
+	const struct again again = {
+		{ addr, 0 }, change_epoch(), scope | kinds << SCOPE_KINDS, segments, bytes
+	};
 
-	if (LIKELY(!(kinds & KIND_EXACT)))
-		return (int)kinds;
-	return (int)entry_again(bpf_map_lookup_elem(&block4, &addr), scope | kinds << SCOPE_KINDS,
-				segments, bytes);
+	return (int)(LIKELY(!(kinds & KIND_EXACT)) ? kinds : address_again(&again, 4));
 }
 
 APART int asks6(__u64 high, __u64 low, __u32 scope, __u64 segments, __u64 bytes)
 {
-	__u64 addr[2] = { high, low };
 	__u32 kinds = kinds6(NULL, high);
+	const struct again again = {
+		{ high, low }, change_epoch(), scope | kinds << SCOPE_KINDS, segments, bytes
+	};
 
-	if (LIKELY(!(kinds & KIND_EXACT)))
-		return (int)kinds;
-	return (int)entry_again(bpf_map_lookup_elem(&block6, addr), scope | kinds << SCOPE_KINDS,
-				segments, bytes);
+	return (int)(LIKELY(!(kinds & KIND_EXACT)) ? kinds : address_again(&again, 6));
 }
 
 HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 {
-	__u32 scope = side | p->proto << 8 | (__u32)dst_port(p) << 16, kinds;
+	__u32 scope = SCOPE(side, p->family, p->proto, dst_port(p)), kinds;
 	__u64 high = addr[0] | (__u64)addr[1] << 32, low = addr[2] | (__u64)addr[3] << 32;
 
 	if (p->hook != HOOK_XDP)
@@ -351,6 +303,8 @@ HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 }
 
 #else
+
+#define ASKS_DROPS 4 /* none of these here */
 
 HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 {

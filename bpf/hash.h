@@ -17,6 +17,9 @@ static inline __attribute__((always_inline)) __u64 hash_mix(__u64 sum, __u64 wor
 	return sum ^ sum >> 32;
 }
 
+#define VERDICT_SHIFT 53 /* 2^(64 - 53) = VERDICT_SLOTS */
+_Static_assert(1ULL << (64 - VERDICT_SHIFT) == VERDICT_SLOTS, "every slot is used");
+
 #define BITS48_SHIFT 45 /* 2^(64 - 45) = BITS48_WORDS * 64 bits */
 _Static_assert(1ULL << (64 - BITS48_SHIFT) == BITS48_WORDS * 64, "bits48 is indexed whole");
 
@@ -26,6 +29,22 @@ _Static_assert(1ULL << (64 - BITS48_SHIFT) == BITS48_WORDS * 64, "bits48 is inde
 static inline __attribute__((always_inline)) __u32 bits48_index(__u64 first)
 {
 	return (__u32)((first << 16) * HASH_MUL1 >> BITS48_SHIFT);
+}
+
+/* Slot of an address among a CPU's VERDICT_SLOTS: the upper bits of a product, as above. */
+static inline __attribute__((always_inline)) __u32 verdict_index(const __u64 addr[2])
+{
+	__u64 mixed = (addr[0] ^ addr[1] * HASH_MUL2) * HASH_MUL1;
+
+	return (__u32)(mixed >> VERDICT_SHIFT);
+}
+
+/* The later one of @moment and that whose low half is @low, which is not half the range away. */
+static inline __attribute__((always_inline)) __u64 jiffies_later(__u64 moment, __u32 low)
+{
+	__s32 ahead = (__s32)(low - (__u32)moment);
+
+	return ahead > 0 ? moment + (__u32)ahead : moment;
 }
 
 /* ---- names ----

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define SLUICE_ABI 3
+#define SLUICE_ABI 4
 
 #define FLOW_WAYS	  4    /* associativity; measured: facts/datapath.md 4 */
 #define FLOW_SETS_DEFAULT 2048 /* sets per CPU: 8192 slots, fits L2 */
@@ -192,6 +192,8 @@ struct control {
 	__u64 replay_mono_ns;
 	__u64 name_base;    /* odd, random: base of the hash of names (bpf/domain.h) */
 	__u64 name_inverse; /* name_base * name_inverse = 1 modulo 2^64 */
+	__u32 change_epoch; /* grows behind every change that may end a drop */
+	__u32 zero2;
 };
 
 enum rule_flag {
@@ -228,13 +230,37 @@ struct rule_set {
 struct block_entry {
 	__u32 rule;	  /* rule id, or ENTRY_SET | index in rule_sets */
 	__u32 safe_cache; /* exact entries: (safe_epoch + 1) << 1 | is_safe; 0: not asked yet */
-	__u64 packets;	  /* kernel adds; user space never rewrites a live value */
+	__u64 packets; /* kernel adds, those in verdict slots follow; core writes with the rule */
 	__u64 bytes;
 	__u64 last_jiffies;
 	__u8 prefix_len; /* of this entry, for the walk to shorter prefixes */
-	__u8 zero[7];
+	__u8 zero[3];
+	__u32 born; /* exact entries: change_epoch when core wrote this value */
 };
 _Static_assert(sizeof(struct block_entry) == 40, "layout");
+
+/*
+ * What a CPU knows of one blocked address. The next packet of a flood needs nothing else in the
+ * jiffy in which the rule was asked, and no entry while change_epoch stands. What is counted here
+ * is the entry's too, by address and born, until another address takes the slot; gen is odd
+ * meanwhile. Each such packet is one of events_skipped.
+ */
+#define VERDICT_SLOTS 2048 /* of each CPU, a power of two: 128 KiB */
+
+struct verdict_slot {
+	__u64 addr[2]; /* network order; IPv4: its four bytes, then zeros */
+	__u64 packets;
+	__u64 bytes;
+	__u32 gen;
+	__u32 epoch; /* change_epoch, read before the entry was found */
+	__u32 born;  /* of the entry, as the next two */
+	__u32 rule;
+	__u32 safe_cache;
+	__u32 jiffies; /* low half: when the rule was asked */
+	__u32 scope;   /* SCOPE_ of bpf/again.h: of what it was asked */
+	__u32 mask;    /* bits of scope that the verdict hangs on; 0: never used */
+};
+_Static_assert(sizeof(struct verdict_slot) == 64, "one cache line");
 
 /* At which layer a packet was dropped. */
 enum block_layer {

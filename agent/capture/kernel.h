@@ -50,6 +50,7 @@ enum kernel_map {
 	KERNEL_BITS_NAMES,
 	KERNEL_DOMAINS,
 	KERNEL_FLOW_BLOCKS,
+	KERNEL_VERDICTS,
 	KERNEL_MAP_COUNT,
 	KERNEL_GEOMETRY_COUNT = KERNEL_LEDGER, /* maps whose layout follows flow_sets */
 };

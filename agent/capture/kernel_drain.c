@@ -10,6 +10,7 @@
 
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_source.h"
+#include "agent/capture/kernel_verdicts.h"
 #include "agent/util/clock.h"
 
 static struct kernel_source *source_of(struct capture *capture)
@@ -255,7 +256,8 @@ static int kernel_coverage(struct capture *capture, struct coverage *coverage)
 
 	memset(coverage, 0, sizeof(*coverage));
 	coverage->events_lost = drain_events_lost(source->cpus, source->cpu_count);
-	coverage->events_skipped = drain_events_skipped(source->cpus, source->cpu_count);
+	coverage->events_skipped = drain_events_skipped(source->cpus, source->cpu_count) +
+				   kernel_verdicts_packets(source);
 	coverage->complete = !coverage->events_lost;
 	for (int i = 0; i < IFACES_MAX; i++)
 		add_iface(source, (uint8_t)i, coverage);

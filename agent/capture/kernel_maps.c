@@ -42,6 +42,7 @@ static const char *const map_names[KERNEL_MAP_COUNT] = {
 	[KERNEL_SAFE6] = "safe6",	  [KERNEL_EVENTS] = "events",
 	[KERNEL_RULE_SETS] = "rule_sets", [KERNEL_BITS_NAMES] = "bits_names",
 	[KERNEL_DOMAINS] = "domains",	  [KERNEL_FLOW_BLOCKS] = "flow_blocks",
+	[KERNEL_VERDICTS] = "verdicts",
 };
 
 /* In the object some are sections, the kernel's programs reach them without a lookup; a pin has no
@@ -210,6 +211,8 @@ static uint64_t wanted_bytes(const struct kernel_maps *maps, enum kernel_map map
 		return (uint64_t)maps->cpus * IFACES_MAX * 2 * sizeof(struct iface_counters);
 	case KERNEL_CPUS:
 		return (uint64_t)maps->cpus * sizeof(struct cpu_state);
+	case KERNEL_VERDICTS:
+		return (uint64_t)maps->cpus * VERDICT_SLOTS * sizeof(struct verdict_slot);
 	case KERNEL_EVICT_CPU:
 		return (uint64_t)maps->cpus * sizeof(uint32_t);
 	default:

@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 
 #include "agent/capture/kernel.h"
+#include "agent/capture/kernel_verdicts.h"
 #include "agent/util/clock.h"
 
 /* Lease of a datapath nobody led before (DESIGN 3). */
@@ -115,6 +116,7 @@ static int open_arrays(struct kernel_source *source, const struct kernel_maps *m
 		{ KERNEL_BITS48, rw, &tables->bits48 },
 		{ KERNEL_BITS_NAMES, rw, &tables->bits_names },
 		{ KERNEL_RULE_SETS, rw, &tables->rule_sets },
+		{ KERNEL_VERDICTS, PROT_READ, &source->verdicts },
 	};
 	int err = source_map(source, maps->rows, PROT_READ, &source->rows);
 
@@ -163,24 +165,35 @@ static int keyed_lookup(void *arg, enum rules_map map, const void *key, void *va
 {
 	const struct kernel_source *source = arg;
 
+	if (map == RULES_BLOCK4 || map == RULES_BLOCK6)
+		return kernel_entry_lookup(source, map, key, value);
 	return bpf_map_lookup_elem(source->keyed[map], key, value) ? -errno : 0;
 }
 
 static int keyed_update(void *arg, enum rules_map map, const void *key, const void *value)
 {
 	const struct kernel_source *source = arg;
+	struct block_entry entry;
+	int err;
 
+	if (map == RULES_BLOCK4 || map == RULES_BLOCK6) {
+		memcpy(&entry, value, sizeof(entry));
+		kernel_entry_born(source, &entry);
+		value = &entry;
+	}
 	/* A full hash says E2BIG, a full trie ENOSPC (kernel/bpf/hashtab.c, lpm_trie.c). */
-	if (bpf_map_update_elem(source->keyed[map], key, value, BPF_ANY))
-		return errno == E2BIG ? -ENOSPC : -errno;
-	return 0;
+	err = bpf_map_update_elem(source->keyed[map], key, value, BPF_ANY) ? -errno : 0;
+	kernel_entry_moved(source, map);
+	return err == -E2BIG ? -ENOSPC : err;
 }
 
 static int keyed_remove(void *arg, enum rules_map map, const void *key)
 {
 	const struct kernel_source *source = arg;
+	int err = bpf_map_delete_elem(source->keyed[map], key) ? -errno : 0;
 
-	return bpf_map_delete_elem(source->keyed[map], key) ? -errno : 0;
+	kernel_entry_moved(source, map);
+	return err;
 }
 
 static int keyed_next(void *arg, enum rules_map map, const void *key, void *next)
@@ -193,20 +206,27 @@ static int keyed_next(void *arg, enum rules_map map, const void *key, void *next
 static int keyed_update_batch(void *arg, struct rules_batch *batch)
 {
 	const struct kernel_source *source = arg;
+	int err;
 
-	return bpf_map_update_batch(source->keyed[batch->map], batch->keys, batch->values,
-				    &batch->count, NULL)
-		       ? -errno
-		       : 0;
+	for (uint32_t i = 0; i < batch->count; i++)
+		kernel_entry_born(source, &batch->values[i]);
+	err = bpf_map_update_batch(source->keyed[batch->map], batch->keys, batch->values,
+				   &batch->count, NULL)
+		      ? -errno
+		      : 0;
+	kernel_entry_moved(source, batch->map);
+	return err;
 }
 
 static int keyed_remove_batch(void *arg, struct rules_batch *batch)
 {
 	const struct kernel_source *source = arg;
+	int err = bpf_map_delete_batch(source->keyed[batch->map], batch->keys, &batch->count, NULL)
+			  ? -errno
+			  : 0;
 
-	return bpf_map_delete_batch(source->keyed[batch->map], batch->keys, &batch->count, NULL)
-		       ? -errno
-		       : 0;
+	kernel_entry_moved(source, batch->map);
+	return err;
 }
 
 static int keyed_lookup_batch(void *arg, struct rules_cursor *cursor, struct rules_batch *batch)
@@ -221,6 +241,7 @@ static int keyed_lookup_batch(void *arg, struct rules_cursor *cursor, struct rul
 
 	if (err && err != -ENOENT)
 		batch->count = 0;
+	kernel_batch_complete(source, batch);
 	memcpy(cursor->token, next, sizeof(next));
 	cursor->is_under_way = true;
 	return err;

@@ -14,9 +14,15 @@ _Static_assert(RULES_MAX == BLOCK_RULES_MAX, "rule ids of both sides");
 
 /* ---- control word ---- */
 
+void rules_changed(struct control *control)
+{
+	(void)__atomic_add_fetch(&control->change_epoch, 1, __ATOMIC_RELEASE);
+}
+
 void rules_set_lease(struct control *control, uint64_t until_boot_ns)
 {
 	__atomic_store_n(&control->lease_boot_ns, until_boot_ns, __ATOMIC_RELEASE);
+	rules_changed(control);
 }
 
 /* Other bits of the word are core's, and `sluice panic` is another process. */
@@ -26,6 +32,7 @@ void rules_set_panic(struct control *control, bool on)
 		__atomic_fetch_or(&control->flags, CONTROL_PANIC, __ATOMIC_RELEASE);
 	else
 		__atomic_fetch_and(&control->flags, ~(uint32_t)CONTROL_PANIC, __ATOMIC_RELEASE);
+	rules_changed(control);
 }
 
 bool rules_is_panicked(const struct control *control)
@@ -80,6 +87,7 @@ void rules_slot_leave(struct rules *rules, uint32_t rule_id)
 void rules_silence(struct rules *rules, uint32_t rule_id)
 {
 	__atomic_store_n(&rules->tables.rules[rule_id].head, 0, __ATOMIC_RELEASE);
+	rules_changed(rules->tables.control);
 }
 
 bool rules_store(struct rules *rules, const struct block_rule *rule)
@@ -95,6 +103,7 @@ bool rules_store(struct rules *rules, const struct block_rule *rule)
 
 	__atomic_store_n(&at->end_boot_ns, rule->end_boot_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&at->head, words.head, __ATOMIC_RELEASE);
+	rules_changed(rules->tables.control);
 	return changed;
 }
 

@@ -154,7 +154,9 @@ size_t rules_safe_count(const struct rules *rules);
 /* rules_rows_count - rows of rules that share a target; RULE_SETS_MAX is their room. */
 size_t rules_rows_count(const struct rules *rules);
 
-/* The control word, shared with `sluice panic`, which has no struct rules. One store each. */
+/* The control word, shared with `sluice panic`, which has no struct rules. One store each, and the
+ * change told (rules_changed): what a CPU knows of blocked addresses is asked anew. */
+void rules_changed(struct control *control);
 void rules_set_lease(struct control *control, uint64_t until_boot_ns);
 void rules_set_panic(struct control *control, bool on);
 bool rules_is_panicked(const struct control *control);

@@ -112,6 +112,7 @@ static void epoch_move(struct control *control)
 	uint32_t next = (control->safe_epoch + 1) % 0x7fffffff;
 
 	__atomic_store_n(&control->safe_epoch, next, __ATOMIC_RELEASE);
+	rules_changed(control);
 }
 
 static void halves_fill(struct safe_half halves[2], const struct prefix *prefixes, size_t count)
