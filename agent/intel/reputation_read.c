@@ -11,10 +11,11 @@
 #include "agent/util/clock.h"
 #include "agent/util/json.h"
 
-#define MS_PER_S   1000LL
-#define MS_PER_DAY 86400000LL
-#define CLEAN_MS   (7 * MS_PER_DAY)
-#define OTHER_MS   MS_PER_DAY /* unknown, suspicious or bad: opinions change */
+#define MS_PER_S    1000LL
+#define MS_PER_DAY  86400000LL
+#define YEAR_9999_S 253402300799LL /* RFC 3339 1: no later time can be said */
+#define CLEAN_MS    (7 * MS_PER_DAY)
+#define OTHER_MS    MS_PER_DAY /* unknown, suspicious or bad: opinions change */
 
 /* ---- what may be asked ----------------------------------------------------------------------- */
 
@@ -75,6 +76,8 @@ int reputation_canonical(const char *text, char value[static REPUTATION_VALUE_MA
 	for (size_t i = 0; i < len; i++) {
 		if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i]))
 			return -EINVAL;
+		if (text[i] == '.' && (!i || text[i - 1] == '.' || i + 1 == len))
+			return -EINVAL; /* an empty label, which would hide how the name ends */
 		value[i] = (char)tolower((unsigned char)text[i]);
 	}
 	value[len] = '\0';
@@ -89,6 +92,22 @@ static int64_t number(const struct json *object, const char *key)
 
 	(void)json_get_int(object, key, &value); /* absent: 0 */
 	return value;
+}
+
+/* Of what is counted there is no less than nothing. */
+static int64_t count_of(const struct json *object, const char *key)
+{
+	int64_t value = number(object, key);
+
+	return value > 0 ? value : 0;
+}
+
+/* A moment in seconds; one that cannot be is unknown. */
+static int64_t unix_ms(const struct json *object, const char *key)
+{
+	int64_t value = number(object, key);
+
+	return value > 0 && value <= YEAR_9999_S ? value * MS_PER_S : 0;
 }
 
 static void copy_text(const struct json *object, const char *key, char *out, size_t size)
@@ -107,12 +126,12 @@ static int read_virustotal(const struct json *body, struct reputation *out)
 
 	if (!json_is_object(attributes))
 		return -EPROTO;
-	out->malicious = number(stats, "malicious");
-	out->suspicious = number(stats, "suspicious");
-	out->harmless = number(stats, "harmless");
-	out->undetected = number(stats, "undetected");
+	out->malicious = count_of(stats, "malicious");
+	out->suspicious = count_of(stats, "suspicious");
+	out->harmless = count_of(stats, "harmless");
+	out->undetected = count_of(stats, "undetected");
 	out->score = number(attributes, "reputation");
-	out->analysed_unix_ms = number(attributes, "last_analysis_date") * MS_PER_S;
+	out->analysed_unix_ms = unix_ms(attributes, "last_analysis_date");
 	copy_text(attributes, "as_owner", out->owner, sizeof(out->owner));
 	copy_text(attributes, "country", out->country, sizeof(out->country));
 	out->verdict = out->malicious >= 2			     ? REPUTATION_HIGH
@@ -131,11 +150,13 @@ static int read_abuseipdb(const struct json *body, struct reputation *out)
 	if (!json_is_object(data))
 		return -EPROTO;
 	out->score = number(data, "abuseConfidenceScore");
-	out->reports = number(data, "totalReports");
+	out->reports = count_of(data, "totalReports");
 	copy_text(data, "isp", out->owner, sizeof(out->owner));
 	copy_text(data, "countryCode", out->country, sizeof(out->country));
 	if (!json_get_string(data, "lastReportedAt", &last))
 		(void)clock_parse(last, &out->analysed_unix_ms); /* of no use otherwise */
+	if (out->analysed_unix_ms < 0)
+		out->analysed_unix_ms = 0;
 	out->verdict = out->score >= 75	  ? REPUTATION_HIGH
 		       : out->score >= 25 ? REPUTATION_MEDIUM
 					  : REPUTATION_CLEAN;

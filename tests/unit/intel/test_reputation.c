@@ -42,6 +42,10 @@ static void only_public_values_leave_the_house(void **state)
 		  "cher.com",
 		  -EINVAL, NULL },
 		{ "", -EINVAL, NULL },
+		{ "printer.local..", -EINVAL, NULL },
+		{ "a..example.com", -EINVAL, NULL },
+		{ ".example.com", -EINVAL, NULL },
+		{ ".", -EINVAL, NULL },
 	};
 
 	(void)state;
@@ -93,11 +97,26 @@ static void verdicts_by_the_rule(void **state)
 	check(REPUTATION_ABUSEIPDB, 200, "{\"errors\":[]}", -EPROTO);
 }
 
+/* Found by fuzzing: the moment in milliseconds is beyond 64 bits. */
+static void numbers_that_cannot_be_are_unknown(void **state)
+{
+	static const char body[] =
+		VT("\"malicious\":-5", ",\"last_analysis_date\":9223372036854775807");
+	struct reputation row = { .provider = REPUTATION_VIRUSTOTAL };
+
+	(void)state;
+	assert_int_equal(reputation_read(200, body, strlen(body), &row), 0);
+	assert_int_equal(row.malicious, 0);
+	assert_int_equal(row.analysed_unix_ms, 0);
+	assert_int_equal(row.verdict, REPUTATION_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_public_values_leave_the_house),
 		cmocka_unit_test(verdicts_by_the_rule),
+		cmocka_unit_test(numbers_that_cannot_be_are_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
