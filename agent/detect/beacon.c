@@ -31,6 +31,7 @@
 #define EVIDENCE_AT	20
 #define HOST_WORDS	64 /* bits of hosts seen: 4096 of them */
 #define PLACE_BITS	64
+#define SILENT		(-1)
 
 /* Regular by their nature: DNS, DHCP, NTP, NetBIOS, SNMP, IKE, syslog, DNS over TLS, SSDP, STUN,
  * SIP, mDNS, LLMNR, and tunnels' keep-alives (IANA registry). */
@@ -42,7 +43,7 @@ struct contact {
 	struct addr src, dst;
 	uint16_t port;
 	uint8_t proto;
-	bool is_outgoing;
+	bool is_outgoing, is_answered;
 	uint64_t first_ns; /* beginning of the first connection */
 	uint64_t said_ns;
 	uint32_t count; /* of all */
@@ -211,6 +212,7 @@ static void beacon_flow(void *state, const struct flow *flow)
 		contact->is_outgoing = !flow->ingress || (try_is_private(&tuple->src) &&
 							  !try_is_private(&tuple->dst));
 	}
+	contact->is_answered |= flow->packets_in > 0;
 	if (note_connection(contact, flow)) {
 		rowset_weigh(&beacon->contacts, contact, contact->count);
 		(void)take_place(beacon, flow);
@@ -317,13 +319,20 @@ static bool is_rare(const struct beacon *beacon, const struct contact *contact,
 	return *sources <= (hosts / PREVALENCE > 1 ? hosts / PREVALENCE : 1);
 }
 
-/* Of what was there while everything was new, or comes in from outside, nobody knows whether it is
- * meant to be. */
-static uint8_t severity_of(const struct contact *contact, const struct detect_moment *moment)
+/*
+ * Who is asked regularly from outside is watched or balanced; what was there while everything was
+ * new is what this network does, unless it goes out of it: nobody knows whether that is meant to
+ * be. SILENT: not said.
+ */
+static int severity_of(const struct contact *contact, const struct detect_moment *moment)
 {
-	bool is_late = contact->first_ns > moment->learn_until_ns;
-
-	return contact->is_outgoing && is_late ? detect_severity(DETECTOR_BEACON) : SEVERITY_LOW;
+	if (!contact->is_outgoing)
+		return SILENT;
+	if (contact->first_ns > moment->learn_until_ns && contact->is_answered)
+		return detect_severity(DETECTOR_BEACON);
+	if (contact->first_ns > moment->learn_until_ns)
+		return SEVERITY_LOW; /* a program that tries again and again what is not there */
+	return try_is_private(&contact->dst) || contact->said_ns ? SILENT : SEVERITY_LOW;
 }
 
 static void say(const struct beacon *beacon, const struct contact *contact, double score,
@@ -332,7 +341,7 @@ static void say(const struct beacon *beacon, const struct contact *contact, doub
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 	struct finding finding = {
 		.detector = DETECTOR_BEACON,
-		.severity = severity_of(contact, moment),
+		.severity = (uint8_t)severity_of(contact, moment),
 		.score = (double)(unsigned int)(score * 1000 + 0.5) / 1000,
 		.src = contact->src,
 		.dst = contact->dst,
@@ -368,7 +377,7 @@ static bool judge(void *state, void *row, const struct detect_moment *moment)
 	unsigned int sources;
 	double score;
 
-	if (contact->count <= CONNECTIONS_MIN ||
+	if (contact->count <= CONNECTIONS_MIN || severity_of(contact, moment) == SILENT ||
 	    (contact->said_ns && moment->now_ns < contact->said_ns + REPEAT_NS))
 		return false;
 	score = score_of(contact, &intervals);

@@ -35,6 +35,7 @@
 #define BYTES_MAX    12000
 #define BYTES_MIN    200 /* less is a connection without a word */
 #define DURATION_MAX (60 * NS_PER_S)
+#define HEAD_BYTES   80 /* RFC 8200 3, RFC 9293 3.1: IPv6 and TCP with 20 bytes of options */
 
 /* So many of ten lie within 30 % of the median: attempts that a server cuts short, because there
  * are too many at once, are a second size among them. */
@@ -168,11 +169,19 @@ static const struct service *find_service(const struct brute_force *force,
 
 #define DATA (TCP_FLAG_SYN | TCP_FLAG_ACK)
 
+/* A login sends something. Who only connects, takes the greeting and leaves looks whether the
+ * service is there: balancers do every two seconds. */
+static bool has_spoken(const struct flow *flow)
+{
+	return flow->tcp_flags_out & TCP_FLAG_PSH ||
+	       flow->bytes_out > HEAD_BYTES * flow->packets_out;
+}
+
 static bool is_attempt(const struct flow *flow)
 {
 	uint64_t bytes = flow->bytes_out + flow->bytes_in;
 
-	return flow->tuple.proto == IPPROTO_TCP && flow->state == FLOW_CLOSED &&
+	return has_spoken(flow) && flow->tuple.proto == IPPROTO_TCP && flow->state == FLOW_CLOSED &&
 	       (flow->tcp_flags_in & DATA) == DATA && bytes >= BYTES_MIN && bytes <= BYTES_MAX &&
 	       flow->last_ns - flow->first_ns <= DURATION_MAX;
 }

@@ -22,6 +22,16 @@ static const char *const reputations[] = {
 	"webrootcloudav.com", "spotify.com",
 };
 
+/* Whose hosts have long names that they make up themselves and delegate to nobody, by their own
+ * documentation: balancers, caches, stores. */
+static const char *const providers[] = {
+	"amazonaws.com",  "cloudfront.net", "akamai.net",
+	"akamaiedge.net", "akadns.net",	    "edgekey.net",
+	"edgesuite.net",  "fastly.net",	    "googlevideo.com",
+	"gvt1.com",	  "windows.net",    "trafficmanager.net",
+	"azureedge.net",  "apple-dns.net",  "googleusercontent.com",
+};
+
 struct labels {
 	const char *at[LABELS_MAX];
 	unsigned int count;
@@ -113,10 +123,13 @@ static bool is_address(const struct labels *labels, unsigned int below, const ch
 	return address >= 4 && rest <= LIST_NAME_MAX;
 }
 
-static bool is_reputation(const char *base)
+static bool is_known_base(const char *base)
 {
 	for (size_t i = 0; i < sizeof(reputations) / sizeof(reputations[0]); i++)
 		if (strcmp(base, reputations[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
+		if (strcmp(base, providers[i]) == 0)
 			return true;
 	return false;
 }
@@ -223,6 +236,6 @@ bool domain_split(const char *name, struct domain *domain)
 	len = label_len(&labels, labels.count - 1, end);
 	domain->is_reverse = len == 4 && strncasecmp(labels.at[labels.count - 1], "arpa", 4) == 0;
 	domain->is_searched = is_searched(&labels, below, end);
-	domain->is_lookup = is_address(&labels, below, end) || is_reputation(domain->base);
+	domain->is_lookup = is_address(&labels, below, end) || is_known_base(domain->base);
 	return true;
 }

@@ -18,7 +18,8 @@ struct domain {
 	unsigned int labels;	/* below the base */
 	bool is_reverse;	/* arpa: an address asked for its name (RFC 1035 3.5) */
 	bool is_searched;	/* a name of elsewhere with a domain of a search list behind it */
-	bool is_lookup; /* an address or a digest as a name: blocklists of mail, reputations */
+	bool is_lookup;		/* an address, a digest or a provider's own as a name: blocklists,
+				   reputations */
 };
 
 /* domain_split - false for the root and single labels, which nobody registers. */

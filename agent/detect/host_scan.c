@@ -129,11 +129,17 @@ static bool is_login(uint32_t port)
 	return false;
 }
 
-/* BitTorrent's table of peers asks many of which most are gone (BEP 5). */
+/* Programs that keep lists of peers ask many of which most are gone: BitTorrent (BEP 3, BEP 5),
+ * Gnutella, eDonkey, IPFS, Bitcoin, Syncthing, Ethereum, Transmission (their documented ports). */
 static bool is_peer_port(const struct flow *flow)
 {
-	return flow->tuple.proto == IPPROTO_UDP && flow->tuple.dst_port >= 6881 &&
-	       flow->tuple.dst_port <= 6889;
+	static const uint16_t ports[] = { 4001, 4662, 4672, 6346, 6347, 8333, 22000, 30303, 51413 };
+	uint16_t port = flow->tuple.dst_port;
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		if (ports[i] == port)
+			return true;
+	return port >= 6881 && port <= 6999;
 }
 
 struct attempt {

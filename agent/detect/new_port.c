@@ -12,6 +12,7 @@
 #include "agent/detect/evidence.h"
 #include "agent/detect/rowset.h"
 #include "agent/detect/say.h"
+#include "agent/detect/try.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
 #include "include/history.h"
@@ -80,6 +81,9 @@ static uint64_t new_port_full(const void *state)
  * comes in by another one. */
 static bool is_accepted_here(const struct flow *flow)
 {
+	/* on a mirror, or in a capture, it may be a host of the network that went out */
+	if (try_is_private(&flow->tuple.src) && !try_is_private(&flow->tuple.dst))
+		return false;
 	return flow->tuple.proto == IPPROTO_TCP && flow->ingress && flow->packets_in &&
 	       (flow->tcp_flags_in & ACCEPTED) == ACCEPTED;
 }

@@ -10,9 +10,11 @@
 #define BARE_BYTES_IPV4 60
 #define BARE_BYTES_IPV6 80
 
-/* traceroute(8): UDP probes begin at port 33434, one more each, 30 hops of 3. */
+/* traceroute(8): UDP probes begin at port 33434, one more each, 30 hops of 3; tracepath(8): at
+ * 44444 */
 #define TRACEROUTE_FIRST 33434
-#define TRACEROUTE_LAST	 33534
+#define TRACEPATH_FIRST	 44444
+#define TRACEROUTE_PORTS 100
 #define SYSTEM_PORT_MAX	 1023 /* RFC 6335 6 */
 
 #define SYN TCP_FLAG_SYN
@@ -42,13 +44,19 @@ bool try_is_group(const struct addr *addr)
 	return b[12] >= 224; /* multicast, and 255.255.255.255 */
 }
 
+static bool is_traceroute(uint16_t port)
+{
+	return (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_FIRST + TRACEROUTE_PORTS) ||
+	       (port >= TRACEPATH_FIRST && port <= TRACEPATH_FIRST + TRACEROUTE_PORTS);
+}
+
 static bool is_try_udp(const struct flow *flow)
 {
 	const struct five_tuple *tuple = &flow->tuple;
 
 	if (flow->packets_in)
 		return true;
-	if (tuple->dst_port >= TRACEROUTE_FIRST && tuple->dst_port <= TRACEROUTE_LAST)
+	if (is_traceroute(tuple->dst_port))
 		return false;
 	if (tuple->src_port <= SYSTEM_PORT_MAX && tuple->dst_port > SYSTEM_PORT_MAX)
 		return false; /* a late answer of a service, or one that was never asked for */

@@ -282,6 +282,38 @@ def knock(cap):
         cap.talk(at + 2, (ATTACKER, 41000 + at, SERVER, 22), 6000, 20000)
 
 
+def balancers(cap):
+    """Each two seconds whether the service greets; and polls of this network from the start on."""
+    for i in range(60):
+        ends = ("192.168.1.3", 30000 + i, "192.168.1.9", 22)
+        back = (ends[2], ends[3], ends[0], ends[1])
+        for at, way, flags, data in ((0, ends, SYN, b""), (.01, back, SYN | ACK, b""),
+                                     (.02, ends, ACK, b""),
+                                     (.03, back, ACK | PSH, b"SSH-2.0-OpenSSH_9.2\r\n"),
+                                     (.04, ends, ACK, b""), (.05, ends, FIN | ACK, b""),
+                                     (.06, back, FIN | ACK, b""), (.07, ends, ACK, b"")):
+            cap.tcp(i * 2 + at, way, flags, data)
+        cap.talk(i * 15, (HOST, 31000 + i, "192.168.1.9", 9100), 200, 2000)
+
+
+def peers(cap):
+    for i in range(200):
+        for port in (6346, 30303, 51413):
+            cap.probe(i * .1, (HOST, 20000 + i, anybody(i), port), SYN, None if i % 4 else SYN | ACK)
+
+
+def path_found(cap):
+    for i in range(30):
+        cap.udp(i * .1, (HOST, 40000, SERVER, 44444 + i), bytes(32))
+        cap.udp(i * .1, (HOST, 40001, SERVER, 33434 + i), bytes(32))
+
+
+def provider_names(cap):
+    for i in range(200):
+        cap.dns(i * .2, f"internal-{letters(20)}-{i}.eu-west-1.elb.amazonaws.com")
+        cap.dns(i * .2, f"{letters(24)}.blob.core.windows.net", 1, 3)
+
+
 def busy_server(cap):
     for i in range(2000):
         cap.talk(i / 1000, (anybody(i), 10000 + i, SERVER, 80), 100, 300)
@@ -316,8 +348,9 @@ def neighbours(cap):
     cap.arp(701, 1, (EVERYBODY, THIRD), "192.168.1.3", HOST)
 
 
-BENIGN = [pages, video, torrent, monitor, mail_logins, mail_server_names, resolver, search_list,
-          regular_life, knock, busy_server, late_ends, updates, telemetry, neighbours]
+BENIGN = [balancers, peers, path_found, provider_names, pages, video, torrent, monitor,
+          mail_logins, mail_server_names, resolver, search_list, regular_life, knock, busy_server,
+          late_ends, updates, telemetry, neighbours]
 
 
 def alerts_of(path, write):

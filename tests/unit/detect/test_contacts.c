@@ -59,6 +59,44 @@ static void beacon_is_found_at_its_24th_interval(void **state)
 	end(seen);
 }
 
+/* Again and again what is not there: a service that is down, most often. */
+static void tries_without_an_answer_are_low(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (unsigned int i = 0; i < 30; i++) {
+		feed(seen, probe(addr_of(HOST), addr_of(PLACE), 443, LATE + i * 5 * S));
+		tick(seen, LATE + i * 5 * S + S);
+	}
+	assert_int_equal(seen->count[DETECTOR_BEACON], 1);
+	assert_int_equal(seen->above_low, 0);
+	end(seen);
+}
+
+/* Who is polled from outside; what goes on within the network since before the learning ended; what
+ * leaves it since then is said once. */
+static void regular_life_is_not_said_each_day(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (unsigned int i = 0; i < 3000; i++) {
+		uint64_t at = T0 + i * 60 * S;
+		struct flow polled = probe(addr_of(PLACE), addr_of(HOST), 443, at);
+		struct flow within = probe(addr_of(HOST), addr_of("192.168.1.9"), 9100, at);
+
+		polled.ingress = true;
+		feed(seen, talked(polled, 900, 1200, 100));
+		feed(seen, talked(within, 900, 1200, 100));
+		contact(seen, addr_of(HOST), 8443, at);
+		tick(seen, at + S);
+	}
+	assert_int_equal(seen->count[DETECTOR_BEACON], 1);
+	assert_int_equal(seen->above_low, 0);
+	end(seen);
+}
+
 static void jitter_of_a_fifth_does_not_hide_it(void **state)
 {
 	struct seen *seen = begin();
@@ -381,6 +419,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(beacon_is_found_at_its_24th_interval),
+		cmocka_unit_test(tries_without_an_answer_are_low),
+		cmocka_unit_test(regular_life_is_not_said_each_day),
 		cmocka_unit_test(jitter_of_a_fifth_does_not_hide_it),
 		cmocka_unit_test(a_fast_one_is_found_too),
 		cmocka_unit_test(flows_read_in_no_order_are_put_in_order),
