@@ -16,8 +16,16 @@
 #define AXIS_ROOM   14.0F
 #define STEPS_Y	    4
 #define STEPS_X	    8 /* labels at most */
-#define TWO_DAYS_S  172800
 #define SEASON_S    (93LL * 86400)
+
+int32_t clock_offset_s(const struct clock_face *clock, int64_t unix_s)
+{
+	int32_t offset_s = clock->offset_s;
+
+	for (size_t i = 0; i < clock->count && clock->changes[i].at_unix_s <= unix_s; i++)
+		offset_s = clock->changes[i].offset_s;
+	return offset_s;
+}
 
 const char *chart_number(double value, bool is_bytes, char text[static 32])
 {
@@ -62,7 +70,7 @@ void chart_time(int64_t unix_s, int64_t span_s, char text[static 24])
 	struct zone_time at;
 
 	zone_local(NULL, unix_s, &at); /* the caller added the zone's offset */
-	if (span_s <= TWO_DAYS_S)
+	if (span_s <= SEASON_S && (at.hour || at.minute))
 		(void)snprintf(text, 24, "%02d:%02d", at.hour, at.minute);
 	else if (span_s <= SEASON_S)
 		(void)snprintf(text, 24, "%d %s", at.day, months[(at.month - 1) % 12]);
@@ -94,14 +102,18 @@ static void draw_times(struct paper *paper, const struct chart *chart, const str
 					 21600,	 43200,	  86400,   172800,  432000,
 					 604800, 1209600, 2592000, 7776000, 15552000 };
 	const struct text_style style = { 7.5F, false, INK_FAINT };
-	int64_t begin = chart->from_unix_s + chart->zone_offset_s, step_s = steps[0];
+	int64_t begin = chart->from_unix_s + clock_offset_s(chart->clock, chart->from_unix_s);
+	int64_t end = chart->to_unix_s + clock_offset_s(chart->clock, chart->to_unix_s);
+	int64_t step_s = steps[0];
 	char text[24];
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && span_s / step_s >= STEPS_X; i++)
 		step_s = steps[i];
-	for (int64_t at = (begin + step_s - 1) / step_s * step_s; at < begin + span_s;
-	     at += step_s) {
-		float x = plot->x + plot->width * (float)(at - begin) / (float)span_s;
+	for (int64_t at = (begin + step_s - 1) / step_s * step_s; at < end; at += step_s) {
+		/* near a change one of two moments is meant; an hour of days is less than a line */
+		int64_t unix_s = at - clock_offset_s(chart->clock, at - chart->clock->offset_s);
+		float x = plot->x +
+			  plot->width * (float)(unix_s - chart->from_unix_s) / (float)span_s;
 
 		chart_time(at, span_s, text);
 		paper_fill(paper, &(struct rect){ x, plot->y - 3, 0.5F, 3 },
@@ -163,6 +175,14 @@ static double find_max(const struct chart *chart, bool is_stacked)
 	return max;
 }
 
+static bool is_zero(const struct chart *chart, size_t series)
+{
+	for (size_t at = 0; at < chart->count; at++)
+		if (value_at(chart, series, at) > 0)
+			return false;
+	return true;
+}
+
 /* Title, axes and legend; false when there is nothing to draw in it, which is said. */
 static bool draw_frame(struct paper *paper, const struct chart *chart, double max,
 		       struct rect *plot)
@@ -191,6 +211,8 @@ void chart_lines(struct paper *paper, const struct chart *chart)
 	if (!draw_frame(paper, chart, max, &plot) || !points)
 		return;
 	for (size_t series = 0; series < chart->series; series++) {
+		if (is_zero(chart, series)) /* it would hide the axis; its name is in the legend */
+			continue;
 		for (size_t at = 0; at < chart->count; at++) {
 			double share = ((double)at + 0.5) / (double)chart->count;
 			double height = value_at(chart, series, at) / scale;

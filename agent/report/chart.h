@@ -7,14 +7,28 @@
 
 #include "agent/report/page.h"
 
-#define CHART_SERIES_MAX 8
+#define CHART_SERIES_MAX  8
+#define CLOCK_CHANGES_MAX 16 /* two a year, and what a government decides */
+
+/* What clocks on a wall show: seconds ahead of UTC, and from when on another number. */
+struct clock_face {
+	int32_t offset_s;
+	size_t count;
+	struct {
+		int64_t at_unix_s;
+		int32_t offset_s;
+	} changes[CLOCK_CHANGES_MAX];
+};
+
+/* clock_offset_s - at a moment. */
+int32_t clock_offset_s(const struct clock_face *clock, int64_t unix_s);
 
 struct chart {
 	struct rect area; /* all of it, title and legend included */
 	const char *title;
 	bool is_bytes; /* of the values; else counts */
 	int64_t from_unix_s, to_unix_s;
-	int32_t zone_offset_s;
+	const struct clock_face *clock;
 	size_t series, count; /* @values: series x count, one series after the other */
 	const double *values;
 	const char *names[CHART_SERIES_MAX];
@@ -51,7 +65,8 @@ void chart_heat(struct paper *paper, const struct heat *heat);
 const char *chart_number(double value, bool is_bytes, char text[static 32]);
 /* chart_scale - a round value not below @max that four steps divide into round ones. */
 double chart_scale(double max);
-/* chart_time - as an axis says it: hours, days or months by the length of the whole. */
+/* chart_time - as an axis says it: hours, and days at their midnight, or months where the whole is
+ * long. */
 void chart_time(int64_t unix_s, int64_t span_s, char text[static 24]);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef SLUICE_REPORT_DRAW_H
 #define SLUICE_REPORT_DRAW_H
 
+#include "agent/report/chart.h"
 #include "agent/report/internal.h"
 #include "agent/report/page.h"
 
@@ -11,7 +12,7 @@ struct draw {
 	struct paper *paper;
 	const struct json *document;
 	int64_t from_unix_s, to_unix_s;
-	int32_t zone_offset_s;
+	struct clock_face clock;
 	const struct render_progress *progress;
 };
 
@@ -27,7 +28,7 @@ const char *draw_text(const struct json *object, const char *key);
 int64_t draw_moment(const struct json *object, const char *key);
 /* draw_time - "2026-11-24 13:45" in the document's own time; "" for 0. */
 const char *draw_time(const struct draw *draw, int64_t unix_s, char text[static 32]);
-/* draw_period - "FROM to TO (UTC+01:00)". */
-void draw_period(const struct draw *draw, char text[static 96]);
+/* draw_period - "FROM to TO (Europe/Berlin, UTC+01:00, then UTC+02:00)". */
+void draw_period(const struct draw *draw, char text[static 160]);
 
 #endif

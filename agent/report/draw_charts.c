@@ -21,7 +21,7 @@ static struct chart new_chart(const struct draw *draw, const char *title, float 
 		.title = title,
 		.from_unix_s = draw->from_unix_s,
 		.to_unix_s = draw->to_unix_s,
-		.zone_offset_s = draw->zone_offset_s,
+		.clock = &draw->clock,
 		.empty = NO_TRAFFIC,
 	};
 }
@@ -48,7 +48,7 @@ static void draw_series(const struct draw *draw)
 
 	if (!series || !values)
 		return;
-	chart = new_chart(draw, "Bytes over time", CHART_HEIGHT);
+	chart = new_chart(draw, "Bytes over time", CHART_HEIGHT - 20);
 	chart.is_bytes = true;
 	chart.series = 3;
 	chart.count = json_array_len(items);

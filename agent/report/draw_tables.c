@@ -14,7 +14,8 @@ enum cell_kind {
 	CELL_TEXT,
 	CELL_COUNT,
 	CELL_BYTES,
-	CELL_TIME
+	CELL_TIME,
+	CELL_STATE
 };
 
 struct column {
@@ -40,7 +41,7 @@ struct table {
 	}
 
 static const struct table tables[] = {
-	{ "Incidents by detector",
+	{ "Detectors and techniques",
 	  "incident_counts",
 	  "by_detector",
 	  "No incident began in this period.",
@@ -69,15 +70,20 @@ static const struct table tables[] = {
 	  { { "No", "id", CELL_COUNT, 6 },
 	    { "Began", "first_seen", CELL_TIME, 17 },
 	    { "Severity", "severity", CELL_TEXT, 9 },
-	    { "What", "title", CELL_TEXT, 20 },
-	    { "Source", "src_ip", CELL_TEXT, 18 },
-	    { "Destination", "dst_ip", CELL_TEXT, 18 },
-	    { "State", "state", CELL_TEXT, 12 } } },
+	    { "What", "title", CELL_TEXT, 25 },
+	    { "Source", "src_ip", CELL_TEXT, 16 },
+	    { "Destination", "dst_ip", CELL_TEXT, 16 },
+	    { "State", "state", CELL_STATE, 11 } } },
 };
 
 static bool is_right(enum cell_kind kind)
 {
 	return kind == CELL_COUNT || kind == CELL_BYTES;
+}
+
+static const char *state_text(const char *state)
+{
+	return strcmp(state, "false_positive") != 0 ? state : "false alarm";
 }
 
 static void draw_cell(const struct draw *draw, const struct column *column, float x,
@@ -91,6 +97,8 @@ static void draw_cell(const struct draw *draw, const struct column *column, floa
 
 	if (column->kind == CELL_TEXT)
 		paper_text(draw->paper, &box, &style, draw_text(row, column->key));
+	else if (column->kind == CELL_STATE)
+		paper_text(draw->paper, &box, &style, state_text(draw_text(row, column->key)));
 	else if (column->kind == CELL_TIME)
 		paper_text(draw->paper, &box, &style,
 			   draw_time(draw, draw_moment(row, column->key), text));
@@ -176,8 +184,6 @@ static void draw_table(const struct draw *draw, const struct table *table, const
 
 void draw_tables(const struct draw *draw)
 {
-	bool is_first = true;
-
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		const struct json *at = tables[i].parent
 						? json_get(draw->document, tables[i].parent)
@@ -186,9 +192,6 @@ void draw_tables(const struct draw *draw)
 
 		if (!rows)
 			continue;
-		if (is_first)
-			paper_new_page(draw->paper);
-		is_first = false;
 		draw_table(draw, &tables[i], rows);
 	}
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,13 @@
 #include "agent/util/proto.h"
 #include "include/history.h"
 
-#define SERIES_STEPS 240 /* points across a page, less than 1 mm apart */
-#define STACK_STEPS  48
-#define STACK_NAMES  6 /* colours that people tell apart; the rest are "others" */
-#define TOP_ROWS     20
-#define BLOCKS_MAX   200
-#define HEAT_HOURS   (2 * 366 * 24)
+#define SERIES_STEPS  240 /* points across a page, less than 1 mm apart */
+#define STACK_STEPS   48
+#define STACK_NAMES   6 /* colours that people tell apart; the rest are "others" */
+#define TOP_ROWS      20
+#define BLOCKS_MAX    200
+#define CHANGE_STEP_S 900 /* clocks change at quarters of an hour of UTC */
+#define HEAT_HOURS    (2 * 366 * 24)
 
 unsigned int report_sections(uint8_t kind)
 {
@@ -145,15 +147,22 @@ static int add_heat(const struct gather *gather, struct json *document)
 
 /* ---- hourly sums ----------------------------------------------------------------------------- */
 
+static bool has_ports(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
 static const char *format_key(enum top_by by, const struct top_row *row, char *text, size_t size)
 {
 	char proto[PROTO_TEXT_MAX], addr_text[ADDR_TEXT_MAX];
 	struct addr addr;
 
-	(void)snprintf(text, size, "(unknown)");
+	(void)snprintf(text, size, by == TOP_DOMAIN ? "(no name)" : "(unknown)");
 	if ((by == TOP_SOURCE || by == TOP_DESTINATION) && (row->len == 4 || row->len == 16)) {
 		addr = row->len == 4 ? addr_from_ipv4(row->key) : addr_from_ipv6(row->key);
 		(void)snprintf(text, size, "%s", addr_format(&addr, addr_text));
+	} else if (by == TOP_PORT && row->len == 3 && !has_ports(row->key[0])) {
+		(void)snprintf(text, size, "%s", proto_format(row->key[0], proto));
 	} else if (by == TOP_PORT && row->len == 3) {
 		(void)snprintf(text, size, "%s/%u", proto_format(row->key[0], proto),
 			       (unsigned int)(row->key[1] << 8 | row->key[2]));
@@ -339,6 +348,28 @@ static int add_blocks(const struct gather *gather, struct json *document)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* When its clocks were put forward or back in the period: {"at", "offset_s"}. */
+static struct json *encode_changes(const struct gather *gather)
+{
+	int64_t at = gather->report->from_unix_ms / MS_PER_S;
+	int32_t offset_s = zone_offset_s(gather->zone, at);
+	struct json *items = json_new_array();
+
+	for (; at < gather->report->to_unix_ms / MS_PER_S; at += CHANGE_STEP_S) {
+		int32_t now_s = zone_offset_s(gather->zone, at);
+		struct json *item;
+
+		if (now_s == offset_s)
+			continue;
+		item = json_new_object();
+		json_set_time(item, "at", at * MS_PER_S);
+		json_set_int(item, "offset_s", now_s);
+		json_add(items, item);
+		offset_s = now_s;
+	}
+	return items;
+}
+
 static void add_head(const struct gather *gather, struct json *document)
 {
 	const struct report *report = gather->report;
@@ -355,6 +386,7 @@ static void add_head(const struct gather *gather, struct json *document)
 	json_set_string(document, "zone", report->zone);
 	json_set_int(document, "zone_offset_s",
 		     zone_offset_s(gather->zone, report->from_unix_ms / MS_PER_S));
+	json_set(document, "zone_changes", encode_changes(gather));
 	json_set_string(document, "host", host);
 	json_set_string(document, "product", version);
 	json_set_bool(document, "demo", gather->is_demo);

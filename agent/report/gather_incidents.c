@@ -18,6 +18,7 @@
 #define STEPS_MAX  49
 #define SCORE_BINS 10
 #define STATES	   4
+#define FIRST_MAX  6 /* to look at first: as many as page 1 has room for */
 
 static const struct {
 	const char *name, *title, *technique;
@@ -40,6 +41,8 @@ struct tally {
 	uint64_t heat[7][24];
 	uint64_t scores[SCORE_BINS];
 	struct json *list;
+	struct incident first[SEVERITIES][FIRST_MAX]; /* the newest unsettled ones of each */
+	size_t first_count[SEVERITIES];
 };
 
 static const char *severity_name(const struct incident *incident)
@@ -52,9 +55,21 @@ static const char *state_name(const struct incident *incident)
 	return state_names[incident->state < STATES ? incident->state : 0];
 }
 
+/* "" where there is none: many sources, or nobody in particular. */
+static void set_address(struct json *item, const char *key, const struct addr *addr)
+{
+	static const struct addr unspecified = { 0 };
+	char text[ADDR_TEXT_MAX];
+	bool is_none = addr->family == ADDR_NONE ||
+		       !memcmp(addr->bytes + (addr->family == ADDR_IPV4 ? 12 : 0),
+			       unspecified.bytes, addr->family == ADDR_IPV4 ? 4 : 16);
+
+	json_set_string(item, key, is_none ? "" : addr_format(addr, text));
+}
+
 static struct json *encode(const struct incident *incident)
 {
-	char text[ADDR_TEXT_MAX], proto[PROTO_TEXT_MAX];
+	char proto[PROTO_TEXT_MAX];
 	struct json *item = json_new_object();
 
 	json_set_int(item, "id", incident->id);
@@ -64,8 +79,8 @@ static struct json *encode(const struct incident *incident)
 	json_set_string(item, "severity", severity_name(incident));
 	json_set_string(item, "state", state_name(incident));
 	json_set_double(item, "score", incident->score);
-	json_set_string(item, "src_ip", addr_format(&incident->src, text));
-	json_set_string(item, "dst_ip", addr_format(&incident->dst, text));
+	set_address(item, "src_ip", &incident->src);
+	set_address(item, "dst_ip", &incident->dst);
 	json_set_int(item, "dst_port", incident->dst_port);
 	json_set_string(item, "proto", incident->proto ? proto_format(incident->proto, proto) : "");
 	json_set_time(item, "first_seen", incident->first_unix_ms);
@@ -92,6 +107,8 @@ static bool take(void *arg, const struct incident *incident)
 	zone_local(tally->gather->zone, incident->first_unix_ms / MS_PER_S, &local);
 	tally->heat[local.weekday][local.hour]++;
 	tally->scores[bin < 0 ? 0 : bin < SCORE_BINS ? bin : SCORE_BINS - 1]++;
+	if (incident->state <= INCIDENT_ACKNOWLEDGED && tally->first_count[severity] < FIRST_MAX)
+		tally->first[severity][tally->first_count[severity]++] = *incident;
 	if (tally->list && tally->total <= INCIDENTS_LISTED_MAX)
 		json_add(tally->list, encode(incident));
 	return !atomic_load(tally->gather->is_cancelled);
@@ -174,6 +191,18 @@ static struct json *encode_heat(const struct tally *tally)
 	return heat;
 }
 
+/* The gravest first, the newest first among those. */
+static void set_attention(const struct tally *tally, struct json *document)
+{
+	struct json *items = json_new_array();
+
+	for (int severity = SEVERITIES - 1; severity >= 0; severity--)
+		for (size_t i = 0;
+		     i < tally->first_count[severity] && json_array_len(items) < FIRST_MAX; i++)
+			json_add(items, encode(&tally->first[severity][i]));
+	json_set(document, "attention", items);
+}
+
 int gather_incidents(const struct gather *gather, struct json *document)
 {
 	unsigned int sections = report_sections(gather->report->kind);
@@ -191,6 +220,7 @@ int gather_incidents(const struct gather *gather, struct json *document)
 	tally->step_ms = gather_step_s(gather->report, STEPS_MAX - 1, true) * MS_PER_S;
 	tally->list = sections & SECTION_LIST ? json_new_array() : NULL;
 	int error = store_incident_visit(gather->store, &period, take, tally);
+	set_attention(tally, document);
 	json_set_uint(counts, "total", tally->total);
 	json_set(counts, "by_severity",
 		 encode_counts(severity_names, tally->by_severity, SEVERITIES));
@@ -268,7 +298,8 @@ static void say_incidents(const struct json *document, struct json *findings)
 	const struct json *severities = json_get(counts, "by_severity");
 	const struct json *first = json_array_get(json_get(counts, "by_detector"), 0);
 	uint64_t total = number(counts, "total"), high = number(severities, "high");
-	uint64_t open = number(json_get(counts, "by_state"), "open");
+	const struct json *states = json_get(counts, "by_state");
+	uint64_t open = number(states, "open") + number(states, "acknowledged");
 	const char *title;
 	char text[256];
 
@@ -280,7 +311,7 @@ static void say_incidents(const struct json *document, struct json *findings)
 	}
 	(void)snprintf(text, sizeof(text),
 		       "%" PRIu64 " incident%s began, %" PRIu64 " of high severity; %" PRIu64
-		       " %s still open.",
+		       " %s not settled yet.",
 		       total, total == 1 ? "" : "s", high, open, open == 1 ? "is" : "are");
 	json_add_string(findings, text);
 	if (first && !json_get_string(first, "title", &title)) {

@@ -12,12 +12,13 @@
 #include "agent/report/fonts.h"
 #include "agent/report/page_internal.h"
 
-#define FONT_CHUNK    (64U << 10)
-#define FONT_MAX      (8U << 20)
-#define MAP_MAX	      (32U << 10) /* 256 ranges */
-#define READ_CHUNK    (64U << 10)
-#define CONTENTS_FROM 5 /* pages; a shorter document is seen at a glance */
-#define CONTENTS_STEP 13.0F
+#define FONT_CHUNK     (64U << 10)
+#define FONT_MAX       (8U << 20)
+#define MAP_MAX	       (32U << 10) /* 256 ranges */
+#define READ_CHUNK     (64U << 10)
+#define CONTENTS_FROM  5 /* pages; a shorter document is seen at a glance */
+#define CONTENTS_STEP  13.0F
+#define CONTENTS_WIDTH 235.0F /* of each of two columns */
 
 static void take_error(HPDF_STATUS number, HPDF_STATUS detail, void *user)
 {
@@ -214,7 +215,7 @@ static void draw_head(struct paper *paper)
 
 	if (paper->facts.is_demo)
 		draw_mark(paper);
-	paper_text(paper, &(struct text_box){ PAPER_LEFT, 809, 330, -1 }, &small,
+	paper_text(paper, &(struct text_box){ PAPER_LEFT, 809, 370, -1 }, &small,
 		   paper->facts.subtitle);
 	if (paper->facts.is_demo)
 		paper_text(paper, &(struct text_box){ PAPER_RIGHT, 809, 0, 1 }, &demo,
@@ -225,11 +226,19 @@ static void draw_head(struct paper *paper)
 	paper_fill(paper, &rule, paper_colour(INK_LINE));
 }
 
+static void begin_page(struct paper *paper, HPDF_Page page)
+{
+	paper->page = page;
+	(void)HPDF_Page_SetWidth(page, PAPER_WIDTH);
+	(void)HPDF_Page_SetHeight(page, PAPER_HEIGHT);
+	draw_head(paper);
+}
+
 void paper_new_page(struct paper *paper)
 {
 	if (paper->error)
 		return;
-	if (paper->page_count == paper->page_capacity) {
+	if (paper->page_count + 1 >= paper->page_capacity) { /* one more for contents */
 		size_t capacity = paper->page_capacity ? paper->page_capacity * 2 : 64;
 		HPDF_Page *pages = realloc(paper->pages, capacity * sizeof(HPDF_Page));
 
@@ -241,14 +250,12 @@ void paper_new_page(struct paper *paper)
 		paper->pages = pages;
 		paper->page_capacity = capacity;
 	}
-	paper->page = HPDF_AddPage(paper->pdf);
-	if (!paper->page)
+	HPDF_Page page = HPDF_AddPage(paper->pdf);
+	if (!page)
 		return;
-	paper->pages[paper->page_count++] = paper->page;
-	(void)HPDF_Page_SetWidth(paper->page, PAPER_WIDTH);
-	(void)HPDF_Page_SetHeight(paper->page, PAPER_HEIGHT);
+	paper->pages[paper->page_count++] = page;
+	begin_page(paper, page);
 	paper->y = PAPER_TOP;
-	draw_head(paper);
 }
 
 void paper_need(struct paper *paper, float height)
@@ -304,35 +311,64 @@ static void write_outline(struct paper *paper)
 	}
 }
 
-static void write_contents_line(struct paper *paper, const struct bookmark *mark, float y)
+static void write_contents_line(struct paper *paper, const struct bookmark *mark, struct point at)
 {
 	const struct text_style style = { 9, false, INK_TEXT };
-	const HPDF_Rect area = { PAPER_LEFT, y - 3, PAPER_RIGHT, y + 9 };
+	const HPDF_Rect area = { at.x, at.y - 3, at.x + CONTENTS_WIDTH, at.y + 9 };
 	char number[16];
 	HPDF_Annotation link;
 
 	(void)snprintf(number, sizeof(number), "%zu", mark->page + 1);
-	paper_text(paper, &(struct text_box){ PAPER_LEFT, y, 400, -1 }, &style, mark->title);
-	paper_text(paper, &(struct text_box){ PAPER_RIGHT, y, 0, 1 }, &style, number);
+	paper_text(paper, &(struct text_box){ at.x, at.y, CONTENTS_WIDTH - 30, -1 }, &style,
+		   mark->title);
+	paper_text(paper, &(struct text_box){ at.x + CONTENTS_WIDTH, at.y, 0, 1 }, &style, number);
 	link = HPDF_Page_CreateLinkAnnot(paper->page, area, destination(paper, mark));
 	if (link)
 		(void)HPDF_LinkAnnot_SetBorderStyle(link, 0, 0, 0);
 }
 
-/* At the foot of page 1, where it has room. */
+/* A page of its own behind page 1: all that follow are one further back. */
+static void insert_contents_page(struct paper *paper)
+{
+	HPDF_Page page = paper->page_count < paper->page_capacity
+				 ? HPDF_InsertPage(paper->pdf, paper->pages[1])
+				 : NULL;
+
+	if (!page) {
+		paper->error = paper->error ? paper->error : -ENOMEM;
+		return;
+	}
+	memmove(&paper->pages[2], &paper->pages[1],
+		(paper->page_count - 1) * sizeof(paper->pages[0]));
+	paper->pages[1] = page;
+	paper->page_count++;
+	for (size_t i = 0; i < paper->bookmark_count; i++)
+		paper->bookmarks[i].page += paper->bookmarks[i].page > 0;
+	begin_page(paper, page);
+}
+
+/* At the foot of page 1, in two columns; a page of their own where that has no room. */
 static void write_contents(struct paper *paper)
 {
 	const struct text_style bold = { 11, true, INK_TEXT };
-	float y = PAPER_BOTTOM + 8 + CONTENTS_STEP * (float)paper->bookmark_count;
+	size_t rows = (paper->bookmark_count + 1) / 2;
+	float y = PAPER_BOTTOM + 8 + CONTENTS_STEP * (float)rows;
 
-	if (paper->page_count < CONTENTS_FROM || !paper->bookmark_count ||
-	    y + 24 > paper->contents_y)
+	if (paper->error || paper->page_count < CONTENTS_FROM || !paper->bookmark_count)
 		return;
-	paper->page = paper->pages[0];
+	if (y + 24 > paper->contents_y) {
+		insert_contents_page(paper);
+		y = PAPER_TOP - 30;
+	}
+	if (paper->error)
+		return;
+	paper->page = paper->pages[y > paper->contents_y ? 1 : 0];
 	paper_text(paper, &(struct text_box){ PAPER_LEFT, y + 4, 0, -1 }, &bold, "Contents");
 	for (size_t i = 0; i < paper->bookmark_count && !paper->error; i++)
-		write_contents_line(paper, &paper->bookmarks[i],
-				    y - CONTENTS_STEP * (float)(i + 1));
+		write_contents_line(
+			paper, &paper->bookmarks[i],
+			(struct point){ i < rows ? PAPER_LEFT : PAPER_RIGHT - CONTENTS_WIDTH,
+					y - CONTENTS_STEP * (float)(i % rows + 1) });
 }
 
 static void write_feet(struct paper *paper)

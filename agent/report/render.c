@@ -34,6 +34,20 @@ static void collect_all(const struct json *document, struct characters *set)
 	collect(document, set);
 }
 
+static void read_clock(const struct json *document, struct clock_face *out)
+{
+	const struct json *changes = json_get(document, "zone_changes");
+
+	*out = (struct clock_face){ .offset_s = (int32_t)draw_number(document, "zone_offset_s") };
+	for (size_t i = 0; i < json_array_len(changes) && i < CLOCK_CHANGES_MAX; i++) {
+		const struct json *change = json_array_get(changes, i);
+
+		out->changes[i].at_unix_s = draw_moment(change, "at");
+		out->changes[i].offset_s = (int32_t)draw_number(change, "offset_s");
+		out->count++;
+	}
+}
+
 int render_document(const struct json *document, const struct render_progress *progress,
 		    struct buffer *out)
 {
@@ -41,9 +55,8 @@ int render_document(const struct json *document, const struct render_progress *p
 	struct draw draw = { .document = document,
 			     .from_unix_s = draw_moment(document, "from"),
 			     .to_unix_s = draw_moment(document, "to"),
-			     .zone_offset_s = (int32_t)draw_number(document, "zone_offset_s"),
 			     .progress = progress };
-	char period[96], subtitle[320];
+	char period[160], subtitle[320];
 	struct characters characters = { 0 };
 	struct paper_facts facts = { .title = draw_text(document, "title"),
 				     .subtitle = subtitle,
@@ -53,6 +66,7 @@ int render_document(const struct json *document, const struct render_progress *p
 				     .unix_s = draw.to_unix_s };
 
 	(void)json_get_bool(document, "demo", &facts.is_demo); /* absent: no */
+	read_clock(document, &draw.clock);
 	draw_period(&draw, period);
 	(void)snprintf(subtitle, sizeof(subtitle), "%.64s%s%s", facts.author,
 		       *facts.author ? ", " : "", period);

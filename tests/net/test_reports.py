@@ -58,6 +58,7 @@ def pdf(demo, kind):
 def test_each_kind_is_a_sound_pdf_marked_as_demo_on_every_page(running, kind):
     path = pdf(running, kind)
     assert b"No syntax or stream encoding errors" in output("qpdf", "--check", path)
+    assert not subprocess.run(["pdftotext", path, "-"], check=True, capture_output=True).stderr
     facts = output("pdfinfo", path).decode()
     assert f"Title:           {KINDS[kind]}" in facts
     pages = int(re.search(r"Pages:\s+(\d+)", facts)[1])
@@ -163,6 +164,58 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def start_again(demo):
+    """The same state again."""
+    again = Demo.__new__(Demo)
+    again.__dict__.update(demo.__dict__, output=[], url="")
+    demo.process.stdout.close()
+    again.process = demo.process = subprocess.Popen(
+        demo.process.args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    again.until_serving()
+
+
+def test_killed_in_the_middle_no_broken_file_is_left():
+    demo = Demo()
+    try:
+        demo.until_serving()
+        log_in(demo)
+        for kind in 8 * ("general", "traffic"):  # much faster than they are made
+            assert demo.http("POST", "/api/v1/reports", {"kind": kind})[0] == 202
+        wait_for(lambda: any(row["state"] == "done"
+                             for row in demo.json("report", "list")["items"]), 30, "the first one")
+        demo.process.kill()  # its children end with it
+        demo.process.wait(timeout=20)
+        with open(f"{demo.state}/reports/7.pdf.Ab12Cd", "wb") as piece:
+            piece.write(b"%PDF-1.3")
+        start_again(demo)
+        rows = {row["id"]: row for row in demo.json("report", "list")["items"]}
+        files = os.listdir(f"{demo.state}/reports")
+        done = [row for row in rows.values() if row["state"] == "done"]
+        assert len(rows) == 16 and done and len(done) < 16
+        assert sorted(files) == sorted(f"{row['id']}.pdf" for row in done)
+        for row in done:
+            path = f"{demo.state}/reports/{row['id']}.pdf"
+            assert output("sha256sum", path).decode().split()[0] == row["sha256"]
+            output("qpdf", "--check", path)
+        assert {row["error"] for row in rows.values() if row["state"] == "failed"} == \
+            {"The service ended while it was made."}
+    finally:
+        demo.close()
+
+
+def test_clocks_put_back_within_the_period_are_said(running):
+    days = ("--from", "2026-10-24T22:00:00Z", "--to", "2026-10-26T23:00:00Z", "--zone",
+            "Europe/Berlin")
+    sluice(running, "report", "create", "traffic", *days, "--file", f"{running.state}/d.pdf")
+    text = output("pdftotext", "-l", "1", f"{running.state}/d.pdf", "-").decode()
+    assert "2026-10-25 00:00 to 2026-10-27 00:00 (Europe/Berlin, UTC+02:00, then UTC+01:00)" in text
+    sluice(running, "report", "create", "traffic", *days, "--format", "json", "--file",
+           f"{running.state}/d.json")
+    with open(f"{running.state}/d.json", encoding="utf-8") as file:
+        document = json.load(file)
+    assert document["zone_changes"] == [{"at": "2026-10-25T01:00:00.000Z", "offset_s": 3600}]
+
+
 def test_a_missed_schedule_is_caught_up_once_and_pieces_are_removed():
     demo = Demo()
     try:
@@ -181,12 +234,7 @@ def test_a_missed_schedule_is_caught_up_once_and_pieces_are_removed():
         for name in ("90.pdf.Ab12Cd", "90.pdf", "other"):
             with open(f"{demo.state}/reports/{name}", "wb") as piece:
                 piece.write(b"%PDF-1.3")
-        again = Demo.__new__(Demo)
-        again.__dict__.update(demo.__dict__, output=[], url="")
-        demo.process.stdout.close()
-        again.process = demo.process = subprocess.Popen(
-            demo.process.args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        again.until_serving()
+        start_again(demo)
 
         def scheduled():
             rows = demo.json("report", "list")["items"]

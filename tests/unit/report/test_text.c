@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "agent/report/chart.h"
 #include "agent/report/page.h"
 
 static bool has_latin(void *arg, uint32_t code)
@@ -69,6 +70,25 @@ static void broken_bytes_are_seen(void **state)
 	check("\xc3", "\xef\xbf\xbd");
 }
 
+/* 2026-10-25 in Berlin: at 01:00 UTC the clocks went from two hours ahead to one. */
+static void axes_say_days_at_midnight_and_follow_the_clock(void **state)
+{
+	const struct clock_face clock = { .offset_s = 7200,
+					  .count = 1,
+					  .changes = { { 1792890000, 3600 } } };
+	char text[24];
+
+	(void)state;
+	assert_int_equal(clock_offset_s(&clock, 1792889999), 7200);
+	assert_int_equal(clock_offset_s(&clock, 1792890000), 3600);
+	chart_time(1792886400, 172800, text);
+	assert_string_equal(text, "25 Oct");
+	chart_time(1792886400 + 43200, 172800, text);
+	assert_string_equal(text, "12:00");
+	chart_time(1792886400 + 43200, 200LL * 86400, text);
+	assert_string_equal(text, "Oct 2026");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +96,7 @@ int main(void)
 		cmocka_unit_test(what_steers_becomes_its_number),
 		cmocka_unit_test(what_has_no_glyph_becomes_its_number),
 		cmocka_unit_test(broken_bytes_are_seen),
+		cmocka_unit_test(axes_say_days_at_midnight_and_follow_the_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
