@@ -191,6 +191,25 @@ struct block_rule active_rule(const struct active_block *active)
 	};
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Pinned maps may have kept a rule's hits, fresh ones begin at 0, and main.db knows a total of up
+ * to a minute ago: the greater one is the total, so that nothing counts twice.
+ */
+void active_adopt_hits(struct active_block *active, const struct block_hits *kept)
+{
+	active->base.packets -= least(kept->packets, active->base.packets);
+	active->base.bytes -= least(kept->bytes, active->base.bytes);
+	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+		active->base.layers[layer] -=
+			least(kept->layers[layer], active->base.layers[layer]);
+	active->is_adopting = false;
+}
+
 void active_read_hits(struct block_service *service, struct active_block *active)
 {
 	const struct block_datapath *datapath = &service->options.datapath;
@@ -204,6 +223,8 @@ void active_read_hits(struct block_service *service, struct active_block *active
 			     : datapath->hits(datapath->arg, active->rule_id, &fresh);
 	if (error)
 		return; /* what was read last stands */
+	if (active->is_adopting)
+		active_adopt_hits(active, &fresh);
 	active->read_boot_ns = now;
 	active->hits.packets = active->base.packets + fresh.packets;
 	active->hits.bytes = active->base.bytes + fresh.bytes;

@@ -58,6 +58,7 @@ struct active_block {
 	struct block_hits hits;	 /* base and the datapath's, as last read */
 	struct block_hits saved; /* as main.db has them */
 	uint64_t read_boot_ns;	 /* when hits were read */
+	bool is_adopting;	 /* what the datapath counted before this start is in base, too */
 };
 
 /* When a part of the host was read last, and how long that took. */
@@ -124,6 +125,8 @@ const char *active_text(const struct active_block *active, char text[static BLOC
 const char *block_text(const struct block *block, char text[static BLOCK_TEXT_MAX]);
 /* active_read_hits - from the datapath, unless read less than a second ago. */
 void active_read_hits(struct block_service *service, struct active_block *active);
+/* active_adopt_hits - @kept: what the datapath had counted before this start; once a block. */
+void active_adopt_hits(struct active_block *active, const struct block_hits *kept);
 /* active_save_hits - to main.db when they changed since. */
 void active_save_hits(struct block_service *service, struct active_block *active);
 /* rule_find_free - lowest id that is free and rested, or 0. */

@@ -98,8 +98,9 @@ int list_read_hits(struct block_service *service, const struct active_block *act
 	*hits = (struct block_hits){ 0 };
 	if (active->list->set && datapath->list_hits(datapath->arg, active->rule_id, hits) != 0)
 		return -ENOENT;
-	if (!second_id || datapath->list_hits(datapath->arg, second_id, &second) != 0)
-		return 0;
+	int error = second_id ? datapath->list_hits(datapath->arg, second_id, &second) : -ENOENT;
+	if (error)
+		return error == -EAGAIN ? error : 0;
 	hits->packets += second.packets;
 	hits->bytes += second.bytes;
 	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)

@@ -92,27 +92,15 @@ static int replay_rows(struct block_service *service)
 	return 0;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * Pinned maps may have kept a rule's hits, fresh ones begin at 0, and main.db knows a total of up
- * to a minute ago: the greater one is the total, so that nothing counts twice.
- */
+/* A rule's hits are there at once; a list's after its first round. */
 static void adopt_hits(struct block_service *service, struct active_block *active)
 {
 	const struct block_datapath *datapath = &service->options.datapath;
 	struct block_hits kept = { 0 };
 
-	if (active->list ? list_read_hits(service, active, &kept)
-			 : datapath->hits(datapath->arg, active->rule_id, &kept))
-		return;
-	active->base.packets -= least(kept.packets, active->base.packets);
-	active->base.bytes -= least(kept.bytes, active->base.bytes);
-	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
-		active->base.layers[layer] -= least(kept.layers[layer], active->base.layers[layer]);
+	active->is_adopting = active->list != NULL;
+	if (!active->list && !datapath->hits(datapath->arg, active->rule_id, &kept))
+		active_adopt_hits(active, &kept);
 }
 
 static int replay_to_datapath(struct block_service *service)

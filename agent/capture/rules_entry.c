@@ -78,6 +78,19 @@ void rules_entry_gone(struct rules *rules, const struct prefix *target,
 	rules_flags_publish(rules);
 }
 
+bool rules_word_names(const struct rules *rules, uint32_t word, uint32_t rule_id)
+{
+	const struct rule_set *set;
+
+	if (!(word & ENTRY_SET))
+		return word == rule_id;
+	set = &rules->tables.rule_sets[(word & ~ENTRY_SET) % RULE_SETS_MAX];
+	for (int i = 0; i < RULE_SET_WAYS && set->rule[i]; i++)
+		if (set->rule[i] == rule_id)
+			return true;
+	return false;
+}
+
 static bool entry_is_right(const struct rules *rules, const struct block_entry *entry,
 			   const struct rules_owners *owners)
 {

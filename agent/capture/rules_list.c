@@ -225,8 +225,9 @@ void rules_list_arrive(struct rules *rules, struct rules_list *list)
 /* ---- orders ---- */
 
 /* NULL without memory. */
-static struct rules_list *list_new(struct lists_state *state, uint32_t rule_id)
+static struct rules_list *list_new(const struct rules *rules, uint32_t rule_id)
 {
+	struct lists_state *state = rules->lists;
 	struct rules_list **more =
 		realloc(state->at, (state->count + 1) * sizeof(struct rules_list *));
 	struct rules_list *list;
@@ -238,6 +239,7 @@ static struct rules_list *list_new(struct lists_state *state, uint32_t rule_id)
 	if (!list)
 		return NULL;
 	list->rule_id = rule_id;
+	list->is_inherited = rules->is_inherited;
 	state->at[state->count++] = list;
 	return list;
 }
@@ -259,7 +261,7 @@ int rules_list_set(struct rules *rules, const struct block_rule *rule, struct pr
 	if (err <= 0)
 		return err ? err : -ENOSPC;
 	if (!list)
-		list = list_new(rules->lists, rule->rule_id);
+		list = list_new(rules, rule->rule_id);
 	if (!list)
 		return -ENOMEM;
 	/* the words before the entries that name them; whether they changed matters to nobody */
@@ -322,6 +324,8 @@ int rules_list_hits(const struct rules *rules, uint32_t rule_id, const struct dr
 
 	if (!list)
 		return -ENOENT;
+	if (list->is_inherited)
+		return -EAGAIN;
 	*hits = hits_of(list->known.packets, list->known.bytes,
 			drain_clock_unix_ms(clock, list->known.last_jiffies));
 	return 0;

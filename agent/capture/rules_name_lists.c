@@ -64,6 +64,7 @@ static struct names_list *list_new(struct names_state *names, uint32_t rule_id)
 	if (!list)
 		return NULL;
 	list->rule_id = rule_id;
+	list->is_inherited = names->is_inherited;
 	names->lists[names->list_count++] = list;
 	memset(&names->slots[rule_id].folded, 0, sizeof(names->slots[rule_id].folded));
 	return list;
@@ -85,6 +86,13 @@ static int remember_now(struct names_list *list)
 	return err;
 }
 
+static void round_begin(struct names_list *list)
+{
+	list->round_at = 0;
+	memset(&list->round, 0, sizeof(list->round));
+	memset(&list->shared, 0, sizeof(list->shared));
+}
+
 static void depart(struct rules *rules, struct names_list *list, struct name_hashes *next)
 {
 	free(list->next.at);
@@ -94,8 +102,7 @@ static void depart(struct rules *rules, struct names_list *list, struct name_has
 	list->is_half = false;
 	list->is_removing = rules->names->entries + list->next.count > RULES_NAMES_MAX;
 	list->at_now = list->at_next = 0;
-	list->round_at = 0;
-	memset(&list->round, 0, sizeof(list->round));
+	round_begin(list);
 }
 
 /* After the list's own words are in force; hands @hashes over. Returns 0 or -ENOMEM. */
@@ -189,19 +196,27 @@ static void note_last(struct names_list *list, uint64_t jiffies)
 		list->last_jiffies = jiffies;
 }
 
-/* What comes is settled; of what goes the hits stay in the list's sum. */
+/* What comes is settled, and what others' entry counted before is not this list's; of what goes the
+ * hits stay in the list's sum. */
 static int change_apply(struct rules *rules, struct names_list *list, uint64_t hash, int kind)
 {
 	struct domain_entry entry = { 0 };
-	int err = 0;
+	int err = rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &hash, &entry);
+	bool is_there = !err;
 
-	if (kind < 0)
-		err = rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, &hash, &entry);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	err = rules_name_settle(rules, hash);
-	if (err < 0 || kind > 0)
+	if (err && err != -ENOENT)
 		return err;
+	if (!is_there && kind < 0)
+		return 0;
+	err = rules_name_settle(rules, hash);
+	if (err < 0)
+		return err;
+	if (kind > 0) {
+		if (is_there && !list->is_inherited &&
+		    !rules_word_names(rules, entry.rule, list->rule_id))
+			rules_name_sum(&list->joined, &entry);
+		return err;
+	}
 	rules_name_sum(&list->gone, &entry);
 	note_last(list, entry.last_jiffies);
 	return 0;
@@ -286,23 +301,28 @@ static int settle_part(struct rules *rules)
 
 /* ---- hits ---- */
 
+/* @known up to @sum less @others'. */
+static void known_raise(uint64_t *known, uint64_t sum, uint64_t others)
+{
+	if (sum > others && sum - others > *known)
+		*known = sum - others;
+}
+
 /* A sum never falls: hits of entries that went unread are in what was known. */
 static void round_end(struct names_list *list)
 {
 	struct block_hits *known = &list->known, *round = &list->round;
+	const struct block_hits *gone = &list->gone, *joined = &list->joined;
 
-	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++) {
-		uint64_t sum = round->layers[layer] + list->gone.layers[layer];
-
-		if (sum > known->layers[layer])
-			known->layers[layer] = sum;
-	}
-	if (round->packets + list->gone.packets > known->packets)
-		known->packets = round->packets + list->gone.packets;
-	if (round->bytes + list->gone.bytes > known->bytes)
-		known->bytes = round->bytes + list->gone.bytes;
-	memset(round, 0, sizeof(*round));
-	list->round_at = 0;
+	if (list->is_inherited)
+		list->joined = list->shared;
+	list->is_inherited = false;
+	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)
+		known_raise(&known->layers[layer], round->layers[layer] + gone->layers[layer],
+			    joined->layers[layer]);
+	known_raise(&known->packets, round->packets + gone->packets, joined->packets);
+	known_raise(&known->bytes, round->bytes + gone->bytes, joined->bytes);
+	round_begin(list);
 }
 
 static void round_part(const struct rules *rules, struct names_list *list)
@@ -314,6 +334,8 @@ static void round_part(const struct rules *rules, struct names_list *list)
 		if (rules->tables.ops->lookup(rules->tables.arg, RULES_NAMES, hash, &entry))
 			continue;
 		rules_name_sum(&list->round, &entry);
+		if (entry.rule & ENTRY_SET)
+			rules_name_sum(&list->shared, &entry);
 		note_last(list, entry.last_jiffies);
 	}
 	if (list->round_at == list->next.count)
@@ -325,8 +347,8 @@ static void round_step(struct rules *rules)
 	struct names_state *names = rules->names;
 	uint64_t begin = clock_monotonic_ns(), now = begin;
 
-	if (!names->list_count || begin < names->round_after_ns)
-		return;
+	if (!names->list_count || names->is_inherited || begin < names->round_after_ns)
+		return; /* as for addresses: rules_step.c */
 	for (size_t done = 0; done < names->list_count && now - begin < ROUND_NS;) {
 		struct names_list *list = names->lists[names->round_list % names->list_count];
 
@@ -350,6 +372,8 @@ int rules_full_list_hits(const struct rules *rules, uint32_t rule_id,
 
 	if (err || !list)
 		return err;
+	if (list->is_inherited)
+		return -EAGAIN;
 	hits->packets += list->known.packets + folded->packets;
 	hits->bytes += list->known.bytes + folded->bytes;
 	for (int layer = 0; layer < HIT_LAYER_COUNT; layer++)

@@ -38,8 +38,9 @@ struct names_list {
 	bool is_moving, is_leaving, is_removing;
 	bool is_half; /* one of both is done */
 	size_t at_now, at_next;
-	size_t round_at; /* counting hits: the next of @next */
-	struct block_hits gone, round, known;
+	size_t round_at;   /* counting hits: the next of @next */
+	bool is_inherited; /* as of a list's addresses: rules_state.h */
+	struct block_hits gone, joined, round, shared, known;
 	uint64_t last_jiffies;
 };
 

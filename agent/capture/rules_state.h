@@ -37,8 +37,12 @@ struct rules_list {
 	bool adds_done, removes_done;
 	struct prefix_set_diff diff;
 	uint32_t read_count; /* entries read before they went, of this move */
-	struct hit_sum gone; /* of entries that went */
-	struct hit_sum round, known;
+	/* Made while the maps held an earlier core's entries: how many hits of those it shares are
+	 * its own is not known, and the first round takes them for not counted here. */
+	bool is_inherited;
+	struct hit_sum gone;   /* of entries that went */
+	struct hit_sum joined; /* of others' entries, from before it held them, too */
+	struct hit_sum round, shared, known;
 };
 
 struct rules_walk {
@@ -149,6 +153,9 @@ void rules_owners_find(struct rules *rules, const struct prefix *target,
  * Returns 1 when something changed, 0, -ENOSPC, -errno.
  */
 int rules_entry_settle(struct rules *rules, const struct prefix *target);
+/* rules_word_names - whether the word of an entry (its rule, or its row of several) names the rule.
+ */
+bool rules_word_names(const struct rules *rules, uint32_t word, uint32_t rule_id);
 /* rules_entry_come, rules_entry_gone - bookkeeping of an entry that came into its map or left. */
 void rules_entry_come(struct rules *rules, const struct prefix *target);
 void rules_entry_gone(struct rules *rules, const struct prefix *target,

@@ -1,6 +1,6 @@
 /*
  * The work that lists leave behind, a few milliseconds at a time: differences into the maps, what
- * nobody owns out of them after a start, bitmaps made anew, and the count of hits.
+ * nobody owns out of them after a start, and bitmaps made anew.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,9 +10,7 @@
 
 /* A step is over within 5 ms: what is begun at the end of STEP_NS takes less than 3 ms more.
  * Measured: make bench, 2026-11-24. */
-#define STEP_NS	  (2 * NS_PER_MS)
-#define ROUND_NS  NS_PER_MS /* of counting hits at once */
-#define ROUND_PER 99	    /* then as long for others, so that it takes 1 % of a core */
+#define STEP_NS (2 * NS_PER_MS)
 
 /* Entries that one move reads before they go, so that their hits stay in the list's sum; a call for
  * each. Of more than that the sum keeps what the last round counted. */
@@ -89,7 +87,7 @@ static int part_write(struct rules *rules, enum rules_map map)
 	return rest_settle(rules, &batch, written);
 }
 
-static int adds_apply(struct rules *rules, const struct rules_list *list)
+static int adds_apply(struct rules *rules, struct rules_list *list)
 {
 	struct lists_state *state = rules->lists;
 	const struct block_entry entry = { .rule = list->rule_id };
@@ -103,9 +101,11 @@ static int adds_apply(struct rules *rules, const struct rules_list *list)
 		rules_bits_set(rules, target);
 		rules_owners_find(rules, target, list, &others);
 		own.prefix_len = target->len;
-		if (others.count || rules->is_inherited || state->is_careful)
+		if (others.count)
+			err = rules_entry_join(rules, list, target);
+		if (!err && (others.count || rules->is_inherited || state->is_careful))
 			err = rules_entry_settle(rules, target);
-		else
+		else if (!err)
 			part_add(state, target, &own);
 		if (err < 0)
 			return err;
@@ -119,21 +119,6 @@ static int adds_apply(struct rules *rules, const struct rules_list *list)
 	return 0;
 }
 
-static void sum_merge(struct hit_sum *sum, const struct hit_sum *more)
-{
-	sum->packets += more->packets;
-	sum->bytes += more->bytes;
-	if (more->last_jiffies > sum->last_jiffies)
-		sum->last_jiffies = more->last_jiffies;
-}
-
-static void sum_add(struct hit_sum *sum, const struct block_entry *entry)
-{
-	const struct hit_sum more = { entry->packets, entry->bytes, entry->last_jiffies };
-
-	sum_merge(sum, &more);
-}
-
 static int part_remove(struct rules *rules, struct rules_list *list, enum rules_map map)
 {
 	struct rules_batch batch = batch_of(&rules->lists->parts[map], map), done = batch;
@@ -144,7 +129,7 @@ static int part_remove(struct rules *rules, struct rules_list *list, enum rules_
 		struct prefix target = rules_batch_target(&batch, i);
 
 		rules_entry_gone(rules, &target, &batch.values[i]);
-		sum_add(&list->gone, &batch.values[i]);
+		rules_sum_add(&list->gone, &batch.values[i]);
 	}
 	return rest_settle(rules, &batch, removed);
 }
@@ -304,33 +289,6 @@ static int strays_remove(struct rules *rules)
 	return 1;
 }
 
-static void walk_begin(struct rules_walk *walk, enum rules_map map)
-{
-	*walk = (struct rules_walk){ .map = map };
-}
-
-/* The next part of the entries of all maps. 0 after the last one, 1, -errno. */
-static int walk_step(struct rules *rules, struct rules_walk *walk, struct rules_batch *batch)
-{
-	struct rules_part *part = &rules->lists->scanned;
-	int err;
-
-	/* an empty hash map is a million buckets to look into */
-	while (walk->map < RULES_BLOCK_MAPS && !rules->entries[walk->map])
-		walk_begin(walk, walk->map + 1);
-	batch->count = 0;
-	if (walk->map == RULES_BLOCK_MAPS)
-		return 0;
-
-	*batch = (struct rules_batch){ walk->map, part->keys, part->values, RULES_BATCH };
-	err = rules_scan(rules, &walk->cursor, batch);
-	if (err && err != -ENOENT)
-		return err;
-	if (err)
-		walk_begin(walk, walk->map + 1);
-	return walk->map < RULES_BLOCK_MAPS;
-}
-
 static int strays_find(struct rules *rules)
 {
 	struct lists_state *state = rules->lists;
@@ -339,11 +297,11 @@ static int strays_find(struct rules *rules)
 
 	if (!state->strays_found) {
 		state->strays_found = prefix_set_builder_new(rules_entry_count(rules) * 2 + 1);
-		walk_begin(&state->strays_walk, RULES_BLOCK4);
+		rules_walk_begin(&state->strays_walk, RULES_BLOCK4);
 	}
 	if (!state->strays_found)
 		return -ENOMEM;
-	more = walk_step(rules, &state->strays_walk, &batch);
+	more = rules_walk_step(rules, &state->strays_walk, &batch);
 	if (more == -EAGAIN) {
 		prefix_set_builder_free(TAKE(state->strays_found));
 		return 1;
@@ -368,84 +326,6 @@ static int settle_step(struct rules *rules)
 	return rules->lists->strays ? strays_remove(rules) : strays_find(rules);
 }
 
-/* ---- hits ---- */
-
-static void round_begin(struct lists_state *state)
-{
-	walk_begin(&state->round, RULES_BLOCK4);
-	for (size_t i = 0; i < state->count; i++)
-		state->at[i]->round = (struct hit_sum){ 0 };
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* A sum never falls: hits of entries that went unread are in what was known. */
-static void round_end(struct lists_state *state)
-{
-	for (size_t i = 0; i < state->count; i++) {
-		struct rules_list *list = state->at[i];
-		struct hit_sum *known = &list->known;
-
-		sum_merge(&list->round, &list->gone);
-		known->packets = larger(known->packets, list->round.packets);
-		known->bytes = larger(known->bytes, list->round.bytes);
-		known->last_jiffies = larger(known->last_jiffies, list->round.last_jiffies);
-		list->gone.packets += known->packets - list->round.packets;
-		list->gone.bytes += known->bytes - list->round.bytes;
-	}
-	round_begin(state);
-}
-
-static void round_add(const struct rules *rules, const struct block_entry *entry)
-{
-	const struct rule_set alone = { .rule = { entry->rule } };
-	const struct rule_set *set = &alone;
-
-	if (entry->rule & ENTRY_SET)
-		set = &rules->tables.rule_sets[(entry->rule & ~ENTRY_SET) % RULE_SETS_MAX];
-	for (int i = 0; i < RULE_SET_WAYS && set->rule[i]; i++) {
-		struct rules_list *list = rules_list_find(rules, set->rule[i]);
-
-		if (list)
-			sum_add(&list->round, entry);
-	}
-}
-
-/* Returns 1 while the round goes on. What stops it has it begin anew. */
-static int round_part(struct rules *rules)
-{
-	struct lists_state *state = rules->lists;
-	struct rules_batch batch;
-	int more = walk_step(rules, &state->round, &batch);
-
-	if (more < 0) {
-		round_begin(state);
-		return 0;
-	}
-	for (uint32_t i = 0; i < batch.count; i++)
-		if (batch.values[i].packets)
-			round_add(rules, &batch.values[i]);
-	if (!more)
-		round_end(state);
-	return more;
-}
-
-static void round_step(struct rules *rules)
-{
-	struct lists_state *state = rules->lists;
-	uint64_t begin = clock_monotonic_ns(), now = begin;
-
-	if (!state->count || begin < state->round_after_ns)
-		return;
-	while (round_part(rules) && now - begin < ROUND_NS)
-		now = clock_monotonic_ns();
-	now = clock_monotonic_ns();
-	state->round_after_ns = now + ROUND_PER * (now - begin);
-}
-
 /* ---- all of it ---- */
 
 /* Returns 1 when something was done, 0 when nothing is left, -errno. */
@@ -457,7 +337,7 @@ static int work_once(struct rules *rules)
 
 	if (list) {
 		err = move_step(rules, list);
-		round_begin(state);
+		rules_round_begin(state);
 		if (err < 0)
 			state->turn++;
 		/* what nobody owns may be what takes the room */
@@ -480,6 +360,6 @@ int rules_list_step(struct rules *rules)
 		err = work_once(rules);
 	while (err > 0 && clock_monotonic_ns() < end);
 	if (!err)
-		round_step(rules);
+		rules_round_step(rules);
 	return err;
 }

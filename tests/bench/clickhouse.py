@@ -93,12 +93,12 @@ class ClickHouse:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def ask(self, query, body=b""):
-        """One query over HTTP; its answer as text."""
+        """One query over HTTP; its answer as bytes."""
         words = {"user": "default", "password": self.password, "query": query}
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.http}/?{urllib.parse.urlencode(words)}", data=body)
         with urllib.request.urlopen(request, timeout=300) as answer:
-            return answer.read().decode()
+            return answer.read()
 
     def cpu(self):
         """CPU seconds of the server so far."""

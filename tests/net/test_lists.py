@@ -55,6 +55,29 @@ def test_a_list_drops_and_its_next_version_lets_go(far, service, tmp_path):
     assert row_of(service, "bad")["entries"] == 3000
 
 
+def test_hits_of_a_list_are_its_own_and_counted_once(far, service, tmp_path):
+    def settled(*names):
+        """Hits that two rounds find alike."""
+        def same():
+            seen = [row_of(service, name)["hits"] for name in names]
+            time.sleep(2)  # rounds have no event to wait for
+            return seen if seen == [row_of(service, name)["hits"] for name in names] else None
+        return wait_for(same, 20, "hits settle")
+    assert apply(service, tmp_path / "list", [FAR])[0] == 0
+    wait_for(lambda: far.pings(far.a, FAR, count=2) == 0, 5, "the list drops")
+    wait_for(lambda: row_of(service, "bad")["hits"], 20, "and counts")
+    before = settled("bad")[0]
+    assert service.cli("block", "add", "--file", str(tmp_path / "list"), "--list", "worse")[0] == 0
+    wait_for(lambda: "worse" in service.cli("block", "test", FAR)[1], 5, "the second holds it")
+    assert far.pings(far.a, FAR) == 0
+    wait_for(lambda: row_of(service, "worse")["hits"], 20, "both count")
+    bad, worse = settled("bad", "worse")
+    assert worse and bad - worse == before, "what came before the second is not its own"
+    assert service.stop() == 0
+    service.start()
+    assert settled("bad", "worse") == [bad, worse]
+
+
 def test_wrong_lines_are_refused_one_by_one_or_all(far, service, tmp_path):
     lines = ["192.0.2.1", "not an address", "0.0.0.0/0", far.ip_a, "127.0.0.1", "fe80::/10",
              "192.0.2.300"]

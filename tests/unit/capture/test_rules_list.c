@@ -313,6 +313,53 @@ static void hits_stay_with_the_target_whoever_comes_and_goes(void **state)
 	free(model);
 }
 
+/* Packets that the sum of a list has after the next round. */
+static uint64_t list_packets(struct model *model, uint32_t rule_id, uint64_t wanted)
+{
+	const struct drain_clock clock = { .jiffies = 10, .ns_per_jiffy = 1000000 };
+	const uint64_t end = clock_monotonic_ns() + 20000000000ULL;
+	struct block_hits hits = { 0 };
+
+	do {
+		steps(&model->world);
+		assert_int_equal(rules_list_hits(model->world.rules, rule_id, &clock, &hits), 0);
+	} while (hits.packets != wanted && clock_monotonic_ns() < end);
+	return hits.packets;
+}
+
+static void hits_from_before_a_list_came_are_not_its_own(void **state)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	(void)state;
+	model_open(model, 1);
+	model->wants[3][4] = true;
+	assert_int_equal(list_set(model, 3), 0);
+	steps(&model->world);
+	entry_of(model, &model->targets[4])->packets = 5;
+	assert_int_equal(list_packets(model, 3, 5), 5);
+	model->wants[4][4] = true;
+	assert_int_equal(list_set(model, 4), 0);
+	steps(&model->world);
+	entry_of(model, &model->targets[4])->packets = 7;
+	assert_int_equal(list_packets(model, 3, 7), 7);
+	assert_int_equal(list_packets(model, 4, 2), 2);
+	/* it leaves the target and comes again: what the other counted meanwhile is not its own */
+	model->wants[4][4] = false;
+	assert_int_equal(list_set(model, 4), 0);
+	steps(&model->world);
+	entry_of(model, &model->targets[4])->packets = 20;
+	assert_int_equal(list_packets(model, 3, 20), 20);
+	model->wants[4][4] = true;
+	assert_int_equal(list_set(model, 4), 0);
+	steps(&model->world);
+	entry_of(model, &model->targets[4])->packets = 23;
+	assert_int_equal(list_packets(model, 3, 23), 23);
+	assert_int_equal(list_packets(model, 4, 5), 5);
+	world_close(&model->world);
+	free(model);
+}
+
 static void nothing_of_a_list_drops_once_it_is_removed(void **state)
 {
 	struct model *model = calloc(1, sizeof(*model));
@@ -397,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_target_has_the_owners_that_random_orders_give_it),
 		cmocka_unit_test(hits_stay_with_the_target_whoever_comes_and_goes),
+		cmocka_unit_test(hits_from_before_a_list_came_are_not_its_own),
 		cmocka_unit_test(nothing_of_a_list_drops_once_it_is_removed),
 		cmocka_unit_test(a_list_is_refused_only_when_its_end_does_not_fit),
 		cmocka_unit_test(a_restart_keeps_everything_in_force_until_it_is_known),
