@@ -17,6 +17,8 @@ export const FIELDS = [["ip:", "either side, as 192.0.2.0/24"], ["src:", "who be
 	["state:", "of the flow"], ["flags:", "TCP flags, as SA"], ["dir:", "in, out"],
 	["iface:", "interface"], ["vlan:", "outermost tag"], ["ipv:", "4, 6"],
 	["verdict:", "pass, drop"], ["rule:", "number of a block"], ["incident:", "its number"],
+	["name:", "what a device calls itself"], ["country:", "of either end, as DE"],
+	["asn:", "network of either end, as 64496"], ["owner:", "of that network"],
 	["proc:", "process"], ["unit:", "systemd unit"], ["since:", "as 2h, 7d, today"],
 	["until:", "as 2h, 2026-11-24T13:45"]];
 

@@ -355,7 +355,7 @@ static void take_tick(struct service *service)
 	mail_service_tick(service->mail);
 	feed_service_tick(service->feeds);
 	service_facts_tick(service);
-	reputation_service_tick(service->reputation);
+	service_reputation_tick(service);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -77,6 +77,9 @@ struct service {
 	bool incidents_changed;
 	unsigned int facts_ticks;
 	bool is_reading_geo;
+	bool is_finding_new;
+	unsigned int novelty_ticks;
+	int64_t asked_until_unix_s; /* of what is new to this house */
 	char iface_name[IFACE_NAME_MAX];
 };
 
@@ -95,6 +98,7 @@ void service_feeds_stop(struct service *service);
 /* service_reputation.c */
 int service_reputation_start(struct service *service);
 void service_reputation_stop(struct service *service);
+void service_reputation_tick(struct service *service);
 void service_reputation_incident(struct service *service, const struct incident *incident);
 
 /* service_mail.c */

@@ -70,6 +70,7 @@ int intel_fetch(int fd)
 		if (json_string(json_array_get(list, i), &headers[i]))
 			return -EPROTO;
 	(void)json_get_bool(order, "allow_private", &request.allow_private); /* absent: no */
+	(void)json_get_bool(order, "is_secret", &request.is_secret);	     /* absent: no */
 	request.headers = headers;
 	if (http_fetch(&request, &answer))
 		return packet_send(&exchange, PACKET_ERROR, answer.error, strlen(answer.error));

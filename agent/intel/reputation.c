@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +13,14 @@
 #include "agent/intel/reputation_internal.h"
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
-#include "agent/util/buffer.h"
 #include "agent/util/clock.h"
-#include "agent/util/json.h"
 #include "agent/util/log.h"
-#include "agent/util/packet.h"
 
 #define ANSWER_MAX     (1U << 20) /* VirusTotal's longest have 100 KB */
 #define FETCH_START_NS (10 * NS_PER_S)
 #define PAUSE_NS       (60 * NS_PER_S) /* after a failure, where they name no time */
 #define PER_MINUTE_MAX 30
 #define MS_PER_DAY     86400000LL
-#define URL_MAX	       640
 
 /* WIRE 3.5: VirusTotal's public key has 4 a minute and 500 a day, renewed at 00:00 UTC;
  * AbuseIPDB's free one 1000 a day. */
@@ -38,32 +33,12 @@ static const struct {
 	[REPUTATION_ABUSEIPDB] = { "https://api.abuseipdb.com", "Key", 30, 1000 },
 };
 
-struct question {
-	char value[REPUTATION_VALUE_MAX];
-	uint8_t provider, priority;
-	bool is_addr;
-};
-
 struct limits {
 	uint64_t sent_ns[PER_MINUTE_MAX]; /* a ring: never more than so many in any minute */
 	unsigned int sent_at;
 	uint64_t pause_ns; /* until then none goes */
 	int64_t day, used;
 	char error[160];
-};
-
-struct lookup {
-	struct reputation_service *service;
-	struct question question;
-	int fetch;
-	atomic_bool is_cancelled;
-	char url[URL_MAX], key_header[300];
-	/* out */
-	struct buffer body;
-	long status;
-	int64_t retry_after_s;
-	int error;
-	char reason[160];
 };
 
 struct reputation_service {
@@ -76,7 +51,7 @@ struct reputation_service {
 	uint64_t asked_ns;
 };
 
-/* ---- the day's quota, kept over restarts ------------------------------------------------------
+/* ---- the day's quota, kept over restarts -------------------------------------------------------
  */
 
 static void quota_key(uint8_t provider, char key[static 48])
@@ -161,12 +136,17 @@ void reputation_service_free(struct reputation_service *service)
 	free(service);
 }
 
-/* ---- questions --------------------------------------------------------------------------------
+/* ---- questions ---------------------------------------------------------------------------------
  */
 
 static bool is_on(const struct reputation_service *service, uint8_t provider)
 {
 	return *service->options.keys[provider] != '\0';
+}
+
+bool reputation_is_on(const struct reputation_service *service)
+{
+	return is_on(service, REPUTATION_VIRUSTOTAL) || is_on(service, REPUTATION_ABUSEIPDB);
 }
 
 /* Own and safe addresses, and what a safe prefix holds. */
@@ -261,68 +241,6 @@ void reputation_state(const struct reputation_service *service,
 	}
 }
 
-/* ---- on the jobs thread ------------------------------------------------------------------------
- */
-
-static int send_order(struct lookup *lookup, const struct exchange *exchange)
-{
-	CLEANUP(json_free) struct json *order = json_new_object();
-	struct json *headers = json_new_array();
-	const char *url = lookup->service->options.urls[lookup->question.provider];
-	size_t len;
-
-	json_add_string(headers, lookup->key_header);
-	json_add_string(headers, "Accept: application/json");
-	json_set(order, "headers", headers);
-	json_set_string(order, "url", lookup->url);
-	json_set_bool(order, "allow_private", *url != '\0'); /* a test's server */
-	CLEANUP(free) char *text = json_print(order, &len);
-	return text ? packet_send(exchange, PACKET_HEAD, text, len) : -ENOMEM;
-}
-
-static int take_packet(struct lookup *lookup, const struct packet *packet)
-{
-	CLEANUP(json_free) struct json *head = NULL;
-	char reason[128];
-	int64_t status = 0;
-
-	if (packet->kind == PACKET_DATA) {
-		buffer_append(&lookup->body, packet->data, packet->len);
-		return lookup->body.error;
-	}
-	if (packet->kind == PACKET_ERROR) {
-		(void)snprintf(lookup->reason, sizeof(lookup->reason), "%.*s",
-			       packet->len < 150 ? (int)packet->len : 150,
-			       (const char *)packet->data);
-		return -EIO;
-	}
-	if (packet->kind == PACKET_END)
-		return 1;
-	if (json_parse((const char *)packet->data, packet->len, &head, reason) ||
-	    json_get_int(head, "status", &status))
-		return -EPROTO;
-	(void)json_get_int(head, "retry_after_s", &lookup->retry_after_s); /* absent: none */
-	lookup->status = (long)status;
-	return 0;
-}
-
-static void look_up(void *arg)
-{
-	struct lookup *lookup = arg;
-	const struct exchange exchange = { lookup->fetch, &lookup->is_cancelled };
-	CLEANUP(free) struct packet *packet = malloc(sizeof(*packet));
-	int error = packet ? send_order(lookup, &exchange) : -ENOMEM;
-
-	while (!error) {
-		error = packet_receive(&exchange, packet);
-		if (!error)
-			error = take_packet(lookup, packet);
-	}
-	lookup->error = error == 1 ? 0 : error;
-	close(lookup->fetch);
-	lookup->fetch = -1;
-}
-
 /* ---- what came of it ---------------------------------------------------------------------------
  */
 
@@ -354,6 +272,8 @@ static const char *refusal(const struct lookup *lookup)
 		return "The key is not accepted.";
 	case 429:
 		return "The key's quota is used up.";
+	case 301 ... 308:
+		return "The server leads elsewhere, and the key is not sent there.";
 	default:
 		return "The server cannot answer now.";
 	}
@@ -404,12 +324,13 @@ static void fill_lookup(struct reputation_service *service, struct lookup *looku
 							    : providers[provider].url;
 
 	if (provider == REPUTATION_ABUSEIPDB)
-		(void)snprintf(lookup->url, URL_MAX,
+		(void)snprintf(lookup->url, REPUTATION_URL_MAX,
 			       "%.300s/api/v2/check?ipAddress=%s&maxAgeInDays=90", base,
 			       question->value);
 	else
-		(void)snprintf(lookup->url, URL_MAX, "%.300s/api/v3/%s/%s", base,
+		(void)snprintf(lookup->url, REPUTATION_URL_MAX, "%.300s/api/v3/%s/%s", base,
 			       question->is_addr ? "ip_addresses" : "domains", question->value);
+	lookup->is_test = *service->options.urls[provider] != '\0';
 	(void)snprintf(lookup->key_header, sizeof(lookup->key_header), "%s: %.256s",
 		       providers[provider].header, service->options.keys[provider]);
 }
@@ -450,17 +371,31 @@ void reputation_service_take_fetch(struct reputation_service *service, int fd)
 		return;
 	}
 	service->is_asking = false;
-	if (service->options.run(service->options.arg, look_up, answered, service->lookup))
+	if (service->options.run(service->options.arg, reputation_look_up, answered,
+				 service->lookup))
 		drop_lookup(service, "The service is busy.");
 }
 
-static bool may_go(const struct reputation_service *service, uint8_t provider, uint64_t now_ns)
+static bool is_past(uint64_t sent_ns, uint64_t now_ns)
 {
-	const struct limits *limits = &service->limits[provider];
-	uint64_t oldest_ns = limits->sent_ns[limits->sent_at];
+	return !sent_ns || now_ns - sent_ns >= 60 * NS_PER_S;
+}
 
-	return now_ns >= limits->pause_ns && left_today(service, provider) > 0 &&
-	       (!oldest_ns || now_ns - oldest_ns >= 60 * NS_PER_S);
+/* What nobody waits for leaves one question of each minute, and half of the day's, to people and
+ * incidents. */
+static bool may_go(const struct reputation_service *service, const struct question *question,
+		   uint64_t now_ns)
+{
+	const uint8_t provider = question->provider;
+	const struct limits *limits = &service->limits[provider];
+	unsigned int second = (limits->sent_at + 1) % providers[provider].per_minute;
+	int64_t left = left_today(service, provider);
+
+	if (now_ns < limits->pause_ns || left <= 0 ||
+	    !is_past(limits->sent_ns[limits->sent_at], now_ns))
+		return false;
+	return question->priority != REPUTATION_BACKGROUND ||
+	       (left > providers[provider].per_day / 2 && is_past(limits->sent_ns[second], now_ns));
 }
 
 /* The most pressing one whose provider may be asked now. */
@@ -476,7 +411,7 @@ void reputation_service_tick(struct reputation_service *service)
 	for (size_t i = 0; i < service->count; i++) {
 		const struct question *question = &service->queue[i];
 
-		if (!may_go(service, question->provider, now_ns))
+		if (!may_go(service, question, now_ns))
 			continue;
 		if (best == service->count || question->priority > service->queue[best].priority)
 			best = i;

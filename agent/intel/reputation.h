@@ -52,6 +52,8 @@ void reputation_service_take_fetch(struct reputation_service *service, int fd);
  */
 int reputation_ask(struct reputation_service *service, const char *value,
 		   enum reputation_priority priority);
+/* reputation_is_on - a key is set. */
+bool reputation_is_on(const struct reputation_service *service);
 bool reputation_is_queued(const struct reputation_service *service, const char *value);
 
 struct reputation_state {

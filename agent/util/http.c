@@ -142,7 +142,8 @@ static void set_limits(CURL *handle, const struct http_request *request)
 {
 	(void)curl_get()->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_get()->easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	(void)curl_get()->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request->body ? 0L : 1L);
+	(void)curl_get()->easy_setopt(handle, CURLOPT_FOLLOWLOCATION,
+				      request->body || request->is_secret ? 0L : 1L);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_TIMEOUT,

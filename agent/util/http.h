@@ -22,6 +22,7 @@ struct http_request {
 	long timeout_s;	    /* of all of it; 0: 120 */
 	uint64_t max_bytes; /* of the body, unpacked */
 	bool allow_private; /* may lead to loopback, private and link-local addresses */
+	bool is_secret;	    /* a header holds a key: redirects are not followed */
 	/* the body as it comes; false ends it */
 	bool (*take)(void *arg, const void *data, size_t len);
 	void *arg;

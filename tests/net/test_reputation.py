@@ -12,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from hosts import SLUICE, wait_for
+from hosts import SLUICE, Lab, Service, sh, wait_for
 from test_demo import Demo, log_in
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and setpriv need root")
@@ -37,6 +37,11 @@ class Stub(http.server.BaseHTTPRequestHandler):
         else:
             assert self.headers["x-apikey"] == "vt-key"
         self.asked.append((path.path.split("/")[2], value))
+        if self.fault == "leads away":
+            self.send_response(302)
+            self.send_header("Location", f"http://{self.headers['Host']}/api/v3/domains/stolen")
+            self.end_headers()
+            return
         if self.fault:
             status, body = self.fault
         elif path.path == "/api/v2/check":
@@ -74,7 +79,7 @@ class Asker:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-net-reputation-"))
         os.chown(self.folder, 65534, 65534)
         (self.folder / "c.conf").write_text("[API]\nvirustotal_key = vt-key\n"
-                                            "abuseipdb_key = abuse-key\n")
+                                            "abuseipdb_key = abuse-key\nask_new = no\n")
         self.environment = {**os.environ, "SLUICE_VT_URL": stub, "SLUICE_ABUSEIPDB_URL": stub}
         self.demo = Demo("-c", str(self.folder / "c.conf"), environment=self.environment)
         self.demo.until_serving()
@@ -160,7 +165,8 @@ def test_verdicts_limits_and_what_is_never_told(stub):
 
 @pytest.mark.parametrize("fault, why", [
     ((429, {"error": {"code": "QuotaExceededError"}}), "The key's quota is used up."),
-    ((200, b"x" * (2 << 20)), "early")])
+    ((200, b"x" * (2 << 20)), "early"), ((200, {"data": []}), "could not be understood"),
+    ("leads away", "leads elsewhere")])
 def test_a_provider_that_fails_is_paused_and_says_why(stub, fault, why):
     Stub.fault = fault
     asker = Asker(stub)
@@ -169,6 +175,7 @@ def test_a_provider_that_fails_is_paused_and_says_why(stub, fault, why):
         error = wait_for(lambda: asker.state()["error"], 20, "it says so")
         assert why in error
         assert asker.demo.http("GET", "/api/v1/status")[0] == 200
+        assert "stolen" not in [value for _, value in Stub.asked]
         asked = len(Stub.asked)
         assert asker.ask("more.bad.org")[0] == 202
         time.sleep(2)  # nothing may happen: there is no event to wait for
@@ -176,3 +183,52 @@ def test_a_provider_that_fails_is_paused_and_says_why(stub, fault, why):
     finally:
         Stub.fault = None
         asker.close()
+
+
+NEIGHBOUR = """
+import http.server, sys
+class Stub(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open(sys.argv[1], "a") as file:
+            print(self.path, file=file)
+        self.send_response(404)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer(("127.0.0.1", 8400), Stub).serve_forever()
+"""
+QUESTION = """
+import socket, sys
+for name in sys.argv[2:]:
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.sendto(bytes([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + labels + bytes([0, 0, 1, 0, 1]), (sys.argv[1], 53))
+"""
+
+
+def test_new_outside_names_and_addresses_are_asked_about_by_themselves(tmp_path):
+    lab, heard = Lab(), tmp_path / "asked"
+    sh("ip", "-n", lab.a, "route", "add", "default", "via", lab.ip_b)
+    lab.start(lab.a, "/usr/bin/python3", "-c", NEIGHBOUR, str(heard))
+    os.environ["SLUICE_VT_URL"] = os.environ["SLUICE_ABUSEIPDB_URL"] = "http://127.0.0.1:8400"
+    service = Service(lab, config="[API]\nvirustotal_key = k\nabuseipdb_key = k\n")
+
+    def asked():
+        return heard.read_text().split() if heard.exists() else []
+
+    try:
+        service.start()
+        lab.run(lab.a, "ping", "-c", "1", "-W", "1", "9.9.9.9")
+        lab.run(lab.b, "/usr/bin/python3", "-c", QUESTION, lab.ip_a, "new.bad.org", "nas.lan",
+                "printer.local")
+        wait_for(lambda: len(set(asked())) == 3, 90, "three questions")
+        assert set(asked()) == {"/api/v3/domains/new.bad.org", "/api/v3/ip_addresses/9.9.9.9",
+                                "/api/v2/check?ipAddress=9.9.9.9&maxAgeInDays=90"}
+        known = service.json("reputation", "9.9.9.9")
+        assert {row["verdict"] for row in known["items"]} == {"unknown"}
+        left = {row["provider"]: row["left_today"] for row in known["providers"]}
+        assert left["virustotal"] == 498 and left["abuseipdb"] == 999
+    finally:
+        del os.environ["SLUICE_VT_URL"], os.environ["SLUICE_ABUSEIPDB_URL"]
+        service.close()
+        lab.close()

@@ -17,12 +17,17 @@ function filterLink(word, text, add) {
 	}, mono(text));
 }
 
-function address(ip, port, side, add) {
+/** Where the other end is: the destination, else the source. @param {object} row */
+const country = (row) => row.dst_country || row.src_country || "";
+const network = (row) => row.dst_asn || row.src_asn || 0;
+
+function address(ip, port, side, add, called) {
 	return [filterLink(`ip:${ip}`, clean(ip, 64), add), port ? h("span", { class: "port" }, ":",
 		filterLink(`${side}:${port}`, String(port), add)) : null,
 	h("a", { href: `/hosts/${ip}`, class: "host-mark",
 		"aria-label": `All about ${clean(ip, 64)}`,
-		title: `All about ${clean(ip, 64)}` }, icon("right"))];
+		title: `All about ${clean(ip, 64)}` }, icon("right")),
+	called ? h("span", { class: "sub" }, name(called, 40)) : null];
 }
 
 /** The name of the other side, or the process. @param {object} row */
@@ -42,11 +47,11 @@ function all(add) {
 		{ key: "start", label: "Began", class: "when", first: "desc",
 			value: (r) => r.start || "", cell: (r) => time(r.start) },
 		{ key: "src_ip", label: "Source", class: "addr",
-			value: (r) => `${r.src_ip} ${r.src_port}`,
-			cell: (r) => address(r.src_ip, r.src_port, "sport", add) },
+			value: (r) => `${r.src_ip} ${r.src_port} ${r.src_name || ""}`,
+			cell: (r) => address(r.src_ip, r.src_port, "sport", add, r.src_name) },
 		{ key: "dst_ip", label: "Destination", class: "addr addr-to",
-			value: (r) => `${r.dst_ip} ${r.dst_port}`,
-			cell: (r) => address(r.dst_ip, r.dst_port, "dport", add) },
+			value: (r) => `${r.dst_ip} ${r.dst_port} ${r.dst_name || ""}`,
+			cell: (r) => address(r.dst_ip, r.dst_port, "dport", add, r.dst_name) },
 		{ key: "proto", label: "Proto", class: "proto", value: (r) => r.proto,
 			cell: (r) => filterLink(`proto:${r.proto}`, clean(r.proto, 12), add) },
 		{ key: "state", label: "State", class: "p2", value: (r) => r.state,
@@ -63,6 +68,12 @@ function all(add) {
 		{ key: "flags", label: "TCP flags", class: "p2", value: (r) => r.tcp_flags_out
 			|| "",
 			cell: (r) => (r.tcp_flags_out ? tcpFlags(r.tcp_flags_out) : "") },
+		{ key: "country", label: "Country", class: "p2", value: country,
+			cell: (r) => (country(r) ? filterLink(`country:${country(r)}`,
+				country(r), add) : "") },
+		{ key: "asn", label: "Network", class: "p2", value: network,
+			cell: (r) => (network(r) ? filterLink(`asn:${network(r)}`,
+				`AS${network(r)}`, add) : "") },
 		text("ja4", "JA4"), text("process", "Process"), text("unit", "Unit"),
 		number("vlan", "VLAN", (r) => r.vlan || 0, (v) => v || ""),
 		{ ...text("iface", "Interface"), class: "p4" },

@@ -17,6 +17,8 @@ import { reputationPanel } from "./reputation.js";
 const RANGES = [["86400", "24 hours"], ["604800", "7 days"], ["2592000", "30 days"],
 	["7776000", "90 days"]];
 const SHOWN = 10;
+/** Who said what a device is called; it is its own word. */
+const SOURCES = { dhcp: "by DHCP", mdns: "by mDNS", dns: "by reverse look-up" };
 
 function askSafe(ip, done) {
 	confirmDialog({
@@ -60,9 +62,19 @@ function head(host, range, on) {
 				icon: "blocks", why, on: on.block })));
 }
 
+const lately = (words, shown) => link(
+	`/flows?q=${encodeURIComponent(`${words} since:24h`)}`, {}, shown);
+
 function factsPanel(host) {
 	const live = host.live;
+	const known = host.facts || {};
 	return panel("At a glance", { class: "panel-facts" }, facts([
+		...(known.name ? [["Name", h("span", {}, name(known.name, 120), " ",
+			h("span", { class: "muted" }, SOURCES[known.name_source] || ""))]] : []),
+		...(known.country ? [["Country", lately(`country:${known.country}`,
+			clean(known.country, 2))]] : []),
+		...(known.asn ? [["Network", h("span", {}, lately(`asn:${Number(known.asn)}`,
+			`AS${Number(known.asn)}`), " ", name(known.as_owner, 96))]] : []),
 		["Now", live ? `${bytes(live.bytes)} and ${plural(live.flows, "flow")} in the last `
 			+ "minute" : h("span", { class: "muted" }, "silent for a minute or more")],
 		["First seen", time(host.first_seen)],

@@ -35,6 +35,13 @@ function place(word) {
 	return PLACES[word] ? h("span", { class: "badge place" }, PLACES[word]) : null;
 }
 
+/** What the device calls itself, and where the address is. */
+function known(facts) {
+	const words = [facts?.name, facts?.country, facts?.asn && `AS${Number(facts.asn)}`,
+		facts?.as_owner].filter(Boolean);
+	return words.length ? h("span", { class: "sub" }, name(words.join(", "), 160)) : null;
+}
+
 /** The sentence, and the columns of the list. */
 export function reasonPanel(incident) {
 	const text = incident.reason
@@ -42,9 +49,10 @@ export function reasonPanel(incident) {
 		: h("p", { class: "muted" }, "The reason is sealed; it needs the role analyst.");
 	return panel("Why it was reported", { class: "panel-reason" }, text, numbers(incident),
 		facts([
-		["Source", [hostLink(incident.src_ip), place(incident.src_place)]],
+		["Source", [hostLink(incident.src_ip), place(incident.src_place),
+			known(incident.src_facts)]],
 		["Destination", [hostLink(incident.dst_ip, incident.dst_port),
-			place(incident.dst_place)]],
+			place(incident.dst_place), known(incident.dst_facts)]],
 		["Protocol", name(incident.proto, 16)],
 		["Count", count(incident.count)],
 		["Score", `${Number(incident.score || 0).toFixed(2)} of 1`],

@@ -102,7 +102,10 @@ export function talkersPanel() {
 		caption: "Top talkers", class: "compact",
 		columns: [
 			{ key: "ip", label: "IP address", value: (r) => r.ip, unsortable: true,
-				cell: (r) => hostLink(r.ip) },
+				cell: (r) => [hostLink(r.ip), r.name || r.country ? h("span",
+					{ class: "sub" }, name([r.name, r.country].filter(Boolean)
+						.join(", "), 60)) : null],
+				signature: (r) => `${r.ip} ${r.name} ${r.country}` },
 			BYTES("in"), number("packets", "Packets", "p2"),
 				number("flows", "Flows", "p3"),
 			number("ports", "Ports", ""),
