@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/api/search.h"
+#include "agent/api/preview.h"
 #include "agent/block/block.h"
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
@@ -96,14 +96,12 @@ static struct source *find_source(struct preview *preview, const struct addr *ad
 	return &preview->sources[at];
 }
 
-static bool add_record(void *arg, const struct flow_record *record, const struct flow_texts *texts)
+void preview_add(struct preview *preview, const struct flow_record *record)
 {
-	struct preview *preview = arg;
 	struct source *source = find_source(preview, &record->tuple.src);
 	uint64_t bytes = record->bytes_out + record->bytes_in;
 	bool is_new = add_id(preview, record->id);
 
-	(void)texts;
 	preview->records++;
 	preview->flows += is_new;
 	preview->packets += record->packets_out + record->packets_in;
@@ -112,6 +110,12 @@ static bool add_record(void *arg, const struct flow_record *record, const struct
 		source->flows += is_new;
 		source->bytes += bytes;
 	}
+}
+
+static bool add_record(void *arg, const struct flow_record *record, const struct flow_texts *texts)
+{
+	(void)texts;
+	preview_add(arg, record);
 	return true;
 }
 
@@ -159,16 +163,11 @@ static void append_sources(struct buffer *out, struct preview *preview)
 	buffer_append_text(out, "]");
 }
 
-static int look_back(struct search_job *job)
+void preview_append(struct search_job *job, const struct history_reach *reach)
 {
 	struct preview *preview = job->more;
-	struct history_reach reach;
-	int error = store_search(job->call.api->options.store, &job->search, add_record, preview,
-				 &reach);
 	size_t ours = count_ours(preview);
 
-	if (error)
-		return error;
 	buffer_append_format(
 		&job->body,
 		",\"flows\":%llu,\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,"
@@ -179,13 +178,23 @@ static int look_back(struct search_job *job)
 	append_sources(&job->body, preview);
 	buffer_append_text(&job->body, ",\"from\":");
 	append_time(&job->body, job->search.from_unix_ms, "\"");
-	append_reach(&job->body, &reach, reach.is_complete);
+	append_reach(&job->body, reach, reach->is_complete);
 	buffer_append_format(&job->body,
 			     ",\"summary\":\"Would have dropped %llu flow%s from %zu source%s, %zu "
 			     "of them yours.\"}",
 			     (unsigned long long)preview->flows, preview->flows == 1 ? "" : "s",
 			     preview->source_count, preview->source_count == 1 ? "" : "s", ours);
-	return 0;
+}
+
+static int look_back(struct search_job *job)
+{
+	struct history_reach reach;
+	int error = store_search(job->call.api->options.store, &job->search, add_record, job->more,
+				 &reach);
+
+	if (!error)
+		preview_append(job, &reach);
+	return error;
 }
 
 /* ---- off the request ------------------------------------------------------------------------- */
@@ -245,6 +254,23 @@ static int read_question(struct call *call, char *value, char *proto,
 	return 0;
 }
 
+int preview_prepare(struct call *call, struct search_job *job)
+{
+	struct preview *preview = calloc(1, sizeof(*preview));
+
+	job->more = preview;
+	if (!preview) {
+		answer_failure(call, -ENOMEM);
+		return -ENOMEM;
+	}
+	preview->is_exact = true;
+	job->search.is_in_view = NULL; /* a block drops also what is not shown */
+	copy_safe(call, preview);
+	if (!job->search.from_unix_ms)
+		job->search.from_unix_ms = clock_unix_ms() - RANGE_MS;
+	return 0;
+}
+
 static void append_head(struct search_job *job, const struct block_question *question,
 			const struct block_verdict *verdict)
 {
@@ -261,31 +287,20 @@ void handle_block_preview(struct call *call)
 	CLEANUP(free) struct block_verdict *verdict = calloc(1, sizeof(*verdict));
 	char value[PARAM_MAX], proto[PARAM_MAX];
 	struct block_question question;
-	struct preview *preview;
 
 	if (read_question(call, value, proto, &question))
 		return;
 	job = verdict ? search_job_new(call) : NULL;
 	if (!job)
 		return;
-	job->more = preview = calloc(1, sizeof(*preview));
-	if (!preview) {
-		answer_failure(call, -ENOMEM);
-		return;
-	}
 	(void)block_test(call->api->options.block, &question, verdict);
 	if (verdict->outcome.error == -EINVAL) {
 		answer_error(call, 422, "invalid", verdict->outcome.field,
 			     verdict->outcome.message);
 		return;
 	}
-	if (aim(job, &question))
+	if (aim(job, &question) || preview_prepare(call, job))
 		return;
-	preview->is_exact = true;
-	job->search.is_in_view = NULL; /* a block drops also what is not shown */
-	copy_safe(call, preview);
-	if (!job->search.from_unix_ms)
-		job->search.from_unix_ms = clock_unix_ms() - RANGE_MS;
 	append_head(job, &question, verdict);
 	search_job_start(TAKE(job), look_back);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/util/clock.h"
+#include "agent/util/prefix_set.h"
 #include "agent/util/snapshot.h"
 
 void cursor_format(int64_t hour, int64_t row, char text[static CURSOR_TEXT_MAX])
@@ -157,6 +158,7 @@ void search_job_free(struct search_job *job)
 	flow_query_free(job->query);
 	free(job->indicators);
 	free(job->more);
+	prefix_set_unref(job->set);
 	known_ends_done(&job->ends);
 	buffer_done(&job->body);
 	free(job);

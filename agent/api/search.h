@@ -22,6 +22,7 @@
 #define CURSOR_TEXT_MAX 48
 #define IFACE_TEXT_MAX	16
 
+struct prefix_set;
 struct search_job;
 /* On the search's thread: @job->body and @job->next. Returns 0 or -errno. */
 typedef int (*search_work_fn)(struct search_job *job);
@@ -67,7 +68,8 @@ struct search_job {
 	enum record_form form;
 	struct indicator *indicators;
 	size_t indicator_count;
-	void *more; /* what one kind gathers; freed with it */
+	struct prefix_set *set; /* a reference; NULL: none */
+	void *more;		/* what one kind gathers; freed with it */
 	/* the answer */
 	struct buffer body;
 	const char *content_type, *disposition; /* literals */

@@ -117,20 +117,6 @@ void facts_of(struct facts *facts, const struct addr *addr, struct addr_facts *o
 	(void)pthread_mutex_unlock(&facts->lock);
 }
 
-bool facts_wants_name(struct facts *facts, const struct addr *addr)
-{
-	const struct entry *entry;
-	bool wants;
-
-	if (places_of(facts->places, addr) == LEARNING_REMOTE)
-		return false;
-	(void)pthread_mutex_lock(&facts->lock);
-	entry = find(facts, addr);
-	wants = !entry || clock_unix_ms() / 1000 - entry->device.last_unix_s > TRUSTED_S;
-	(void)pthread_mutex_unlock(&facts->lock);
-	return wants;
-}
-
 /* ---- over restarts ----------------------------------------------------------------------------
  */
 

@@ -35,8 +35,6 @@ void facts_learn(struct facts *facts, const struct device_name *device);
 void facts_of(struct facts *facts, const struct addr *addr, struct addr_facts *out);
 /* facts_keep - some of what is new, to the store. Service thread, every few seconds. */
 void facts_keep(struct facts *facts);
-/* facts_wants_name - a private address without a name that is not older than a week. */
-bool facts_wants_name(struct facts *facts, const struct addr *addr);
 
 struct geo *facts_geo(struct facts *facts);
 

@@ -215,6 +215,7 @@ typedef void (*block_list_done_fn)(void *arg, const struct block_outcome *outcom
 struct block_list_order {
 	struct block_request request; /* list, scope, end, reason */
 	bool is_all_or_nothing;
+	bool is_dry; /* read and judged only: nothing is changed */
 	block_list_done_fn done;
 	void *arg;
 };

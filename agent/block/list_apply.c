@@ -306,7 +306,7 @@ static void finish(void *arg)
 		(void)outcome_fail(
 			&outcome, -EINVAL, "list",
 			"no line holds an address or a name to block: nothing was changed");
-	else if (check_safe(work, &outcome) == 0)
+	else if (check_safe(work, &outcome) == 0 && !work->order.is_dry)
 		(void)take(work, &outcome); /* told by outcome */
 	work->order.done(work->order.arg, &outcome, report);
 }

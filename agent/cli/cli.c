@@ -82,6 +82,8 @@ const struct command cli_commands[] = {
 	{ "feed", "del", "NAME", "", "end it, with its list", command_feed_del },
 	{ "feed", "list", "", "--offered", "feeds and their state, or those that are offered",
 	  command_feed_list },
+	{ "feed", "preview", "URL", "", "what it would have dropped in the last 7 days",
+	  command_feed_preview },
 	{ "feed", "refresh", "NAME", "--accept", "fetch it now; accept what was held",
 	  command_feed_refresh },
 	{ "geo", "", "", "", "files of country and network, and their state", command_geo },

@@ -109,6 +109,49 @@ int command_feed_refresh(const struct args *args)
 	return status ? status : wait_fetched(args, args->words[0], before);
 }
 
+static void say_preview(const struct json *body)
+{
+	const struct json *met = json_get(body, "top_entries");
+
+	say("%lld entries, %lld of %lld lines refused\n", (long long)number_of(body, "entries"),
+	    (long long)number_of(body, "refused"), (long long)number_of(body, "lines"));
+	say("%s\n", text_of(body, "summary"));
+	for (size_t i = 0; i < json_array_len(met); i++)
+		say("  %-40s %lld records\n", text_of(json_array_get(met, i), "entry"),
+		    (long long)number_of(json_array_get(met, i), "records"));
+	search_note_cut(body);
+}
+
+/* Until it was fetched, read and held against the history. */
+int command_feed_preview(const struct args *args)
+{
+	const struct timespec step = { .tv_nsec = WAIT_STEP_NS };
+	CLEANUP(json_free) struct json *order = json_new_object();
+	CLEANUP(json_free) struct json *body = NULL;
+	int status;
+
+	if (args->word_count != 1)
+		return usage_error("feed preview needs an address");
+	json_set_string(order, "url", args->words[0]);
+	status = client_call(args, "POST", "/api/v1/feeds/preview", order, &body);
+	for (int i = 0; i < WAIT_STEPS && !status && !strcmp(text_of(body, "state"), "fetching");
+	     i++) {
+		(void)nanosleep(&step, NULL); /* an interrupt only shortens it */
+		json_free(body);
+		body = NULL;
+		status = client_call(args, "GET", "/api/v1/feeds/preview", NULL, &body);
+	}
+	if (status)
+		return status;
+	if (args->is_json)
+		(void)answer_print(body);
+	else if (!strcmp(text_of(body, "state"), "ready"))
+		say_preview(body);
+	else
+		fprintf(stderr, "sluice: no preview: %s\n", text_of(body, "error"));
+	return strcmp(text_of(body, "state"), "ready") != 0 ? CLI_FAILED : CLI_OK;
+}
+
 int command_feed_list(const struct args *args)
 {
 	static const struct column feeds[] = {

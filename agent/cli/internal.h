@@ -166,6 +166,7 @@ int command_response_live(const struct args *args);
 int command_feed_add(const struct args *args);
 int command_feed_del(const struct args *args);
 int command_feed_list(const struct args *args);
+int command_feed_preview(const struct args *args);
 int command_feed_refresh(const struct args *args);
 int command_mail_test(const struct args *args);
 int command_outputs(const struct args *args);

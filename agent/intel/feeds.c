@@ -14,6 +14,7 @@
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
+#include "agent/util/prefix_set.h"
 
 #define FETCH_START_NS	(10 * NS_PER_S)
 #define RETRY_S		3600	       /* of one that failed, where its own time is longer */
@@ -56,7 +57,7 @@ int feed_service_new(const struct feed_options *options, struct feed_service **o
 	return 0;
 }
 
-static void work_free(struct feed_work *work)
+void feeds_work_free(struct feed_work *work)
 {
 	if (!work)
 		return;
@@ -79,7 +80,8 @@ void feed_service_free(struct feed_service *service)
 {
 	if (!service)
 		return;
-	work_free(service->work);
+	feeds_work_free(service->work);
+	prefix_set_unref(service->preview.set);
 	free(service);
 }
 
@@ -101,6 +103,10 @@ static void finish(struct feed_service *service, enum feed_state state)
 	size_t at = find(service, work->feed.id);
 	int64_t pause_s = work->feed.every_s;
 
+	if (work->is_preview) {
+		preview_end(service);
+		return;
+	}
 	service->work = NULL;
 	service->is_applying = false;
 	work->feed.state = (uint8_t)state;
@@ -121,10 +127,10 @@ static void finish(struct feed_service *service, enum feed_state state)
 	else
 		log_warn("feed not applied feed=%s reason=\"%s\"", work->feed.name,
 			 work->feed.error);
-	work_free(work);
+	feeds_work_free(work);
 }
 
-static struct principal principal_of(const struct feed *feed)
+struct principal feeds_principal(const struct feed *feed)
 {
 	struct principal who = { .role = ROLE_ADMIN, .is_local = true };
 
@@ -149,7 +155,7 @@ static int64_t find_list(const struct feed_service *service, const char *name)
  * far. Only the first one, which somebody just asked for, waits for that person. */
 static void confirm(struct feed_service *service, const struct block *list)
 {
-	const struct principal who = principal_of(&service->work->feed);
+	const struct principal who = feeds_principal(&service->work->feed);
 	struct block_outcome outcome;
 
 	if (list->state != BLOCK_PENDING)
@@ -188,10 +194,10 @@ static void applied(void *arg, const struct block_outcome *outcome,
 	finish(service, FEED_OK);
 }
 
-static int upload(struct feed_service *service, struct block_outcome *outcome)
+int feeds_upload(struct feed_service *service, struct block_outcome *outcome)
 {
 	const struct feed_work *work = service->work;
-	const struct principal who = principal_of(&work->feed);
+	const struct principal who = feeds_principal(&work->feed);
 	size_t at = 0;
 	int error;
 
@@ -211,7 +217,7 @@ static int upload(struct feed_service *service, struct block_outcome *outcome)
 static void apply(struct feed_service *service)
 {
 	struct feed *feed = &service->work->feed;
-	const struct principal who = principal_of(feed);
+	const struct principal who = feeds_principal(feed);
 	struct block_outcome outcome = { .error = 0 };
 	const struct block_list_order order = {
 		.request = { .list = feed->name,
@@ -223,7 +229,7 @@ static void apply(struct feed_service *service)
 		.arg = service
 	};
 
-	if (upload(service, &outcome)) {
+	if (feeds_upload(service, &outcome)) {
 		(void)snprintf(feed->error, sizeof(feed->error), "%.190s",
 			       *outcome.message ? outcome.message : "It could not be taken in.");
 		finish(service, FEED_FAILED);
@@ -248,9 +254,11 @@ static void fetched(void *arg)
 
 	if (work->is_deleted || service->is_stopping) {
 		service->work = NULL;
-		work_free(work);
+		feeds_work_free(work);
 	} else if (work->error) {
 		finish(service, FEED_FAILED);
+	} else if (work->is_preview) {
+		preview_fetched(service);
 	} else if (work->is_unchanged) {
 		finish(service, FEED_OK);
 	} else if (!work->line_count) {
@@ -281,6 +289,19 @@ static void start_work(struct feed_service *service)
 	}
 }
 
+/* A file is read by the jobs thread itself. */
+static void ask_process(struct feed_service *service)
+{
+	if (!strncmp(service->work->feed.url, "file://", 7)) {
+		start_work(service);
+		return;
+	}
+	service->is_asking = true;
+	service->asked_ns = clock_monotonic_ns();
+	if (service->options.ask_fetch(service->options.arg))
+		feed_service_take_fetch(service, -1);
+}
+
 static void begin(struct feed_service *service, size_t at)
 {
 	struct feed_work *work = calloc(1, sizeof(*work));
@@ -305,14 +326,13 @@ static void begin(struct feed_service *service, size_t at)
 		}
 		work->feed.entries = 0;
 	}
-	if (!strncmp(work->feed.url, "file://", 7)) {
-		start_work(service);
-		return;
-	}
-	service->is_asking = true;
-	service->asked_ns = clock_monotonic_ns();
-	if (service->options.ask_fetch(service->options.arg))
-		feed_service_take_fetch(service, -1);
+	ask_process(service);
+}
+
+void feeds_begin(struct feed_service *service, struct feed_work *work)
+{
+	service->work = work;
+	ask_process(service);
 }
 
 void feed_service_take_fetch(struct feed_service *service, int fd)
@@ -339,6 +359,8 @@ void feed_service_tick(struct feed_service *service)
 
 	if (service->is_asking && now_ns - service->asked_ns > FETCH_START_NS)
 		feed_service_take_fetch(service, -1);
+	if (service->wants_preview && !service->work && !service->is_stopping)
+		preview_begin(service); /* a person waits */
 	for (size_t i = 0; i < service->count && !service->work && !service->is_stopping; i++)
 		if (now_ns >= service->due_ns[i])
 			begin(service, i);
@@ -356,7 +378,7 @@ static bool is_list_name(const char *name)
 	return len > 0 && len < 60;
 }
 
-static bool is_url(const char *url)
+bool feeds_is_url(const char *url)
 {
 	bool is_known = !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7) ||
 			!strncmp(url, "file:///", 8);
@@ -370,7 +392,7 @@ static bool is_url(const char *url)
 int feed_add(struct feed_service *service, struct feed *feed, const char **field)
 {
 	*field = !is_list_name(feed->name)	      ? "name"
-		 : !is_url(feed->url)		      ? "url"
+		 : !feeds_is_url(feed->url)	      ? "url"
 		 : feed->every_s < FEED_EVERY_LEAST_S ? "every"
 		 : feed->every_s > 366LL * 86400      ? "every"
 						      : NULL;

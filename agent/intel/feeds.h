@@ -6,6 +6,8 @@
 
 #include "agent/intel/internal.h"
 
+struct block_outcome;
+
 struct feed_service {
 	struct feed_options options;
 	struct feed feeds[FEEDS_MAX]; /* as in main.db */
@@ -17,6 +19,22 @@ struct feed_service {
 	bool is_applying;	/* the block service has its lines */
 	bool is_stopping;
 	uint64_t asked_ns;
+	struct feed_preview preview;
+	bool wants_preview; /* as soon as no feed is under way */
 };
+
+/* feeds_begin - @work, whose feed is set, on its way; takes it. (feeds.c) */
+void feeds_begin(struct feed_service *service, struct feed_work *work);
+
+/* preview.c: what becomes of a work that is one */
+void preview_begin(struct feed_service *service);
+void preview_fetched(struct feed_service *service);
+/* preview_end - with the error of its work, "" for none; the work is gone then. */
+void preview_end(struct feed_service *service);
+bool feeds_is_url(const char *url);
+void feeds_work_free(struct feed_work *work); /* accepts NULL */
+/* feeds_upload - the lines of the work to the block service, by parts. 0 or -errno. */
+int feeds_upload(struct feed_service *service, struct block_outcome *outcome);
+struct principal feeds_principal(const struct feed *feed);
 
 #endif

@@ -18,6 +18,7 @@
 
 struct block_service;
 struct feed_service;
+struct prefix_set;
 struct store;
 
 #define FEEDS_MAX 64
@@ -52,6 +53,27 @@ int feed_add(struct feed_service *service, struct feed *feed, const char **field
 int feed_remove(struct feed_service *service, const struct principal *who, const char *name);
 /* feed_refresh - soon; @is_accepted: also when it was held. -ENOENT. */
 int feed_refresh(struct feed_service *service, const char *name, bool is_accepted);
+/* What a feed would do, before it is one. */
+enum feed_preview_state {
+	FEED_PREVIEW_NONE,
+	FEED_PREVIEW_FETCHING,
+	FEED_PREVIEW_READY,
+	FEED_PREVIEW_FAILED
+};
+
+struct feed_preview {
+	uint8_t state; /* enum feed_preview_state */
+	char url[FEED_URL_MAX];
+	char error[FEED_ERROR_MAX];
+	size_t lines, refused;
+	struct prefix_set *set; /* READY; what the safe list holds is not in it */
+};
+
+/* feed_preview_ask - fetch @url once and read it; replaces the preview before. -EINVAL: no address;
+ * -EBUSY: one is being fetched. */
+int feed_preview_ask(struct feed_service *service, const char *url);
+/* feed_preview - borrowed until the service thread goes on; take a reference of its set. */
+const struct feed_preview *feed_preview(const struct feed_service *service);
 /* feed_list - with what is under way. Returns the count or -errno. */
 int feed_list(struct feed_service *service, struct feed *out, size_t max);
 bool feed_is_fetching(const struct feed_service *service, int64_t id);

@@ -22,6 +22,7 @@ struct feed_work {
 	struct feed feed;
 	int fetch; /* socket of the fetch process; -1 = none */
 	bool is_accepted, is_deleted;
+	bool is_preview; /* nothing of it is kept but the preview */
 	atomic_bool is_cancelled;
 	/* out */
 	int error;

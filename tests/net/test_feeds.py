@@ -229,6 +229,26 @@ def test_nobody_there_and_bad_certificates(demo):
         server.server_close()
 
 
+def test_a_feed_is_held_against_the_history_before_it_is_one(demo, web):
+    wait_for(lambda: demo.json("flows", "list", "ip:203.0.113.10 since:1d", "--limit", "1")["items"],
+             10, "the demo's day is in the history")
+    Stub.body["before"] = "203.0.113.10\n203.0.113.16/28\n0.0.0.0/0\n127.0.0.1\nnothing at all\n"
+    found = demo.json("feed", "preview", f"{web}/before")
+    assert (found["entries"], found["refused"], found["lines"]) == (2, 3, 5)
+    assert found["flows"] > 0 and found["complete"] and "203.0.113.10" in {
+        row["entry"] for row in found["top_entries"]}
+    want = demo.json("top", "ip:203.0.113.10,203.0.113.16/28 since:7d", "--by", "proto", "--limit",
+                     "100")["items"]
+    assert found["records"] == sum(row["records"] for row in want)
+    assert sum(row["records"] for row in found["top_entries"]) == found["records"]
+    assert not [b for b in demo.json("block", "list")["items"] if b["value"] == "feed-preview"]
+    Stub.body["before"] = "deb.example.org\n"
+    assert demo.json("feed", "preview", f"{web}/before")["top_entries"][0]["entry"] == "deb.example.org"
+    status, said = sluice(demo, "feed", "preview", f"{web}/missing")
+    assert status == 1 and "The server answered 404." in said
+    del Stub.body["before"]
+
+
 def test_a_file_and_wrong_lines_and_safe_addresses(demo):
     path = f"{demo.state}/list.txt"
     with open(path, "w", encoding="utf-8") as file:

@@ -75,6 +75,13 @@ def test_setup_link_makes_the_first_account_and_shows_the_servers_refusal(browse
     browser.fill("[name=new]", "twelve characters")
     browser.fill("[name=again]", "twelve characters")
     browser.click("button", "Create")
+    browser.wait_text("h1", "Lists to begin with?")
+    browser.wait_text(".setup-feeds li", "Terms: free")
+    assert not writes(mock, "/feeds")  # none by itself
+    browser.click("button", "Add")
+    browser.wait_text(".setup-feeds button", "Added")
+    assert writes(mock, "/feeds")[-1]["name"] == "drop"
+    browser.click("button", "Go to the overview")
     browser.wait("location.pathname === '/dashboard'")
     assert writes(mock, "/setup")[-1] == {"token": "mock-token", "username": "admin",
                                           "password": "twelve characters"}

@@ -6,6 +6,7 @@ import { logo } from "../icons.js";
 import { demoBanner } from "../shell.js";
 import { button, h, link, toast } from "../ui.js";
 import { clean } from "../format.js";
+import { setupFeeds } from "./setup_feeds.js";
 
 // The server's own minimum (OWASP ASVS 4.0.3, 2.1.1), said before the request; it checks more.
 const PASSWORD_MIN = 12;
@@ -123,6 +124,13 @@ export function needsSetupView() {
 	};
 }
 
+function offerFeeds(context) {
+	return outside("Lists to begin with?",
+		"Sluice can fetch lists of bad addresses and names once a day and drop what is "
+		+ "on them. None is on unless you add it.",
+	...setupFeeds(context.entered));
+}
+
 /** The one-time link: the token is in the fragment, which never leaves the browser by itself. */
 export function setupView(context) {
 	const token = decodeURIComponent(location.hash.slice(1));
@@ -150,7 +158,9 @@ export function setupView(context) {
 			run: async (values) => {
 				await atField(setUp(token, values.username, values.new));
 				history.replaceState(null, "", "/setup");
-				context.entered();
+				document.querySelector(".outside-wrap")
+					.replaceWith(offerFeeds(context));
+				document.getElementById("main").focus();
 			},
 		})),
 	};

@@ -1,12 +1,12 @@
 // Feeds: lists that somebody else keeps, fetched again and again. What changed too much is held
-// until
-// an admin accepts it.
+// until an admin accepts it.
 
 import { get, post, remove } from "../api.js";
 import { clean, count } from "../format.js";
 import { field, form } from "../forms.js";
 import { whyNot } from "../session.js";
 import { createTable } from "../table.js";
+import { showPreview } from "./feed_preview.js";
 import { button, confirmDialog, empty, failure, fill, h, mono, name, panel, time, toast }
 	from "../ui.js";
 
@@ -45,7 +45,10 @@ function addForm(added) {
 		offered.append(...items.map((f) => h("option", { value: f.name },
 			clean(`${f.name}: ${f.what}`, 90))));
 	}).catch(() => offered.remove()); // it is a help only
-	return h("div", { class: "feed-add" }, offered, form({
+	return h("div", { class: "feed-add" }, h("div", { class: "feed-known" }, offered,
+		button("Preview", { kind: "quiet small", why,
+			label: "What this feed would have dropped",
+			on: () => showPreview(fields.url.input.value) })), form({
 		fields, submit: "Add feed", kind: "quiet", why, class: "form-grid form-feeds",
 		run: async (values, element) => {
 			await post("/feeds", values);
