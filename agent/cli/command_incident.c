@@ -1,12 +1,16 @@
 /*
  * incident: list, show, note, ack, resolve, reopen.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/cli/internal.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/units.h"
+
+#define NUMBER_MAX 32
 
 #define PATH_MAX_LEN  1024
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -86,17 +90,36 @@ static void print_notes(const struct json *notes)
 	}
 }
 
+static const char *format_number(double value, const char *unit, char text[static NUMBER_MAX])
+{
+	if (!strcmp(unit, "bytes") && value >= 0 && value < (double)INT64_MAX)
+		units_format_bytes((uint64_t)value, text, NUMBER_MAX);
+	else if (!strcmp(unit, "share"))
+		(void)snprintf(text, NUMBER_MAX, "%.0f %%", 100 * value);
+	else
+		(void)snprintf(text, NUMBER_MAX, "%.4g", value);
+	if (fabs(value) >= 1000 && fabs(value) < 1e9 && strcmp(unit, "bytes") != 0)
+		(void)snprintf(text, NUMBER_MAX, "%.0f", value);
+	return text;
+}
+
 static void print_features(const struct json *features)
 {
 	for (size_t i = 0; features && i < json_array_len(features); i++) {
 		const struct json *item = json_array_get(features, i);
+		const char *unit = text_of(item, "unit");
+		bool is_shown = *unit && strcmp(unit, "bytes") != 0 && strcmp(unit, "share") != 0;
 		double value = 0, low = 0, high = 0;
+		char now[NUMBER_MAX], from[NUMBER_MAX], to[NUMBER_MAX];
 
 		(void)json_double(json_get(item, "value"), &value); /* zero when it is none */
 		(void)json_double(json_get(item, "normal_low"), &low);
 		(void)json_double(json_get(item, "normal_high"), &high);
-		say("number   %s: %.6g %s, normally %.6g to %.6g\n", text_of(item, "name"), value,
-		    text_of(item, "unit"), low, high);
+		say("number   %s: %s%s%s, normally ", text_of(item, "name"),
+		    format_number(value, unit, now), is_shown ? " " : "", is_shown ? unit : "");
+		if (low < high)
+			say("%s to ", format_number(low, unit, from));
+		say("%s\n", format_number(high, unit, to));
 	}
 }
 
@@ -130,8 +153,8 @@ static int print_incident(const struct args *args, const struct json *body)
 		return answer_print(body);
 	say("%s (%s, %s), number %lld\n", text_of(body, "title"), text_of(body, "severity"),
 	    text_of(body, "state"), (long long)number_of(body, "id"));
-	say("from     %s to %s, %lld ports or attempts\n", text_of(body, "src_ip"),
-	    text_of(body, "dst_ip"), (long long)number_of(body, "count"));
+	say("from     %s to %s, counted %lld\n", text_of(body, "src_ip"), text_of(body, "dst_ip"),
+	    (long long)number_of(body, "count"));
 	say("seen     %.19s to %.19s UTC\n", text_of(body, "first_seen"),
 	    text_of(body, "last_seen"));
 	say("why      %s\n", text_of(body, "reason"));
