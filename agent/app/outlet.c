@@ -35,6 +35,8 @@ void outlet_settings(const struct app *app, char *host, struct output_settings *
 		.eve_file = config_text(config, CONFIG_EXPORT_EVE_FILE),
 		.eve_socket = config_text(config, CONFIG_EXPORT_EVE_SOCKET),
 		.evebox = config_text(config, CONFIG_EXPORT_EVEBOX),
+		.evebox_user = config_text(config, CONFIG_EXPORT_EVEBOX_USER),
+		.evebox_password = config_text(config, CONFIG_EXPORT_EVEBOX_PASSWORD),
 		.syslog = config_text(config, CONFIG_EXPORT_SYSLOG),
 		.ipfix = config_text(config, CONFIG_EXPORT_IPFIX),
 		.webhook = config_text(config, CONFIG_EXPORT_WEBHOOK),

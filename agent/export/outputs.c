@@ -76,8 +76,9 @@ int output_settings_check(const struct output_settings *settings, char *reason)
 		{ settings->eve_file, *settings->eve_file == '/', "eve_file is an absolute path" },
 		{ settings->eve_socket, *settings->eve_socket == '/',
 		  "eve_socket is an absolute path" },
-		{ settings->evebox, is_http(settings->evebox),
-		  "evebox is http://... or https://..." },
+		{ settings->evebox, is_http(settings->evebox) && !strchr(settings->evebox, '@'),
+		  "evebox is http://HOST:PORT or https://HOST:PORT, with evebox_user and "
+		  "evebox_password where it asks for them" },
 		{ settings->syslog, is_syslog(settings->syslog),
 		  "syslog is udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT" },
 		{ settings->webhook, is_http(settings->webhook),

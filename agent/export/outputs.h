@@ -17,11 +17,12 @@
 
 /* From the configuration; "" = not wanted. */
 struct output_settings {
-	const char *eve_file;	    /* appended to, opened again when it was moved away */
-	const char *eve_socket;	    /* Unix socket, stream or datagram, that somebody listens on */
-	const char *evebox;	    /* http or https address of an EveBox server */
-	const char *syslog;	    /* udp://HOST:PORT, tcp:// or tls:// */
-	const char *ipfix;	    /* HOST:PORT, UDP */
+	const char *eve_file;	/* appended to, opened again when it was moved away */
+	const char *eve_socket; /* Unix socket, stream or datagram, that somebody listens on */
+	const char *evebox;	/* http or https address of an EveBox server */
+	const char *evebox_user, *evebox_password; /* "": it asks for none */
+	const char *syslog;			   /* udp://HOST:PORT, tcp:// or tls:// */
+	const char *ipfix;			   /* HOST:PORT, UDP */
 	const char *webhook;	    /* http or https; libcurl must be loaded (util/http.h) */
 	const char *webhook_format; /* json, slack, mattermost, discord, ntfy, teams */
 	const char *webhook_secret; /* "": not signed */

@@ -73,6 +73,8 @@ static int send_evebox(struct sink *sink, const struct output_message *message)
 					      .headers = headers,
 					      .body = (const char *)message->data,
 					      .body_len = message->len,
+					      .user = sink->settings->evebox_user,
+					      .password = sink->settings->evebox_password,
 					      .ca = sink->settings->ca,
 					      .timeout_s = TIMEOUT_S,
 					      .max_bytes = ANSWER_MAX,

@@ -210,6 +210,11 @@ int http_fetch(const struct http_request *request, struct http_answer *answer)
 	for (size_t i = 0; request->headers && request->headers[i]; i++)
 		headers = curl_get()->slist_append(headers, request->headers[i]);
 	set_limits(handle, request);
+	if (request->user && *request->user) {
+		(void)curl_get()->easy_setopt(handle, CURLOPT_USERNAME, request->user);
+		(void)curl_get()->easy_setopt(handle, CURLOPT_PASSWORD,
+					      request->password ? request->password : "");
+	}
 	if (request->ca && *request->ca) /* the folder of the system's stays beside it */
 		(void)curl_get()->easy_setopt(handle, CURLOPT_CAINFO, request->ca);
 	(void)curl_get()->easy_setopt(handle, CURLOPT_URL, request->url);

@@ -18,11 +18,12 @@ struct http_request {
 	const char *const *headers; /* "Name: value", NULL at the end; may be NULL */
 	const char *body;	    /* POST, which follows no redirect; NULL: GET */
 	size_t body_len;
-	const char *ca;	    /* PEM file to trust beside the system's; NULL or "": none */
-	long timeout_s;	    /* of all of it; 0: 120 */
-	uint64_t max_bytes; /* of the body, unpacked */
-	bool allow_private; /* may lead to loopback, private and link-local addresses */
-	bool is_secret;	    /* a header holds a key: redirects are not followed */
+	const char *user, *password; /* by HTTP Basic; NULL or "": none */
+	const char *ca;		     /* PEM file to trust beside the system's; NULL or "": none */
+	long timeout_s;		     /* of all of it; 0: 120 */
+	uint64_t max_bytes;	     /* of the body, unpacked */
+	bool allow_private;	     /* may lead to loopback, private and link-local addresses */
+	bool is_secret;		     /* a header holds a key: redirects are not followed */
 	/* the body as it comes; false ends it */
 	bool (*take)(void *arg, const void *data, size_t len);
 	void *arg;

@@ -261,7 +261,8 @@ class EveBox(http.server.BaseHTTPRequestHandler):
 def test_evebox_gets_every_line_once(folder):  # noqa: F811
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EveBox)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    demo = configured(folder, f"evebox = http://me:secret@127.0.0.1:{server.server_port}/box/\n"
+    demo = configured(folder, f"evebox = http://127.0.0.1:{server.server_port}/box/\n"
+                              f"evebox_user = me\nevebox_password = secret\n"
                               f"eve_file = {folder}/eve.json\n")
     try:
         demo.until_serving()

@@ -5,6 +5,7 @@ import { get, put } from "../api.js";
 import { clean, count } from "../format.js";
 import { button, confirmDialog, empty, failure, fill, h, name, panel, setText, toast, uid }
 	from "../ui.js";
+import { outputsPanel } from "./outputs.js";
 
 const SOURCES = { default: "default", file: "from the file", page: "changed here",
 	environment: "from the environment", "command line": "from the command line" };
@@ -185,6 +186,7 @@ export function settingsView() {
 	const search = h("input", { type: "search", class: "filter-input", maxlength: "100",
 		placeholder: "Search settings", "aria-label": "Search settings",
 		on: { input: () => narrow(list, state.rows, search.value.trim().toLowerCase()) } });
+	const outputs = outputsPanel();
 	const draw = () => bar.draw(Object.keys(wishes(state.rows)).length);
 
 	async function load() {
@@ -207,7 +209,10 @@ export function settingsView() {
 			h("h1", {}, "Settings"), h("p", { class: "muted summary" },
 				"What is changed here goes before the files, and is kept over "
 					+ "restarts.")),
-		search, bar.element, list),
-		start: load,
+		search, bar.element, list, outputs.element),
+		start() {
+			load();
+			outputs.load();
+		},
 	};
 }

@@ -103,6 +103,14 @@ static void wrong_settings_are_named(void **state)
 	assert_int_equal(output_settings_check(&wrong, reason), -EINVAL);
 	wrong.syslog = "udp://[::1]:514";
 	assert_int_equal(output_settings_check(&wrong, reason), 0);
+	wrong.evebox = "https://me:secret@evebox.example";
+	assert_int_equal(output_settings_check(&wrong, reason), -EINVAL);
+	wrong.evebox = "https://evebox.example:5636";
+	assert_int_equal(output_settings_check(&wrong, reason), 0);
+	wrong.syslog = "tls://logs.example";
+	assert_int_equal(output_settings_check(&wrong, reason), -EINVAL);
+	wrong.syslog = "tls://logs.example:6514";
+	assert_int_equal(output_settings_check(&wrong, reason), 0);
 	wrong.ipfix = "collector";
 	assert_int_equal(output_settings_check(&wrong, reason), -EINVAL);
 	assert_string_equal(reason, "ipfix is HOST:PORT");

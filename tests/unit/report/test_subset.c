@@ -16,8 +16,9 @@
 
 static struct font_bytes whole(void)
 {
-	return (struct font_bytes){ report_font_regular,
-				    (size_t)(report_font_regular_end - report_font_regular) };
+	const uint8_t *begin = report_font_regular, *end = report_font_regular_end;
+
+	return (struct font_bytes){ begin, (size_t)(end - begin) };
 }
 
 static unsigned int width_of(const struct source *source, uint16_t glyph)
