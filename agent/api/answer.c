@@ -66,17 +66,20 @@ static void send_tagged(struct call *call, struct response *response)
 int tag_version(const struct call *call, int64_t *version)
 {
 	const char *tag = call->request->if_match;
-	unsigned int number;
+	unsigned long number;
+	char *end;
 
 	if (!tag || !*tag || !strcmp(tag, "*"))
 		return -ENOENT;
 	/* a compressed answer's tag is weak, but the version in it is as good; of a list the first
 	 * counts */
 	tag += strncmp(tag, "W/", 2) == 0 ? 2 : 0;
-	if (strncmp(tag, "\"v", 2) != 0 || !isdigit((unsigned char)tag[2]) ||
-	    sscanf(tag + 2, "%9u-", &number) != 1)
+	if (strncmp(tag, "\"v", 2) != 0 || !isdigit((unsigned char)tag[2]))
 		return -ESTALE;
-	*version = number;
+	number = strtoul(tag + 2, &end, 10);
+	if (*end != '-' || number > UINT32_MAX)
+		return -ESTALE;
+	*version = (int64_t)number;
 	return 0;
 }
 

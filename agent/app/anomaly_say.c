@@ -97,10 +97,12 @@ static void write_reason(const struct model_alarm *alarm, char reason[static FIN
 		       addr_format(&alarm->src, text), length, unit, said);
 }
 
+_Static_assert(MODEL_REASONS <= FINDING_FEATURES_MAX, "each reason has its place");
+
 /* Its rarest features beside what hosts like it have. */
 static void add_features(const struct model_alarm *alarm, struct finding *finding)
 {
-	for (unsigned int i = 0; i < alarm->reason_count && i < FINDING_FEATURES_MAX; i++) {
+	for (unsigned int i = 0; i < alarm->reason_count && i < MODEL_REASONS; i++) {
 		const struct model_reason *reason = &alarm->reasons[i];
 		struct finding_feature *feature = &finding->features[finding->feature_count++];
 
