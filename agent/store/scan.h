@@ -16,7 +16,8 @@
 struct store;
 struct scan;
 
-/* What is read of a record; the rest of it is 0. hour, row, end_unix_ms and verdict always are. */
+/* What is read of a record; the rest of it is 0. hour and end_unix_ms always are, and without
+ * SCAN_BARE row and verdict. */
 enum scan_column {
 	SCAN_ADDRS = 1 << 0,
 	SCAN_PORTS = 1 << 1,
@@ -31,7 +32,8 @@ enum scan_column {
 	SCAN_NAMES = 1 << 10, /* name and scan_names; rule, incident, pid, uid */
 	SCAN_ALL = (1 << 11) - 1,
 	SCAN_SRC = 1 << 11, /* one of SCAN_ADDRS alone */
-	SCAN_DST = 1 << 12
+	SCAN_DST = 1 << 12,
+	SCAN_BARE = 1 << 13 /* not with SCAN_STATE; a place within a block is not told */
 };
 
 /* A place between two records; {0} is before the first one in either direction. */

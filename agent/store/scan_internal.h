@@ -17,7 +17,8 @@
 
 /* ---- scan_row.c ---- */
 
-#define SCAN_SQL_MAX 640
+#define SCAN_SQL_MAX   640
+#define SCAN_PARTS_MAX 16
 
 /* Where the rows of one block go. */
 struct scan_sink {
@@ -26,6 +27,8 @@ struct scan_sink {
 	int64_t from_unix_ms, to_unix_ms;
 	int64_t hour;
 	int value_count;
+	uint8_t parts[SCAN_PARTS_MAX]; /* what of a row is read: indices of scan_row.c's table */
+	unsigned int part_count;
 	struct flow_record *records; /* max of them; columns not asked for are left alone */
 	size_t max, count;
 	int error; /* -EBADMSG: an address of a wrong length */

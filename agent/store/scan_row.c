@@ -11,9 +11,11 @@
 #include "agent/store/scan_internal.h"
 #include "agent/util/addr.h"
 
-/* Always first, in this order. */
-#define ALWAYS	     "rowid, end_ms, flags"
-#define ALWAYS_COUNT 3
+/* Always first, in this order; the first alone with SCAN_BARE. */
+#define FIRST	    "end_ms"
+#define FIRST_COUNT 1
+#define NEXT	    ", rowid, flags"
+#define NEXT_COUNT  2
 
 /* @values: of the part's first column on. Returns 0 or -EBADMSG. */
 typedef int (*read_fn)(sqlite3_value **values, struct flow_record *record);
@@ -124,6 +126,7 @@ static const struct part {
 	{ ", name", read_name, SCAN_NAMES, 1 },
 };
 #define PART_COUNT (sizeof(PARTS) / sizeof(PARTS[0]))
+_Static_assert(PART_COUNT <= SCAN_PARTS_MAX, "a sink has room for all parts");
 
 void scan_row_sql(const struct scan_options *options, const char *hour_text, bool has_name,
 		  char sql[static SCAN_SQL_MAX])
@@ -140,9 +143,9 @@ void scan_row_sql(const struct scan_options *options, const char *hour_text, boo
 	}
 	/* A table's name cannot be bound; this one is made of digits by strftime. */
 	(void)snprintf(sql, SCAN_SQL_MAX,
-		       "SELECT scan_take(?, " ALWAYS "%s) FROM flows_%s WHERE%s"
+		       "SELECT scan_take(?, " FIRST "%s%s) FROM flows_%s WHERE%s"
 		       " rowid BETWEEN ? AND ?",
-		       columns, hour_text,
+		       options->columns & SCAN_BARE ? "" : NEXT, columns, hour_text,
 		       options->addr_count ? " addr_match(?, src, dst) AND" : "");
 }
 
@@ -168,20 +171,24 @@ static void read_state(uint16_t flags, struct flow_record *record)
 static int read_record(const struct scan_sink *sink, sqlite3_value **values,
 		       struct flow_record *record)
 {
-	uint16_t flags = (uint16_t)sqlite3_value_int64(values[2]);
+	uint16_t flags = 0;
 	int error = 0;
 
 	record->hour = sink->hour;
-	record->row = sqlite3_value_int64(values[0]);
 	record->end_unix_ms = (int64_t)((uint64_t)(sink->hour * MS_PER_HOUR) +
-					(uint64_t)sqlite3_value_int64(values[1]));
-	record->verdict = flags & FLOW_ROW_DROPPED ? FLOW_DROPPED : FLOW_PASSED;
-	values += ALWAYS_COUNT;
-	for (size_t i = 0; i < PART_COUNT && !error; i++) {
-		if (!(sink->columns & PARTS[i].bits))
-			continue;
-		error = PARTS[i].read(values, record);
-		values += PARTS[i].count;
+					(uint64_t)sqlite3_value_int64(values[0]));
+	values += FIRST_COUNT;
+	if (!(sink->columns & SCAN_BARE)) {
+		record->row = sqlite3_value_int64(values[0]);
+		flags = (uint16_t)sqlite3_value_int64(values[1]);
+		record->verdict = flags & FLOW_ROW_DROPPED ? FLOW_DROPPED : FLOW_PASSED;
+		values += NEXT_COUNT;
+	}
+	for (unsigned int i = 0; i < sink->part_count && !error; i++) {
+		const struct part *part = &PARTS[sink->parts[i]];
+
+		error = part->read(values, record);
+		values += part->count;
 	}
 	if (error || !(sink->columns & SCAN_STATE))
 		return error;
@@ -234,8 +241,11 @@ void scan_sink_init(struct scan_sink *sink, const struct scan_options *options, 
 	sink->hour = hour;
 	sink->count = 0;
 	sink->error = 0;
-	sink->value_count = 1 + ALWAYS_COUNT;
+	sink->value_count = 1 + FIRST_COUNT + (options->columns & SCAN_BARE ? 0 : NEXT_COUNT);
+	sink->part_count = 0;
 	for (size_t i = 0; i < PART_COUNT; i++)
-		if (options->columns & PARTS[i].bits)
+		if (options->columns & PARTS[i].bits) {
 			sink->value_count += PARTS[i].count;
+			sink->parts[sink->part_count++] = (uint8_t)i;
+		}
 }

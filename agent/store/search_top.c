@@ -379,6 +379,19 @@ static int take_first(struct table *table, struct history_top *top)
 	return 0;
 }
 
+/* Which rows they were, and whether they passed, is of no matter to most sums: two columns of eight
+ * that need not be read. */
+static unsigned int columns_of(const struct history_search *search, enum flow_group by)
+{
+	const struct flow_query_plan *plan = search->query ? flow_query_plan(search->query) : NULL;
+	unsigned int columns = SCAN_BYTES | SCAN_PACKETS | flow_group_needs(by);
+	unsigned int all = columns | (plan ? plan->needs : 0);
+
+	if (all & SCAN_STATE || by == FLOW_GROUP_VERDICT || (plan && plan->has_verdict))
+		return columns;
+	return columns | SCAN_BARE;
+}
+
 int store_search_top(struct store *store, const struct history_search *search,
 		     const struct history_grouping *grouping, struct history_top *top,
 		     struct history_reach *reach)
@@ -387,8 +400,7 @@ int store_search_top(struct store *store, const struct history_search *search,
 	const struct search_run run = {
 		.store = store,
 		.options = search,
-		.columns = SCAN_BYTES | SCAN_PACKETS |
-			   flow_group_needs((enum flow_group)grouping->group),
+		.columns = columns_of(search, (enum flow_group)grouping->group),
 		.match = add_match,
 		.fetch = flow_group_is_text((enum flow_group)grouping->group) ? NULL : fetch,
 		.arg = &table,
