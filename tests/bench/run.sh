@@ -2,7 +2,7 @@
 # Every figure of speed and memory beside its bar. Called by `make bench`; exit 1 when a bar is
 # missed or a figure could not be had. usage: run.sh [PART...]
 # parts: datapath wire rules service user replay flow store search history detect model export
-# report; all of them without
+# report feeds; all of them without
 # SLUICE_BENCH_ROWS: of the history that is searched and reported, 10000000
 # SLUICE_BENCH_SECONDS: how long the service's CPU and memory are watched, 60
 set -uo pipefail
@@ -236,6 +236,10 @@ part_history() {
 	ip netns del "$inside" && ip netns del "$outside"
 }
 part_detect() { figures detectors build/bench/bench_detect; }
+part_feeds() {
+	figures feeds /usr/bin/python3 tests/bench/feeds.py build/sluice
+}
+
 part_model() {
 	figures model build/bench/bench_model
 	figures "model over time" build/bench/bench_watch ../shared/data/anomaly/darpa98_edges_d00_34.csv.gz
@@ -243,7 +247,7 @@ part_model() {
 }
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search history detect model export report)
+[ $# -gt 0 ] || parts=(datapath wire rules service user replay flow store search history detect model export report feeds)
 for part in "${parts[@]}"; do
 	declare -F "part_$part" >/dev/null || { echo "no part is called $part" >&2; exit 2; }
 done
@@ -256,7 +260,7 @@ folder=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 chmod 0755 "$folder" # the service drops to another user and walks through it
 facts
 for part in "${parts[@]}"; do
-	if [ "$(id -u)" != 0 ] && [[ " datapath wire rules service history " == *" $part "* ]]; then
+	if [ "$(id -u)" != 0 ] && [[ " datapath wire rules service history feeds " == *" $part "* ]]; then
 		skip "$part" "needs root"
 	else
 		"part_$part"
