@@ -239,5 +239,5 @@ void handle_top(struct call *call)
 		answer_error(call, 422, "invalid", "by",
 			     "by is hosts or protocols (the last minute), or src, dst, sport, "
 			     "dport, proto, sni, dns, domain, ja4, iface, vlan, state, verdict, "
-			     "rule, dir, proc or unit (the history).");
+			     "rule, dir, proc, unit, country or asn (the history).");
 }
