@@ -32,6 +32,7 @@ int service_reports_start(struct service *service)
 		.keep_s = config_int(app->config, CONFIG_REPORT_KEEP),
 		.max_bytes = (uint64_t)config_int(app->config, CONFIG_REPORT_MAX_BYTES),
 		.ask_render = ask_render,
+		.facts = service_facts_of,
 		.on_made = service_mail_report,
 		.run = run_report,
 		.arg = service,

@@ -7,7 +7,7 @@
 #include "agent/report/internal.h"
 #include "agent/util/csv.h"
 
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX 20
 
 struct table {
 	const char *title;
@@ -24,11 +24,13 @@ static const struct table tables[] = {
 	{ "Sources",
 	  "tops",
 	  "sources",
-	  { "key", "flows", "packets", "bytes", "bytes_out", "bytes_in" } },
+	  { "key", "name", "country", "as", "as_owner", "flows", "packets", "bytes", "bytes_out",
+	    "bytes_in" } },
 	{ "Destinations",
 	  "tops",
 	  "destinations",
-	  { "key", "flows", "packets", "bytes", "bytes_out", "bytes_in" } },
+	  { "key", "name", "country", "as", "as_owner", "flows", "packets", "bytes", "bytes_out",
+	    "bytes_in" } },
 	{ "Ports",
 	  "tops",
 	  "ports",
@@ -50,7 +52,8 @@ static const struct table tables[] = {
 	  NULL,
 	  "incidents",
 	  { "id", "detector", "title", "technique", "severity", "state", "score", "src_ip",
-	    "dst_ip", "dst_port", "proto", "first_seen", "last_seen", "count" } },
+	    "src_name", "src_country", "dst_ip", "dst_name", "dst_country", "dst_port", "proto",
+	    "first_seen", "last_seen", "count" } },
 	{ "Blocks",
 	  NULL,
 	  "blocks",

@@ -9,13 +9,15 @@
 
 #define ROW_HEIGHT  12.5F
 #define COLUMNS_MAX 8
+#define NO_FLOW	    "No flow was recorded."
 
 enum cell_kind {
 	CELL_TEXT,
 	CELL_COUNT,
 	CELL_BYTES,
 	CELL_TIME,
-	CELL_STATE
+	CELL_STATE,
+	CELL_FACTS
 };
 
 struct column {
@@ -24,10 +26,18 @@ struct column {
 	float width; /* parts of 100 */
 };
 
+/* Whether rows that say more of an address than itself make it this table or the other one. */
+enum table_when {
+	TABLE_ALWAYS,
+	TABLE_WITH_FACTS,
+	TABLE_WITHOUT_FACTS
+};
+
 struct table {
 	const char *title, *parent, *key;
 	const char *empty;
 	struct column columns[COLUMNS_MAX];
+	enum table_when when;
 };
 
 #define TOP_COLUMNS(what)                                                             \
@@ -39,6 +49,16 @@ struct table {
 			"Out", "bytes_out", CELL_BYTES, 14                            \
 		}                                                                     \
 	}
+#define ADDRESS_COLUMNS(what)                                                           \
+	{                                                                               \
+		{ what, "key", CELL_TEXT, 27 }, { "Known as", "name", CELL_FACTS, 25 }, \
+			{ "Flows", "flows", CELL_COUNT, 11 },                           \
+			{ "Packets", "packets", CELL_COUNT, 13 },                       \
+			{ "Bytes", "bytes", CELL_BYTES, 12 },                           \
+		{                                                                       \
+			"Out", "bytes_out", CELL_BYTES, 12                              \
+		}                                                                       \
+	}
 
 static const struct table tables[] = {
 	{ "Detectors and techniques",
@@ -47,13 +67,17 @@ static const struct table tables[] = {
 	  "No incident began in this period.",
 	  { { "Detector", "title", CELL_TEXT, 60 },
 	    { "ATT&CK", "technique", CELL_TEXT, 20 },
-	    { "Incidents", "count", CELL_COUNT, 20 } } },
-	{ "Sources", "tops", "sources", "No flow was recorded.", TOP_COLUMNS("Source") },
-	{ "Destinations", "tops", "destinations", "No flow was recorded.",
-	  TOP_COLUMNS("Destination") },
-	{ "Ports", "tops", "ports", "No flow was recorded.", TOP_COLUMNS("Port") },
-	{ "Protocols", "tops", "protocols", "No flow was recorded.", TOP_COLUMNS("Protocol") },
-	{ "Names", "tops", "domains", "No name was seen.", TOP_COLUMNS("Name") },
+	    { "Incidents", "count", CELL_COUNT, 20 } },
+	  TABLE_ALWAYS },
+	{ "Sources", "tops", "sources", NO_FLOW, TOP_COLUMNS("Source"), TABLE_WITHOUT_FACTS },
+	{ "Sources", "tops", "sources", NO_FLOW, ADDRESS_COLUMNS("Source"), TABLE_WITH_FACTS },
+	{ "Destinations", "tops", "destinations", NO_FLOW, TOP_COLUMNS("Destination"),
+	  TABLE_WITHOUT_FACTS },
+	{ "Destinations", "tops", "destinations", NO_FLOW, ADDRESS_COLUMNS("Destination"),
+	  TABLE_WITH_FACTS },
+	{ "Ports", "tops", "ports", NO_FLOW, TOP_COLUMNS("Port"), TABLE_ALWAYS },
+	{ "Protocols", "tops", "protocols", NO_FLOW, TOP_COLUMNS("Protocol"), TABLE_ALWAYS },
+	{ "Names", "tops", "domains", "No name was seen.", TOP_COLUMNS("Name"), TABLE_ALWAYS },
 	{ "Blocks in force",
 	  NULL,
 	  "blocks",
@@ -62,7 +86,8 @@ static const struct table tables[] = {
 	    { "Reason", "reason", CELL_TEXT, 28 },
 	    { "Since", "created", CELL_TIME, 20 },
 	    { "Hits", "hits", CELL_COUNT, 11 },
-	    { "Bytes", "hit_bytes", CELL_BYTES, 11 } } },
+	    { "Bytes", "hit_bytes", CELL_BYTES, 11 } },
+	  TABLE_ALWAYS },
 	{ "Incidents",
 	  NULL,
 	  "incidents",
@@ -73,7 +98,8 @@ static const struct table tables[] = {
 	    { "What", "title", CELL_TEXT, 25 },
 	    { "Source", "src_ip", CELL_TEXT, 16 },
 	    { "Destination", "dst_ip", CELL_TEXT, 16 },
-	    { "State", "state", CELL_STATE, 11 } } },
+	    { "State", "state", CELL_STATE, 11 } },
+	  TABLE_ALWAYS },
 };
 
 static bool is_right(enum cell_kind kind)
@@ -84,6 +110,20 @@ static bool is_right(enum cell_kind kind)
 static const char *state_text(const char *state)
 {
 	return strcmp(state, "false_positive") != 0 ? state : "false alarm";
+}
+
+/* "printer.lan", or "DE, AS64500 Example Networks". */
+static void draw_facts(const struct draw *draw, const struct text_box *box,
+		       const struct text_style *style, const struct json *row)
+{
+	const char *name = draw_text(row, "name"), *country = draw_text(row, "country");
+	const char *as = draw_text(row, "as");
+	char text[512];
+
+	(void)snprintf(text, sizeof(text), "%.200s%s%.8s%s%.16s %.200s", name,
+		       *name && *country ? ", " : "", country,
+		       (*name || *country) && *as ? ", " : "", as, draw_text(row, "as_owner"));
+	paper_text(draw->paper, box, style, text);
 }
 
 static void draw_cell(const struct draw *draw, const struct column *column, float x,
@@ -97,6 +137,8 @@ static void draw_cell(const struct draw *draw, const struct column *column, floa
 
 	if (column->kind == CELL_TEXT)
 		paper_text(draw->paper, &box, &style, draw_text(row, column->key));
+	else if (column->kind == CELL_FACTS)
+		draw_facts(draw, &box, &style, row);
 	else if (column->kind == CELL_STATE)
 		paper_text(draw->paper, &box, &style, state_text(draw_text(row, column->key)));
 	else if (column->kind == CELL_TIME)
@@ -182,6 +224,17 @@ static void draw_table(const struct draw *draw, const struct table *table, const
 	draw_rest(draw, table, count);
 }
 
+static bool has_facts(const struct json *rows)
+{
+	for (size_t i = 0; i < json_array_len(rows); i++) {
+		const struct json *row = json_array_get(rows, i);
+
+		if (*draw_text(row, "name") || *draw_text(row, "country") || *draw_text(row, "as"))
+			return true;
+	}
+	return false;
+}
+
 void draw_tables(const struct draw *draw)
 {
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
@@ -190,7 +243,8 @@ void draw_tables(const struct draw *draw)
 						: draw->document;
 		const struct json *rows = json_get(at, tables[i].key);
 
-		if (!rows)
+		if (!rows ||
+		    (tables[i].when && (tables[i].when == TABLE_WITH_FACTS) != has_facts(rows)))
 			continue;
 		draw_table(draw, &tables[i], rows);
 	}

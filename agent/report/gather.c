@@ -15,6 +15,7 @@
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/proto.h"
+#include "include/device.h"
 #include "include/history.h"
 
 #define SERIES_STEPS  240 /* points across a page, less than 1 mm apart */
@@ -145,7 +146,44 @@ static int add_heat(const struct gather *gather, struct json *document)
 	return 0;
 }
 
+/* ---- addresses ---- */
+
+static void set_fact(struct json *item, const char *prefix, const char *key, const char *text)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%s%s", prefix, key);
+	if (*text)
+		json_set_string(item, name, text);
+}
+
+void gather_facts(const struct gather *gather, const struct addr *addr, const char *prefix,
+		  struct json *item)
+{
+	struct addr_facts facts = { .source = 0 };
+	char number[16] = "";
+
+	if (!gather->facts)
+		return;
+	gather->facts(gather->arg, addr, &facts);
+	if (facts.place.asn)
+		(void)snprintf(number, sizeof(number), "AS%u", facts.place.asn);
+	set_fact(item, prefix, "name", facts.name);
+	set_fact(item, prefix, "country", facts.place.country);
+	set_fact(item, prefix, "as", number);
+	set_fact(item, prefix, "as_owner", facts.place.owner);
+}
+
 /* ---- hourly sums ----------------------------------------------------------------------------- */
+
+static bool address_of(enum top_by by, const struct top_row *row, struct addr *out)
+{
+	if ((by != TOP_SOURCE && by != TOP_DESTINATION) || row->is_others ||
+	    (row->len != 4 && row->len != 16))
+		return false;
+	*out = row->len == 4 ? addr_from_ipv4(row->key) : addr_from_ipv6(row->key);
+	return true;
+}
 
 static bool has_ports(uint8_t proto)
 {
@@ -158,8 +196,7 @@ static const char *format_key(enum top_by by, const struct top_row *row, char *t
 	struct addr addr;
 
 	(void)snprintf(text, size, by == TOP_DOMAIN ? "(no name)" : "(unknown)");
-	if ((by == TOP_SOURCE || by == TOP_DESTINATION) && (row->len == 4 || row->len == 16)) {
-		addr = row->len == 4 ? addr_from_ipv4(row->key) : addr_from_ipv6(row->key);
+	if (address_of(by, row, &addr)) {
 		(void)snprintf(text, size, "%s", addr_format(&addr, addr_text));
 	} else if (by == TOP_PORT && row->len == 3 && !has_ports(row->key[0])) {
 		(void)snprintf(text, size, "%s", proto_format(row->key[0], proto));
@@ -199,11 +236,14 @@ static int add_top(const struct gather *gather, struct json *tops, const char *n
 	for (int i = 0; i < count; i++) {
 		struct json *item = json_new_object();
 		char text[TOP_KEY_MAX + 16];
+		struct addr addr;
 
 		json_set_string(item, "key",
 				rows[i].is_others ? "(others)"
 						  : format_key(by, &rows[i], text, sizeof(text)));
 		json_set_bool(item, "is_others", rows[i].is_others);
+		if (address_of(by, &rows[i], &addr))
+			gather_facts(gather, &addr, "", item);
 		json_set_uint(item, "flows", rows[i].sums.records);
 		json_set_uint(item, "packets", rows[i].sums.packets_in + rows[i].sums.packets_out);
 		json_set_uint(item, "bytes", row_bytes(&rows[i]));

@@ -56,7 +56,7 @@ static const char *state_name(const struct incident *incident)
 }
 
 /* "" where there is none: many sources, or nobody in particular. */
-static void set_address(struct json *item, const char *key, const struct addr *addr)
+static bool set_address(struct json *item, const char *key, const struct addr *addr)
 {
 	static const struct addr unspecified = { 0 };
 	char text[ADDR_TEXT_MAX];
@@ -65,9 +65,10 @@ static void set_address(struct json *item, const char *key, const struct addr *a
 			       unspecified.bytes, addr->family == ADDR_IPV4 ? 4 : 16);
 
 	json_set_string(item, key, is_none ? "" : addr_format(addr, text));
+	return !is_none;
 }
 
-static struct json *encode(const struct incident *incident)
+static struct json *encode(const struct gather *gather, const struct incident *incident)
 {
 	char proto[PROTO_TEXT_MAX];
 	struct json *item = json_new_object();
@@ -79,8 +80,10 @@ static struct json *encode(const struct incident *incident)
 	json_set_string(item, "severity", severity_name(incident));
 	json_set_string(item, "state", state_name(incident));
 	json_set_double(item, "score", incident->score);
-	set_address(item, "src_ip", &incident->src);
-	set_address(item, "dst_ip", &incident->dst);
+	if (set_address(item, "src_ip", &incident->src))
+		gather_facts(gather, &incident->src, "src_", item);
+	if (set_address(item, "dst_ip", &incident->dst))
+		gather_facts(gather, &incident->dst, "dst_", item);
 	json_set_int(item, "dst_port", incident->dst_port);
 	json_set_string(item, "proto", incident->proto ? proto_format(incident->proto, proto) : "");
 	json_set_time(item, "first_seen", incident->first_unix_ms);
@@ -110,7 +113,7 @@ static bool take(void *arg, const struct incident *incident)
 	if (incident->state <= INCIDENT_ACKNOWLEDGED && tally->first_count[severity] < FIRST_MAX)
 		tally->first[severity][tally->first_count[severity]++] = *incident;
 	if (tally->list && tally->total <= INCIDENTS_LISTED_MAX)
-		json_add(tally->list, encode(incident));
+		json_add(tally->list, encode(tally->gather, incident));
 	return !atomic_load(tally->gather->is_cancelled);
 }
 
@@ -199,7 +202,7 @@ static void set_attention(const struct tally *tally, struct json *document)
 	for (int severity = SEVERITIES - 1; severity >= 0; severity--)
 		for (size_t i = 0;
 		     i < tally->first_count[severity] && json_array_len(items) < FIRST_MAX; i++)
-			json_add(items, encode(&tally->first[severity][i]));
+			json_add(items, encode(tally->gather, &tally->first[severity][i]));
 	json_set(document, "attention", items);
 }
 

@@ -39,6 +39,8 @@ struct gather {
 	const struct zone *zone;
 	const char *version;
 	bool is_demo;
+	void (*facts)(void *arg, const struct addr *addr, struct addr_facts *out); /* or NULL */
+	void *arg;
 	atomic_uint *percent; /* out: how far it is */
 	const atomic_bool *is_cancelled;
 };
@@ -46,6 +48,10 @@ struct gather {
 /* report_gather - the whole document; caller frees. -ECANCELED, -ETIMEDOUT, -ENOMEM, -errno. */
 int report_gather(const struct gather *gather, struct json **out);
 
+/* gather_facts - what is known of an address into @item: name, country, as ("AS64500"), as_owner,
+ * each only where it is known. @prefix before each. */
+void gather_facts(const struct gather *gather, const struct addr *addr, const char *prefix,
+		  struct json *item);
 /* gather_incidents - everything of incidents into @document. */
 int gather_incidents(const struct gather *gather, struct json *document);
 /* gather_findings - sentences for page 1, from what @document has. */

@@ -15,6 +15,8 @@
 #include "agent/util/cleanup.h"
 #include "include/report.h"
 
+struct addr;
+struct addr_facts;
 struct report_service;
 struct store;
 
@@ -47,6 +49,8 @@ struct report_options {
 	int (*ask_render)(void *arg);
 	/* work on a thread of its own, then done on this one */
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
+	/* what is known of an address beside its traffic, on any thread; may be NULL */
+	void (*facts)(void *arg, const struct addr *addr, struct addr_facts *out);
 	/* one was made; may be NULL */
 	void (*on_made)(void *arg, const struct report *report);
 	void *arg;

@@ -81,6 +81,8 @@ static int make(struct work *work)
 				 .report = &work->report,
 				 .version = options->version,
 				 .is_demo = options->is_demo,
+				 .facts = options->facts,
+				 .arg = options->arg,
 				 .percent = &work->percent,
 				 .is_cancelled = &work->is_cancelled };
 
