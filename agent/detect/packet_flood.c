@@ -30,6 +30,18 @@ static const struct flood icmp = {
 	.history_pps = 200,
 };
 
+/* Answers that nobody asked for: others were asked in the victim's name (smurf; RFC 2644). */
+static const struct flood icmp_answers = {
+	.detector = DETECTOR_ICMP_FLOOD,
+	.what = "ICMP packets it did not ask for",
+	.floor_pps = 1000,
+	.small_pps = 1000,
+	.history_pps = 1000,
+	.per_answer = 2,
+	.senders_min = 20,
+};
+#define BY_ANSWERS 1 /* in place of a port: a host's other row */
+
 static void udp_flood_delta(void *state, const struct flow_delta *delta)
 {
 	struct victims *victims = state;
@@ -65,29 +77,35 @@ static bool is_icmp(uint8_t proto)
 	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
 }
 
-/* Who asks floods; the answers go back to whoever asked, and are no flood of that. */
+static struct victim *find_row(struct victims *victims, const struct addr *host, uint16_t port)
+{
+	return rowset_find(&victims->table, rowset_key(&victims->table, host, NULL, port));
+}
+
+/* Who asks floods; so do answers of many, unless whoever gets them asked. Questions and answers of
+ * one second come in no order. */
 static void icmp_flood_delta(void *state, const struct flow_delta *delta)
 {
+	const struct five_tuple *tuple = &delta->tuple;
 	struct victims *victims = state;
-	struct victim *victim;
+	struct victim *other;
 
-	if (!is_icmp(delta->tuple.proto))
+	if (!is_icmp(tuple->proto) || try_is_group(&tuple->dst))
 		return;
-	if (delta->asks) {
-		victim = victims_take(victims, &delta->tuple, 0, delta->last_ns);
-		victims_count(victims, victim, delta);
-		return;
-	}
-	victim = rowset_find(&victims->table,
-			     rowset_key(&victims->table, &delta->tuple.src, NULL, 0));
-	if (victim)
-		victim->answered += delta->packets;
+	victims_count(victims,
+		      victims_take(victims, tuple, delta->asks ? 0 : BY_ANSWERS, delta->last_ns),
+		      delta);
+	other = find_row(victims, &tuple->src, delta->asks ? BY_ANSWERS : 0);
+	if (other)
+		other->answered += delta->packets;
 }
 
 static void icmp_flood_flow(void *state, const struct flow *flow)
 {
-	if (is_icmp(flow->tuple.proto))
-		victims_keep(state, flow, 0);
+	if (!is_icmp(flow->tuple.proto))
+		return;
+	victims_keep(state, flow, 0);
+	victims_keep(state, flow, BY_ANSWERS);
 }
 
 static bool judge_udp(void *state, void *row, const struct detect_moment *moment)
@@ -98,7 +116,9 @@ static bool judge_udp(void *state, void *row, const struct detect_moment *moment
 
 static bool judge_icmp(void *state, void *row, const struct detect_moment *moment)
 {
-	victims_judge(state, &icmp, row, moment);
+	const struct victim *victim = row;
+
+	victims_judge(state, victim->port == BY_ANSWERS ? &icmp_answers : &icmp, row, moment);
 	return false;
 }
 

@@ -180,6 +180,9 @@ static bool is_flooded(const struct victims *victims, const struct flood *flood,
 	if (pps < limit_of(victims, flood, victim) &&
 	    (pps < flood->history_pps || deviation(victim, pps) < HISTORY_Z))
 		return false;
+	if (flood->senders_min &&
+	    (!victim->seconds || has_lead(victim) || count_sources(victim) < flood->senders_min))
+		return false;
 	if (flood->per_answer && victim->packets < flood->per_answer * victim->answered)
 		return false;
 	/* many ports from few sources are a scan */
@@ -207,7 +210,7 @@ static void write_reason(const struct flood *flood, const struct victim *victim,
 		(void)snprintf(from, sizeof(from), "%s", addr_format(&victim->lead, src));
 	else
 		(void)snprintf(from, sizeof(from), "about %u sources", count_sources(victim));
-	if (victim->port)
+	if (victim->port && flood->detector == DETECTOR_SYN_FLOOD)
 		(void)snprintf(port, sizeof(port), " port %u", victim->port);
 	if (victim->seconds >= HISTORY_S)
 		(void)snprintf(normal, sizeof(normal), "about %.0f a second, limit %u",
@@ -234,7 +237,7 @@ static void say(struct victims *victims, const struct flood *flood, struct victi
 		.score = say_score(1, (double)pps, floor_of(flood, victim)),
 		.src = has_lead(victim) ? victim->lead : say_addr_none(),
 		.dst = victim->dst,
-		.dst_port = victim->port,
+		.dst_port = flood->detector == DETECTOR_SYN_FLOOD ? victim->port : 0,
 		.proto = flood->detector == DETECTOR_SYN_FLOOD	 ? IPPROTO_TCP
 			 : flood->detector == DETECTOR_UDP_FLOOD ? IPPROTO_UDP
 			 : victim->dst.family == ADDR_IPV6	 ? IPPROTO_ICMPV6

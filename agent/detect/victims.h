@@ -14,7 +14,7 @@
 struct victim {
 	struct row row;
 	struct addr dst;
-	uint16_t port; /* 0: all of them */
+	uint16_t port; /* 0: all of them; of ICMP: which of a host's two rows */
 	bool is_on;    /* a flood goes on */
 	/* since the last tick */
 	uint64_t packets, bytes, answered;
@@ -44,6 +44,9 @@ struct flood {
 	uint32_t small_pps;   /* of packets below 200 bytes in the mean */
 	uint32_t per_answer;  /* so many for each that was answered; 0: answers do not count */
 	uint32_t sources_min; /* for a row of all ports: fewer are a scan */
+	/* of what may be asked for: as many send it, and it is not the row's first second, in which
+	 * the questions before it were not counted; 0: it may not */
+	uint32_t senders_min;
 };
 
 int victims_open(unsigned int hosts_max, void **state);

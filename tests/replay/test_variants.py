@@ -69,6 +69,13 @@ def flood_udp(source, sport, dport):
     return write
 
 
+def flood_icmp(kind):
+    def write(cap):
+        for i in range(6000):
+            cap.ping(i / 2500, anybody(i), SERVER, kind)
+    return write
+
+
 def anybody(i):
     return f"{1 + i * 7 % 220}.{i * 31 % 256}.{i * 17 % 256}.{1 + i % 250}"
 
@@ -168,6 +175,8 @@ ATTACKS = {
     "UDP to any port": ("udp_flood", flood_udp(lambda i: ATTACKER, 4444, any_port)),
     "reflected by resolvers": ("udp_flood", flood_udp(lambda i: f"198.18.{i % 40}.{i % 250}", 53,
                                                       lambda i: 1024 + i * 7919 % 64000)),
+    "ICMP of anybody": ("icmp_flood", flood_icmp(8)),
+    "ICMP answers of anybody": ("icmp_flood", flood_icmp(0)),
     "SSH": ("brute_force", ssh(1.5, 22)),
     "SSH at an odd port": ("brute_force", ssh(1.5, 48222)),
     "SSH over IPv6": ("brute_force", ssh(1.5, 22, *V6)),

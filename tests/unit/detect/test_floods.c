@@ -230,9 +230,53 @@ static void flood_repeats_every_ten_seconds_and_adds_up(void **state)
 	end(seen);
 }
 
+static void send_answers(struct seen *seen, const char *to, uint64_t at_ns)
+{
+	for (unsigned int i = 0; i < 250; i++) {
+		struct flow_delta delta =
+			delta_of(addr_plus("198.18.7.1", i), addr_of(to), 0, IPPROTO_ICMP, at_ns);
+
+		delta.packets = 5;
+		detect_delta(seen->detect, &delta);
+	}
+}
+
+/* "Smurf": a network was pinged in the victim's name. Who pinged it is answered. */
+static void answers_nobody_asked_for_are_a_flood(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	for (unsigned int second = 0; second < 5; second++) {
+		uint64_t at = T0 + second * S;
+
+		send_answers(seen, VICTIM, at);
+		for (unsigned int i = 0; i < 250; i++) { /* a sweep, answered before it is read */
+			struct flow_delta delta = delta_of(
+				addr_of(VICTIM), addr_plus("198.18.7.1", i), 0, IPPROTO_ICMP, at);
+
+			delta.packets = 5;
+			delta.asks = true;
+			detect_delta(seen->detect, &delta);
+		}
+		tick(seen, at + S);
+	}
+	assert_int_equal(seen->count[DETECTOR_ICMP_FLOOD], 0);
+	for (unsigned int second = 5; second < 7; second++) {
+		send_answers(seen, "198.18.0.8", T0 + second * S);
+		tick(seen, T0 + (second + 1) * S);
+	}
+	assert_int_equal(seen->count[DETECTOR_ICMP_FLOOD], 1);
+	assert_int_equal(seen->last[DETECTOR_ICMP_FLOOD].dst_port, 0);
+	assert_non_null(strstr(seen->last[DETECTOR_ICMP_FLOOD].reason,
+			       "1250 ICMP packets it did not ask for a second from about"));
+	end(seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_nobody_asked_for_are_a_flood),
 		cmocka_unit_test(five_hundred_half_open_a_second_are_a_flood_and_one_less_is_not),
 		cmocka_unit_test(what_is_clear_in_half_a_second_is_told_then_and_once),
 		cmocka_unit_test(million_made_up_sources_are_one_incident_of_the_victim),
