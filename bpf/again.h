@@ -70,7 +70,7 @@ HOT __u32 again_drops(const struct cpu_state *cpu, __u32 rule_id, __u32 safe_cac
 HOT bool slot_is_of(const struct verdict_slot *slot, const __u64 addr[2], __u32 scope)
 {
 	return slot->addr[0] == addr[0] && slot->addr[1] == addr[1] &&
-	       !((slot->scope ^ scope) & SCOPE_FAMILY) && slot->mask;
+	       !((slot->scope ^ scope) & SCOPE_FAMILY);
 }
 
 HOT void slot_count(struct verdict_slot *slot, const struct again *again)
@@ -107,17 +107,34 @@ APART int slot_settle(struct verdict_slot *slot)
 	return 0;
 }
 
-/*
- * The slot speaks of @entry from now on. One that was of use in this jiffy or the last stays with
- * its address: more sources than slots would else cost two entries a packet instead of one.
- */
-HOT void slot_take(struct verdict_slot *slot, const struct block_entry *entry,
-		   const struct again *again)
-{
-	__u32 now = (__u32)bpf_jiffies64();
+#define SLOT_NONE VERDICT_WAYS
 
-	if (slot->mask && !slot_is_of(slot, again->addr, again->scope) && now - slot->jiffies <= 1)
-		return;
+/* Which way of a set knows the address. */
+HOT __u32 slot_find(const struct verdict_set *set, const struct again *again)
+{
+	if (slot_is_of(&set->way[0], again->addr, again->scope))
+		return 0;
+	return slot_is_of(&set->way[1], again->addr, again->scope) ? 1 : SLOT_NONE;
+}
+
+/*
+ * The way that may learn of an address which none knows, NULL: none. One that was of use in this
+ * jiffy or the last stays with its own: more sources than slots would else cost two entries a
+ * packet instead of one.
+ */
+HOT struct verdict_slot *slot_free(struct verdict_set *set, __u32 now)
+{
+	__u32 age0 = now - set->way[0].jiffies, age1 = now - set->way[1].jiffies;
+
+	if (!set->way[0].scope || (age0 > 1 && set->way[1].scope && age0 >= age1))
+		return &set->way[0];
+	return !set->way[1].scope || age1 > 1 ? &set->way[1] : NULL;
+}
+
+/* The slot speaks of @entry from now on. */
+HOT void slot_take(struct verdict_slot *slot, const struct block_entry *entry,
+		   const struct again *again, __u32 now)
+{
 	gen_step(&slot->gen, 1);
 	if (slot->packets)
 		slot_settle(slot);
@@ -150,11 +167,13 @@ HOT __u32 slot_again(struct verdict_slot *slot, const struct cpu_state *cpu, __u
 	return ASKS_DROPS;
 }
 
-/* It does not: the entry is asked, and known from then on. */
-HOT __u32 entry_again(struct verdict_slot *slot, struct cpu_state *cpu, const struct again *again,
-		      const __u32 family)
+/* It does not: the entry is asked, and known from then on. @known: the way that knew it before
+ * something changed. */
+HOT __u32 entry_again(struct verdict_set *set, struct verdict_slot *known, struct cpu_state *cpu,
+		      const struct again *again, const __u32 family)
 {
 	struct block_entry *entry = address_entry(again->addr, family);
+	struct verdict_slot *slot = known;
 
 	if (!entry)
 		return scope_kinds(again->scope) & ~(__u32)KIND_EXACT;
@@ -162,31 +181,39 @@ HOT __u32 entry_again(struct verdict_slot *slot, struct cpu_state *cpu, const st
 		return scope_kinds(again->scope);
 	entry_count(entry, again->segments, again->bytes, cpu->jiffies);
 	cpu->events_skipped++;
+	if (!slot)
+		slot = slot_free(set, (__u32)cpu->jiffies);
 	if (slot)
-		slot_take(slot, entry, again);
+		slot_take(slot, entry, again, (__u32)cpu->jiffies);
 	return ASKS_DROPS;
 }
 
 /* ASKS_DROPS, or the KIND_ of entries to ask in full. */
 HOT __u32 address_again(const struct again *again, const __u32 family)
 {
-	__u32 own = CPU_ID(NULL), says;
-	struct verdict_slot *slot =
-		ARRAY_ELEM(NULL, verdicts, own * VERDICT_SLOTS + verdict_index(again->addr));
+	__u32 own = CPU_ID(NULL), way, says;
+	struct verdict_set *set =
+		ARRAY_ELEM(NULL, verdicts, own * VERDICT_SETS + verdict_index(again->addr));
 	struct cpu_state *cpu;
-	bool is_known =
-		slot && slot_is_of(slot, again->addr, again->scope) && slot->epoch == again->epoch;
+	struct verdict_slot *slot = NULL;
 
-	if (LIKELY(is_known && slot->jiffies == (__u32)bpf_jiffies64() &&
-		   !((slot->scope ^ again->scope) & slot->mask))) {
-		slot_count(slot, again);
-		return ASKS_DROPS;
+	if (!set) /* a CPU beyond the map */
+		return scope_kinds(again->scope);
+	way = slot_find(set, again);
+	FORGET(way); /* one state for the verifier instead of one per way */
+	if (LIKELY(way < VERDICT_WAYS)) {
+		slot = &set->way[way & (VERDICT_WAYS - 1)];
+		if (LIKELY(slot->epoch == again->epoch && slot->jiffies == (__u32)bpf_jiffies64() &&
+			   !((slot->scope ^ again->scope) & slot->mask))) {
+			slot_count(slot, again);
+			return ASKS_DROPS;
+		}
 	}
 	cpu = ARRAY_ELEM(NULL, cpus, own);
 	if (!cpu)
 		return scope_kinds(again->scope);
-	if (!is_known)
-		return entry_again(slot, cpu, again, family);
+	if (!slot || slot->epoch != again->epoch)
+		return entry_again(set, slot, cpu, again, family);
 	says = slot_again(slot, cpu, again->scope);
 	if (says == ASKS_DROPS)
 		slot_count(slot, again);

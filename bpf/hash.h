@@ -17,8 +17,8 @@ static inline __attribute__((always_inline)) __u64 hash_mix(__u64 sum, __u64 wor
 	return sum ^ sum >> 32;
 }
 
-#define VERDICT_SHIFT 53 /* 2^(64 - 53) = VERDICT_SLOTS */
-_Static_assert(1ULL << (64 - VERDICT_SHIFT) == VERDICT_SLOTS, "every slot is used");
+#define VERDICT_SHIFT 54 /* 2^(64 - 54) = VERDICT_SETS */
+_Static_assert(1ULL << (64 - VERDICT_SHIFT) == VERDICT_SETS, "every set is used");
 
 #define BITS48_SHIFT 45 /* 2^(64 - 45) = BITS48_WORDS * 64 bits */
 _Static_assert(1ULL << (64 - BITS48_SHIFT) == BITS48_WORDS * 64, "bits48 is indexed whole");
@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) __u32 bits48_index(__u64 first)
 	return (__u32)((first << 16) * HASH_MUL1 >> BITS48_SHIFT);
 }
 
-/* Slot of an address among a CPU's VERDICT_SLOTS: the upper bits of a product, as above. */
+/* Set of an address among a CPU's VERDICT_SETS: the upper bits of a product, as above. */
 static inline __attribute__((always_inline)) __u32 verdict_index(const __u64 addr[2])
 {
 	__u64 mixed = (addr[0] ^ addr[1] * HASH_MUL2) * HASH_MUL1;

@@ -98,9 +98,9 @@ KEYED_MAP(block6, BPF_MAP_TYPE_HASH, BLOCK_ENTRIES, ipv6_words, struct block_ent
 KEYED_MAP(lpm4, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm4_key, struct block_entry);
 KEYED_MAP(lpm6, BPF_MAP_TYPE_LPM_TRIE, BLOCK_ENTRIES, struct lpm6_key, struct block_entry);
 
-/* Addresses whose packets come one after the other, index: cpu * VERDICT_SLOTS + slot. Kernel
+/* Addresses whose packets come one after the other, index: cpu * VERDICT_SETS + set. Kernel
  * writes (only the CPU's own range), core adds what is counted there. A CPU beyond: none. */
-ARRAY_MAP(verdicts, CPUS_DEFAULT *VERDICT_SLOTS, BPF_F_MMAPABLE, struct verdict_slot);
+ARRAY_MAP(verdicts, CPUS_DEFAULT *VERDICT_SETS, BPF_F_MMAPABLE, struct verdict_set);
 
 /* Names by hash (bpf/domain.h): core adds and removes, kernel adds hits. bits_names: 20 bits of
  * each hash, as the bitmaps above. Full: the order is refused. */

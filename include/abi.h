@@ -245,7 +245,8 @@ _Static_assert(sizeof(struct block_entry) == 40, "layout");
  * is the entry's too, by address and born, until another address takes the slot; gen is odd
  * meanwhile. Each such packet is one of events_skipped.
  */
-#define VERDICT_SLOTS 2048 /* of each CPU, a power of two: 128 KiB */
+#define VERDICT_SETS 1024 /* of each CPU, a power of two: 128 KiB */
+#define VERDICT_WAYS 2
 
 struct verdict_slot {
 	__u64 addr[2]; /* network order; IPv4: its four bytes, then zeros */
@@ -257,10 +258,14 @@ struct verdict_slot {
 	__u32 rule;
 	__u32 safe_cache;
 	__u32 jiffies; /* low half: when the rule was asked */
-	__u32 scope;   /* SCOPE_ of bpf/again.h: of what it was asked */
-	__u32 mask;    /* bits of scope that the verdict hangs on; 0: never used */
+	__u32 scope;   /* SCOPE_ of bpf/again.h: of what it was asked; 0: never used */
+	__u32 mask;    /* bits of scope that the verdict hangs on */
 };
 _Static_assert(sizeof(struct verdict_slot) == 64, "one cache line");
+
+struct verdict_set {
+	struct verdict_slot way[VERDICT_WAYS];
+};
 
 /* At which layer a packet was dropped. */
 enum block_layer {

@@ -212,7 +212,7 @@ static uint64_t wanted_bytes(const struct kernel_maps *maps, enum kernel_map map
 	case KERNEL_CPUS:
 		return (uint64_t)maps->cpus * sizeof(struct cpu_state);
 	case KERNEL_VERDICTS:
-		return (uint64_t)maps->cpus * VERDICT_SLOTS * sizeof(struct verdict_slot);
+		return (uint64_t)maps->cpus * VERDICT_SETS * sizeof(struct verdict_set);
 	case KERNEL_EVICT_CPU:
 		return (uint64_t)maps->cpus * sizeof(uint32_t);
 	default:

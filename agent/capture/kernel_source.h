@@ -46,7 +46,7 @@ struct kernel_source {
 	struct source_ring events;
 	const struct iface_counters *counters;
 	const struct cpu_state *cpus;
-	const struct verdict_slot *verdicts; /* [cpu_count * VERDICT_SLOTS] */
+	const struct verdict_set *verdicts; /* [cpu_count * VERDICT_SETS] */
 	const struct kernel_row *rows;
 	uint32_t cpu_count;
 	struct rules_tables tables; /* what rules works on; the arrays are regions below */

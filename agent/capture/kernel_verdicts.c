@@ -42,16 +42,25 @@ static uint32_t family_of(enum rules_map map)
 	return map == RULES_BLOCK4 ? 4 : 6;
 }
 
-static const struct verdict_slot *slot_of(const struct kernel_source *source, uint32_t cpu,
+/* The @number-th of all CPUs' slots that may know an address. */
+static const struct verdict_slot *slot_of(const struct kernel_source *source, uint32_t number,
 					  const __u64 addr[2])
 {
-	return &source->verdicts[(size_t)cpu * VERDICT_SLOTS + verdict_index(addr)];
+	size_t cpu = number / VERDICT_WAYS;
+
+	return &source->verdicts[cpu * VERDICT_SETS + verdict_index(addr)]
+			.way[number % VERDICT_WAYS];
+}
+
+static uint32_t slots_of_address(const struct kernel_source *source)
+{
+	return source->cpu_count * VERDICT_WAYS;
 }
 
 static bool slot_is_of(const struct verdict_slot *slot, uint32_t family, const __u64 addr[2])
 {
 	return LOAD(slot->addr[0]) == addr[0] && LOAD(slot->addr[1]) == addr[1] &&
-	       (LOAD(slot->scope) >> 4 & 0xf) == family && LOAD(slot->mask);
+	       (LOAD(slot->scope) >> 4 & 0xf) == family;
 }
 
 static void slot_add(struct held *held, const struct verdict_slot *slot,
@@ -71,8 +80,8 @@ static struct held held_of(const struct kernel_source *source, enum rules_map ma
 	const uint32_t family = family_of(map);
 	struct held held = { 0 };
 
-	for (uint32_t cpu = 0; cpu < source->cpu_count; cpu++) {
-		const struct verdict_slot *slot = slot_of(source, cpu, addr);
+	for (uint32_t i = 0; i < slots_of_address(source); i++) {
+		const struct verdict_slot *slot = slot_of(source, i, addr);
 		uint32_t gen = LOAD(slot->gen);
 
 		held.gens += gen;
@@ -92,8 +101,8 @@ static bool is_held(const struct kernel_source *source, enum rules_map map, cons
 	bool found = false;
 
 	slot_addr(map, key, addr);
-	for (uint32_t cpu = 0; cpu < source->cpu_count && !found; cpu++)
-		found = slot_is_of(slot_of(source, cpu, addr), family, addr);
+	for (uint32_t i = 0; i < slots_of_address(source) && !found; i++)
+		found = slot_is_of(slot_of(source, i, addr), family, addr);
 	return found;
 }
 
@@ -152,10 +161,10 @@ void kernel_entry_moved(const struct kernel_source *source, enum rules_map map)
 
 uint64_t kernel_verdicts_packets(const struct kernel_source *source)
 {
-	const size_t slots = (size_t)source->cpu_count * VERDICT_SLOTS;
+	const size_t slots = (size_t)source->cpu_count * VERDICT_SETS * VERDICT_WAYS;
 	uint64_t packets = 0;
 
 	for (size_t i = 0; i < slots; i++)
-		packets += LOAD(source->verdicts[i].packets);
+		packets += LOAD(source->verdicts[i / VERDICT_WAYS].way[i % VERDICT_WAYS].packets);
 	return packets;
 }
