@@ -198,12 +198,10 @@ static const char *format_key(enum top_by by, const struct top_row *row, char *t
 	(void)snprintf(text, size, by == TOP_DOMAIN ? "(no name)" : "(unknown)");
 	if (address_of(by, row, &addr)) {
 		(void)snprintf(text, size, "%s", addr_format(&addr, addr_text));
-	} else if (by == TOP_PORT && row->len == 3 && !has_ports(row->key[0])) {
-		(void)snprintf(text, size, "%s", proto_format(row->key[0], proto));
-	} else if (by == TOP_PORT && row->len == 3) {
+	} else if (by == TOP_PORT && row->len == 3 && has_ports(row->key[0])) {
 		(void)snprintf(text, size, "%s/%u", proto_format(row->key[0], proto),
 			       (unsigned int)(row->key[1] << 8 | row->key[2]));
-	} else if (by == TOP_PROTOCOL && row->len == 1) {
+	} else if ((by == TOP_PORT && row->len == 3) || (by == TOP_PROTOCOL && row->len == 1)) {
 		(void)snprintf(text, size, "%s", proto_format(row->key[0], proto));
 	} else if (by == TOP_DOMAIN && row->len) {
 		(void)snprintf(text, size, "%.*s", (int)row->len, (const char *)row->key);

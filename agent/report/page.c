@@ -338,8 +338,7 @@ static void insert_contents_page(struct paper *paper)
 		paper->error = paper->error ? paper->error : -ENOMEM;
 		return;
 	}
-	memmove(&paper->pages[2], &paper->pages[1],
-		(paper->page_count - 1) * sizeof(paper->pages[0]));
+	memmove(&paper->pages[2], &paper->pages[1], (paper->page_count - 1) * sizeof(HPDF_Page));
 	paper->pages[1] = page;
 	paper->page_count++;
 	for (size_t i = 0; i < paper->bookmark_count; i++)
@@ -368,7 +367,8 @@ static void write_contents(struct paper *paper)
 		write_contents_line(
 			paper, &paper->bookmarks[i],
 			(struct point){ i < rows ? PAPER_LEFT : PAPER_RIGHT - CONTENTS_WIDTH,
-					y - CONTENTS_STEP * (float)(i % rows + 1) });
+					y - CONTENTS_STEP *
+							(float)((i < rows ? i : i - rows) + 1) });
 }
 
 static void write_feet(struct paper *paper)

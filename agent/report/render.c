@@ -10,19 +10,41 @@
 #include "agent/report/draw.h"
 #include "agent/report/subset.h"
 
-/* Every character of every text, keys left out: those are not drawn. */
-static void collect(const struct json *value, struct characters *set)
-{
-	const char *text;
+#define JSON_DEPTH_MAX 32 /* of json_parse */
 
-	if (!json_string(value, &text)) {
-		characters_add_text(set, text);
-		return;
+/* Where a walk through the tree is: a value, and its member or element that comes next. */
+struct place {
+	const struct json *value;
+	size_t next;
+};
+
+static const struct json *child_of(const struct place *place)
+{
+	const char *key = json_key(place->value, place->next);
+
+	return key ? json_get(place->value, key) : json_array_get(place->value, place->next);
+}
+
+/* Every character of every text, keys left out: those are not drawn. */
+static void collect(const struct json *document, struct characters *set)
+{
+	struct place path[JSON_DEPTH_MAX + 1] = { { document, 0 } };
+	size_t depth = 1;
+
+	while (depth) {
+		struct place *here = &path[depth - 1];
+		const struct json *child = child_of(here);
+		const char *text;
+
+		here->next++;
+		if (!child && !json_key(here->value, here->next - 1) &&
+		    here->next > json_array_len(here->value))
+			depth--; /* that was the last */
+		else if (child && !json_string(child, &text))
+			characters_add_text(set, text);
+		else if ((json_is_array(child) || json_is_object(child)) && depth <= JSON_DEPTH_MAX)
+			path[depth++] = (struct place){ child, 0 };
 	}
-	for (size_t i = 0; i < json_array_len(value); i++)
-		collect(json_array_get(value, i), set);
-	for (size_t i = 0; json_key(value, i); i++)
-		collect(json_get(value, json_key(value, i)), set);
 }
 
 static void collect_all(const struct json *document, struct characters *set)

@@ -280,14 +280,14 @@ static uint32_t sum_of(const struct buffer *table)
 
 static int write_file(struct buffer *tables, struct buffer *out)
 {
-	size_t at = FONT_HEAD_BYTES + TABLES * FONT_ENTRY_BYTES;
+	size_t at = FONT_HEAD_BYTES + (size_t)TABLES * FONT_ENTRY_BYTES;
 
 	put32(out, 0x00010000);
 	put16(out, TABLES);
 	put16(out,
 	      8 * FONT_ENTRY_BYTES); /* of 13: the power of two below, its logarithm, the rest */
 	put16(out, 3);
-	put16(out, (TABLES - 8) * FONT_ENTRY_BYTES);
+	put16(out, (TABLES - 8U) * FONT_ENTRY_BYTES);
 	for (int i = 0; i < TABLES; i++) {
 		size_t len = tables[i].len;
 
@@ -334,7 +334,7 @@ int font_subset(const struct font_bytes *font, struct characters *set, struct bu
 	struct buffer tables[TABLES];
 	struct cut cut = { .set = set, .count = 1 };
 	int error = font_source_read(font, &cut.source);
-	CLEANUP(free) uint16_t *old_of = calloc(2 * FONT_CODES, sizeof(*old_of));
+	CLEANUP(free) uint16_t *old_of = calloc((size_t)2 * FONT_CODES, sizeof(*old_of));
 	CLEANUP(free) uint16_t *new_of = calloc(FONT_CODES, sizeof(*new_of));
 
 	if (error || !old_of || !new_of)
