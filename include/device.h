@@ -24,9 +24,9 @@ enum device_source {
 #define DEVICE_NAME_MAX 128
 
 struct device_name {
-	struct addr addr;
 	int64_t last_unix_s; /* when it was said last; 0 = just now */
-	uint8_t source;	     /* enum device_source */
+	struct addr addr;
+	uint8_t source; /* enum device_source */
 	char name[DEVICE_NAME_MAX];
 };
 

@@ -18,8 +18,8 @@
 #include "agent/util/log.h"
 #include "include/learning.h"
 
-#define SETS 1024U /* with WAYS names each: STORE_DEVICES_MAX */
-#define WAYS 8U
+#define SETS 1024UL /* with WAYS names each: STORE_DEVICES_MAX */
+#define WAYS 8UL
 _Static_assert(SETS *WAYS == STORE_DEVICES_MAX, "what is in memory is what is kept");
 
 #define KEPT_AT_ONCE 64 /* rows of one transaction: a flood of names costs the disk little */
@@ -53,7 +53,7 @@ static struct entry *find(struct facts *facts, const struct addr *addr)
 {
 	struct entry *set = set_of(facts, addr);
 
-	for (unsigned int i = 0; i < WAYS; i++)
+	for (size_t i = 0; i < WAYS; i++)
 		if (addr_is_equal(&set[i].device.addr, addr))
 			return &set[i];
 	return NULL;
@@ -63,7 +63,7 @@ static struct entry *room_for(struct facts *facts, const struct addr *addr)
 {
 	struct entry *set = set_of(facts, addr), *oldest = set;
 
-	for (unsigned int i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < WAYS; i++) {
 		if (set[i].device.addr.family == ADDR_NONE)
 			return &set[i];
 		if (set[i].device.last_unix_s < oldest->device.last_unix_s)

@@ -115,20 +115,20 @@ static bool reverse_ipv6(const char *name, size_t len, struct addr *out)
 
 static bool reverse_ipv4(const char *name, size_t len, struct addr *out)
 {
-	unsigned int part[4];
 	uint8_t bytes[4];
-	int used = 0;
+	size_t at = 0;
 
-	if (sscanf(name, "%3u.%3u.%3u.%3u%n", &part[3], &part[2], &part[1], &part[0], &used) != 4 ||
-	    (size_t)used != len)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		if (part[i] > 255)
+	for (int i = 3; i >= 0; i--) {
+		unsigned int part = 0, digits = 0;
+
+		for (; at < len && name[at] >= '0' && name[at] <= '9' && digits < 4; at++, digits++)
+			part = part * 10 + (unsigned int)(name[at] - '0');
+		if (!digits || part > 255 || (i && (at >= len || name[at++] != '.')))
 			return false;
-		bytes[i] = (uint8_t)part[i];
+		bytes[i] = (uint8_t)part;
 	}
 	*out = addr_from_ipv4(bytes);
-	return true;
+	return at == len;
 }
 
 bool devices_reverse(const char *name, struct addr *out)

@@ -126,12 +126,10 @@ static size_t number_key(uint64_t number, uint8_t *key)
 
 static size_t text_key(const char *text, uint8_t *key)
 {
-	size_t len = text ? strlen(text) : 0;
+	size_t len = 0;
 
-	if (len > FLOW_GROUP_KEY_MAX)
-		len = FLOW_GROUP_KEY_MAX;
-	if (len)
-		memcpy(key, text, len);
+	for (; text && text[len] && len < FLOW_GROUP_KEY_MAX; len++)
+		key[len] = (uint8_t)text[len];
 	return len;
 }
 
