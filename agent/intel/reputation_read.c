@@ -57,6 +57,14 @@ static bool is_inner_name(const char *name)
 	return !strchr(name, '.');
 }
 
+/* RFC 3696 2: a top-level name is never all digits; an address with a dot behind it would be. */
+static bool ends_in_digits(const char *name)
+{
+	const char *dot = strrchr(name, '.'), *label = dot ? dot + 1 : name;
+
+	return strspn(label, "0123456789") == strlen(label);
+}
+
 int reputation_canonical(const char *text, char value[static REPUTATION_VALUE_MAX], bool *is_addr)
 {
 	struct addr addr;
@@ -81,6 +89,8 @@ int reputation_canonical(const char *text, char value[static REPUTATION_VALUE_MA
 		value[i] = (char)tolower((unsigned char)text[i]);
 	}
 	value[len] = '\0';
+	if (ends_in_digits(value))
+		return -EINVAL;
 	return is_inner_name(value) ? -EPERM : 0;
 }
 

@@ -46,6 +46,8 @@ static void only_public_values_leave_the_house(void **state)
 		{ "a..example.com", -EINVAL, NULL },
 		{ ".example.com", -EINVAL, NULL },
 		{ ".", -EINVAL, NULL },
+		{ "192.168.1.1.", -EINVAL, NULL },
+		{ "23.3.0.3.", -EINVAL, NULL },
 	};
 
 	(void)state;
