@@ -328,7 +328,7 @@ HOT void tls_judge(struct walker *walker)
 		dotted_judge(walker, at, end);
 }
 
-/* Over the method and the space behind it. */
+/* Over the method and the space behind it; in front of it empty lines (RFC 9112 2.2). */
 static long http_method_step(__u32 round, void *arg)
 {
 	struct name_walk *w = ((struct walker *)arg)->w;
@@ -336,6 +336,11 @@ static long http_method_step(__u32 round, void *arg)
 
 	(void)round;
 	w->at++;
+	if (!w->left && (byte == '\r' || byte == '\n'))
+		return 0;
+	if (!w->left)
+		w->start = w->at - 1;
+	w->left = 1;
 	if (byte == ' ')
 		return walk_ends(w, w->at < w->end ? WALK_DONE : WALK_BROKEN);
 	return byte - 'A' < 26 || byte == '-' ? 0 : walk_ends(w, WALK_BROKEN);
@@ -376,7 +381,7 @@ HOT __u32 http_target_host(const struct name_walk *w)
 {
 	__u64 word = walk_word(w, w->at) | EVERY_BYTE(0x20);
 
-	if (walk_half(w, 0) == ('C' << 8 | 'O') && walk_byte(w, 2) == 'N')
+	if (walk_half(w, w->start) == ('C' << 8 | 'O') && walk_byte(w, w->start + 2) == 'N')
 		return w->at; /* CONNECT */
 	if (word == HTTPS_SCHEME)
 		return w->at + 8;

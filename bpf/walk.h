@@ -37,7 +37,7 @@ struct name_walk {
 	__u32 length; /* by the caller: payload bytes in data, at most PAYLOAD_MAX */
 
 	/* the walker's own */
-	__u32 start;  /* of the message; what a compression pointer counts from */
+	__u32 start;  /* of the message: what a compression pointer counts from; HTTP: the method */
 	__u32 at;     /* next byte */
 	__u32 end;    /* behind the last byte that belongs to it */
 	__u32 left;   /* DNS: bytes left of a label */

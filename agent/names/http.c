@@ -94,8 +94,12 @@ static size_t skip_empty_lines(const uint8_t *data, size_t len)
 
 enum http_start http_guess(const uint8_t *data, size_t len)
 {
+	size_t skipped = skip_empty_lines(data, len);
+
 	if (is_start(data, len, version))
 		return HTTP_RESPONSE;
+	data += skipped;
+	len -= skipped;
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		if (is_start(data, len, methods[i]))
 			return HTTP_REQUEST;

@@ -124,6 +124,10 @@ static const struct speech_step speech[] = {
 	{ "http in pieces, 1", 1102, 80, false, 1, TCP_DATA, TEXT("GE"), 1 },
 	{ "http in pieces, 2", 1102, 80, false, 3, TCP_DATA, TEXT("T / HTTP/1.1\r\nHost: a"), 1 },
 	{ "http in pieces, 3", 1102, 80, false, 24, TCP_DATA, TEXT(".example\r\n\r\n"), ANY },
+	{ "http behind an empty line", 1104, 80, false, 1, TCP_DATA, TEXT("\r\n" HTTP_HEAD), 1 },
+	{ "http behind empty lines, syn", 1105, 80, false, 0, TCP_SYN, NULL, 0, 0 },
+	{ "http behind empty lines", 1105, 80, false, 1, TCP_DATA, TEXT("\n\n\r\n" HTTP_HEAD), 1 },
+	{ "http, a rare method", 1106, 80, false, 1, TCP_DATA, TEXT("M-SEARCH * HTTP/1.1\r\n"), 1 },
 	{ "http longer than an event", 1103, 80, false, 1, TCP_DATA, long_bytes, 5000, 1 },
 
 	{ "ssh syn", 1200, 22, false, 0, TCP_SYN, NULL, 0, 0 },

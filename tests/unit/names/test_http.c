@@ -33,6 +33,16 @@ static void request_gives_method_target_host_and_agent(void **state)
 	assert_int_equal(message.port, 0);
 }
 
+/* RFC 9112 2.2; lines alone may be in front of anything. */
+static void requests_behind_empty_lines_are_known(void **state)
+{
+	(void)state;
+	assert_int_equal(http_guess((const uint8_t *)"\r\n\nGET /", 8), HTTP_REQUEST);
+	assert_int_equal(http_guess((const uint8_t *)"\r\n\r\nCO", 6), HTTP_REQUEST);
+	assert_int_equal(http_guess((const uint8_t *)"\r\n", 2), HTTP_NOTHING);
+	assert_int_equal(http_guess((const uint8_t *)"\r\nEHLO a", 8), HTTP_NOTHING);
+}
+
 static void every_cut_of_a_head_asks_for_more(void **state)
 {
 	const char *text = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -216,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_gives_method_target_host_and_agent),
+		cmocka_unit_test(requests_behind_empty_lines_are_known),
 		cmocka_unit_test(every_cut_of_a_head_asks_for_more),
 		cmocka_unit_test(host_and_port_are_told_apart),
 		cmocka_unit_test(bare_line_feeds_and_lines_in_front_are_taken),
