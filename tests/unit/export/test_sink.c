@@ -10,9 +10,12 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/export/export.h"
@@ -181,6 +184,65 @@ static void lines_that_a_server_refuses_are_counted_and_not_tried_again(void **s
 	sink_stop(&sink, 0);
 }
 
+/* ---- a listener's stream ---------------------------------------------------------------------
+ */
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	(void)unlink(path); /* of a former run */
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void expect(int fd, const char *text)
+{
+	char got[64] = "";
+	size_t len = 0;
+
+	while (len < strlen(text)) {
+		ssize_t more = read(fd, got + len, sizeof(got) - 1 - len);
+
+		assert_true(more > 0);
+		len += (size_t)more;
+	}
+	assert_string_equal(got, text);
+}
+
+static void a_listener_that_hangs_up_is_connected_to_again(void **state)
+{
+	char path[64];
+	struct output_settings settings = { .eve_socket = path, .ca = "" };
+	struct sink sink = { .type = &sink_eve_socket, .settings = &settings };
+	struct output_state seen;
+	int listener, peer;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "/tmp/sluice-test-sink-%d", (int)getpid());
+	listener = listen_at(path);
+	assert_int_equal(sink_start(&sink), 0);
+	peer = accept(listener, NULL, NULL);
+	give(&sink, "{\"a\":1}\n{\"b\":2}\n");
+	expect(peer, "{\"a\":1}\n{\"b\":2}\n");
+	assert_int_equal(until(&sink, has_sent).sent, 2);
+	close(peer);
+	seen = until(&sink, has_failed);
+	assert_false(seen.is_up);
+	assert_string_equal(seen.error, "it hung up");
+	peer = accept(listener, NULL, NULL); /* a second later, nothing else done */
+	give(&sink, "{\"c\":3}\n");
+	expect(peer, "{\"c\":3}\n");
+	assert_int_equal(until(&sink, is_up).dropped, 0);
+	sink_stop(&sink, 0);
+	close(peer);
+	close(listener);
+	(void)unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +250,7 @@ int main(void)
 		cmocka_unit_test(the_pause_grows_although_the_server_takes_connections),
 		cmocka_unit_test(what_a_queue_cannot_hold_is_counted),
 		cmocka_unit_test(lines_that_a_server_refuses_are_counted_and_not_tried_again),
+		cmocka_unit_test(a_listener_that_hangs_up_is_connected_to_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
