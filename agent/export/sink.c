@@ -49,18 +49,20 @@ static const char *error_text(int error)
 {
 	switch (error) {
 	case -EADDRNOTAVAIL:
-		return "the name has no address";
+		return "Its name has no address.";
 	case -EKEYREJECTED:
-		return "its certificate is not trusted";
+		return "Its certificate is not trusted.";
 	case -ENOKEY:
-		return "the file of [Export] ca cannot be read";
+		return "The file of [Export] ca cannot be read.";
+	case -ECONNREFUSED:
+		return "Nobody answers there.";
 	case -EPROTO:
-		return "there is no TLS with it";
+		return "There is no TLS with it.";
 	case -ETIMEDOUT:
-		return "it does not answer in time";
+		return "It did not answer in time.";
 	case -ECONNRESET:
 	case -EPIPE:
-		return "it hung up";
+		return "It hung up.";
 	default:
 		return strerror(-error);
 	}

@@ -48,8 +48,8 @@ static int judge(struct sink *sink, const struct http_answer *answer, int error)
 		return 0;
 	(void)snprintf(text, sizeof(text),
 		       answer->status == 401 || answer->status == 403
-			       ? "it does not take this user and password (%ld)"
-			       : "it answered %ld",
+			       ? "It does not take this user and password (%ld)."
+			       : "It answered %ld.",
 		       answer->status);
 	sink_say(sink, text);
 	return -EREMOTEIO;
@@ -84,7 +84,7 @@ static int send_evebox(struct sink *sink, const struct output_message *message)
 	error = http_fetch(&request, &answer);
 	error = judge(sink, &answer, error);
 	if (!error && read_count(&text, &count)) {
-		sink_say(sink, "it answers, but not as EveBox does");
+		sink_say(sink, "It answers, but not as EveBox does.");
 		error = -EBADMSG;
 	}
 	if (error)

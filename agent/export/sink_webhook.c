@@ -59,7 +59,7 @@ static int judge(struct sink *sink, const struct http_answer *answer, int error)
 
 	if (!error && answer->status >= 200 && answer->status < 300)
 		return 1;
-	(void)snprintf(text, sizeof(text), "it answered %ld", answer->status);
+	(void)snprintf(text, sizeof(text), "It answered %ld.", answer->status);
 	sink_say(sink, error ? answer->error : text);
 	return error ? error : -EREMOTEIO;
 }

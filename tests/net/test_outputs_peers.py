@@ -156,16 +156,16 @@ def test_bad_certificate_slow_and_hanging_up_are_said_and_it_comes_back(folder):
     demo = configured(folder, f"syslog = tls://127.0.0.1:{port}\nca = {both}\n")
     try:
         demo.until_serving()
-        until_error(demo, "its certificate is not trusted")
+        until_error(demo, "Its certificate is not trusted.")
         server.close()
         server = TlsServer(port, wrong, wrong_key)  # trusted, but somebody else's
         failures = state(demo, "syslog")["failures"]
         wait_for(lambda: state(demo, "syslog")["failures"] > failures, 15, "the next try")
-        until_error(demo, "its certificate is not trusted")
+        until_error(demo, "Its certificate is not trusted.")
         server.close()
         slow = Dripping(port)
         assert slow.came.wait(20)
-        until_error(demo, "it does not answer in time")
+        until_error(demo, "It did not answer in time.")
         assert demo.json("status")["status"] == "running"
         slow.server.close()
         slow.join()  # it looks once a second
@@ -176,7 +176,7 @@ def test_bad_certificate_slow_and_hanging_up_are_said_and_it_comes_back(folder):
         length, rest = bytes(server.got).split(b" ", 1)
         assert rest.startswith(b"<171>1 ") and len(rest) >= int(length)
         server.close()  # hangs up
-        wait_for(lambda: state(demo, "syslog")["error"] in ("it hung up", "Connection refused"), 10,
+        wait_for(lambda: state(demo, "syslog")["error"] in ("It hung up.", "Nobody answers there."), 10,
                  "it is said")
         server = TlsServer(port, cert, key)
         wait_for(lambda: state(demo, "syslog")["state"] == "up", 10, "it came back again")
@@ -267,8 +267,8 @@ def test_evebox_gets_every_line_once(folder):  # noqa: F811
     try:
         demo.until_serving()
         wait_for(lambda: state(demo, "evebox")["error"] ==
-                 "it answers, but not as EveBox does", 10, "the wrong server is said")
-        wait_for(lambda: state(demo, "evebox")["error"] == "it answered 503", 10, "so is a failure")
+                 "It answers, but not as EveBox does.", 10, "the wrong server is said")
+        wait_for(lambda: state(demo, "evebox")["error"] == "It answered 503.", 10, "so is a failure")
         wait_for(lambda: state(demo, "evebox")["sent"], 10, "it came back")
         wait_for(lambda: len(EveBox.got) > 2, 20, "more")
         now = state(demo, "evebox")

@@ -46,7 +46,7 @@ static int send_fake(struct sink *sink, const struct output_message *message)
 
 	(void)atomic_fetch_add(&fake.sends, 1);
 	if (error) {
-		sink_say(sink, "it answered 503");
+		sink_say(sink, "It answered 503.");
 		return error;
 	}
 	if (atomic_load(&fake.refuses_one))
@@ -124,7 +124,7 @@ static void a_message_that_failed_is_tried_again_and_lost_never_silently(void **
 	give(&sink, "a\nb\n");
 	seen = until(&sink, has_failed);
 	assert_false(seen.is_up);
-	assert_string_equal(seen.error, "it answered 503");
+	assert_string_equal(seen.error, "It answered 503.");
 	assert_int_equal(seen.dropped, 0);
 	atomic_store(&fake.send_error, 0);
 	seen = until(&sink, has_sent);
@@ -163,7 +163,7 @@ static void what_a_queue_cannot_hold_is_counted(void **state)
 	for (int i = 0; i < 300; i++)
 		give(&sink, "a\nb\n");
 	assert_int_equal(until(&sink, has_dropped).dropped, 2 * (300 - 256));
-	assert_string_equal(until(&sink, has_failed).error, "Connection refused");
+	assert_string_equal(until(&sink, has_failed).error, "Nobody answers there.");
 	sink_stop(&sink, 0);
 }
 
@@ -232,7 +232,7 @@ static void a_listener_that_hangs_up_is_connected_to_again(void **state)
 	close(peer);
 	seen = until(&sink, has_failed);
 	assert_false(seen.is_up);
-	assert_string_equal(seen.error, "it hung up");
+	assert_string_equal(seen.error, "It hung up.");
 	peer = accept(listener, NULL, NULL); /* a second later, nothing else done */
 	give(&sink, "{\"c\":3}\n");
 	expect(peer, "{\"c\":3}\n");
