@@ -20,6 +20,8 @@ enum feed_state {
 #define FEED_TAG_MAX   200
 #define FEED_ERROR_MAX 200
 
+#define FEED_COLUMN_MAX 64
+
 struct feed {
 	int64_t id;
 	char name[BLOCK_LIST_MAX]; /* of its list, too */
@@ -27,6 +29,7 @@ struct feed {
 	char author[73];
 	uint8_t action; /* enum block_action */
 	uint8_t state;	/* enum feed_state */
+	uint8_t column; /* of CSV, from 1; 0: the first address of a line */
 	int64_t every_s;
 	int64_t created_unix_ms, checked_unix_ms, changed_unix_ms;
 	int64_t entries, refused;	  /* lines that became entries, and that did not */

@@ -44,6 +44,7 @@ static struct json *encode_feed(const struct call *call, const struct feed *feed
 	json_set_string(item, "state", feed_state_name(feed->state));
 	json_set_bool(item, "fetching", feed_is_fetching(call->api->options.feeds, feed->id));
 	json_set_int(item, "every", feed->every_s);
+	json_set_int(item, "column", feed->column);
 	json_set_int(item, "entries", feed->entries);
 	json_set_int(item, "refused", feed->refused);
 	json_set_string(item, "author", feed->author);
@@ -105,7 +106,7 @@ void handle_feeds_offered(struct call *call)
 static int read_feed(struct call *call, const struct json *body, struct feed *feed)
 {
 	const char *name, *url, *action, *every;
-	int64_t seconds = FEED_EVERY_DEFAULT_S;
+	int64_t seconds = FEED_EVERY_DEFAULT_S, column = 0;
 
 	if (body_text(call, body, "name", &name) || body_text(call, body, "url", &url) ||
 	    body_text(call, body, "action", &action) || body_text(call, body, "every", &every))
@@ -118,6 +119,12 @@ static int read_feed(struct call *call, const struct json *body, struct feed *fe
 		answer_error(call, 422, "invalid", "action", "action is drop or count.");
 		return -EINVAL;
 	}
+	(void)json_get_int(body, "column", &column); /* absent: none */
+	if (column < 0 || column > FEED_COLUMN_MAX) {
+		answer_error(call, 422, "invalid", "column", "column is from 1 to 64.");
+		return -EINVAL;
+	}
+	feed->column = (uint8_t)column;
 	feed->every_s = seconds;
 	feed->action = !strcmp(action, "count") ? BLOCK_COUNT : BLOCK_DROP;
 	(void)snprintf(feed->name, sizeof(feed->name), "%s", name);

@@ -77,7 +77,7 @@ const struct command cli_commands[] = {
 	{ "report", "del", "ID", "", "delete it", command_report_del },
 	{ "report", "schedule", "[KIND|list|del ID]", "--every= --at= --zone= --format= --to=",
 	  "make one by itself every day, week or month", command_report_schedule },
-	{ "feed", "add", "NAME URL", "--every= --count-only",
+	{ "feed", "add", "NAME URL", "--every= --column= --count-only",
 	  "fetch a list again and again, and block what is in it", command_feed_add },
 	{ "feed", "del", "NAME", "", "end it, with its list", command_feed_del },
 	{ "feed", "list", "", "--offered", "feeds and their state, or those that are offered",

@@ -2,6 +2,7 @@
  * feed: add, del, list, refresh, offered.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,6 +57,8 @@ int command_feed_add(const struct args *args)
 	CLEANUP(json_free) struct json *body = json_new_object();
 	CLEANUP(json_free) struct json *made = NULL;
 	const char *every = args_option(args, "--every");
+	const char *column = args_option(args, "--column");
+	char *rest;
 	int status;
 
 	if (args->word_count != 2)
@@ -64,6 +67,13 @@ int command_feed_add(const struct args *args)
 	json_set_string(body, "url", args->words[1]);
 	if (every)
 		json_set_string(body, "every", every);
+	if (column) {
+		int64_t number = strtoll(column, &rest, 10);
+
+		if (*rest || !*column)
+			return usage_error("--column is a number");
+		json_set_int(body, "column", number);
+	}
 	if (args_option(args, "--count-only"))
 		json_set_string(body, "action", "count");
 	status = client_call(args, "POST", "/api/v1/feeds", body, &made);

@@ -106,6 +106,40 @@ static const char *read_filter(char *line)
 	return line;
 }
 
+/* The end of a cell: its separator, or the line's end. Quotes are taken out of it. */
+static char *end_cell(char *cell)
+{
+	bool is_quoted = false;
+	char *to = cell;
+
+	for (; *cell && (is_quoted || !strchr(",;\t", *cell)); cell++) {
+		if (*cell == '"')
+			is_quoted = !is_quoted;
+		else
+			*to++ = *cell;
+	}
+	if (to == cell)
+		return cell;
+	*to = '\0';
+	return cell;
+}
+
+const char *convert_column(char *line, unsigned int column)
+{
+	char *cell = trim(line);
+
+	if (!*cell || *cell == '#')
+		return NULL;
+	while (--column) {
+		cell = end_cell(cell);
+		if (!*cell)
+			return NULL;
+		cell++;
+	}
+	*end_cell(cell) = '\0';
+	return convert_line(cell);
+}
+
 const char *convert_line(char *line)
 {
 	line = trim(line);

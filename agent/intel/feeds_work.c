@@ -34,7 +34,12 @@ static void end_line(struct splitter *splitter)
 	const char *value;
 
 	splitter->line[splitter->len] = '\0';
-	value = splitter->is_long ? "(a line over 4095 bytes)" : convert_line(splitter->line);
+	if (splitter->is_long)
+		value = "(a line over 4095 bytes)";
+	else if (work->feed.column)
+		value = convert_column(splitter->line, work->feed.column);
+	else
+		value = convert_line(splitter->line);
 	splitter->len = 0;
 	splitter->is_long = false;
 	if (!value)

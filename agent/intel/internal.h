@@ -42,5 +42,8 @@ void feeds_work(void *work);
  * Returns the text to keep, within @line, or NULL for nothing.
  */
 const char *convert_line(char *line);
+/* convert_column - of CSV (cells between commas, semicolons or tabs, quoted or not; RFC 4180) the
+ * @column-th, from 1, as a line; NULL: it has none. */
+const char *convert_column(char *line, unsigned int column);
 
 #endif

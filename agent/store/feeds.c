@@ -14,14 +14,15 @@ static int feed_insert(struct db *main, void *arg)
 	query_init(
 		&query, main,
 		"INSERT INTO feeds (name, url, author, action, state, every_s, created_unix_ms,"
-		" checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error)"
-		" VALUES (?,?,?,?,0,?,?,0,0,0,0,'','','')");
+		" checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error,"
+		" csv_column) VALUES (?,?,?,?,0,?,?,0,0,0,0,'','','',?)");
 	query_bind_text(&query, feed->name);
 	query_bind_text(&query, feed->url);
 	query_bind_text(&query, feed->author);
 	query_bind_int(&query, feed->action);
 	query_bind_int(&query, feed->every_s);
 	query_bind_int(&query, feed->created_unix_ms);
+	query_bind_int(&query, feed->column);
 	int error = query_run(&query);
 	if (!error)
 		feed->id = db_last_id(main);
@@ -86,7 +87,8 @@ static void feed_read(struct query *query, struct feed *out)
 			      .checked_unix_ms = query_int(query, 8),
 			      .changed_unix_ms = query_int(query, 9),
 			      .entries = query_int(query, 10),
-			      .refused = query_int(query, 11) };
+			      .refused = query_int(query, 11),
+			      .column = (uint8_t)query_int(query, 15) };
 	query_text(query, 1, out->name, sizeof(out->name));
 	query_text(query, 2, out->url, sizeof(out->url));
 	query_text(query, 3, out->author, sizeof(out->author));
@@ -104,10 +106,11 @@ int store_feed_list(struct store *store, struct feed *out, size_t max)
 
 	if (found)
 		return found;
-	query_init(&query, lease.db,
-		   "SELECT id, name, url, author, action, state, every_s, created_unix_ms,"
-		   " checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error"
-		   " FROM feeds ORDER BY id LIMIT ?");
+	query_init(
+		&query, lease.db,
+		"SELECT id, name, url, author, action, state, every_s, created_unix_ms,"
+		" checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error,"
+		" csv_column FROM feeds ORDER BY id LIMIT ?");
 	query_bind_int(&query, (int64_t)max);
 	while (count < max && (found = query_next(&query)) > 0)
 		feed_read(&query, &out[count++]);

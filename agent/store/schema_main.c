@@ -290,6 +290,8 @@ static const char *const MAIN_MIGRATIONS[] = {
 	") STRICT, WITHOUT ROWID;",
 	/* 11: recipients of its own for a schedule. */
 	"ALTER TABLE report_schedules ADD COLUMN recipients TEXT NOT NULL DEFAULT '';",
+	/* 12: which column of CSV holds what is blocked. */
+	"ALTER TABLE feeds ADD COLUMN csv_column INTEGER NOT NULL DEFAULT 0;",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

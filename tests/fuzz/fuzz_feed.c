@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_line(const uint8_t *data, size_t len)
+static void check_line(const uint8_t *data, size_t len, unsigned int column)
 {
 	char *line = malloc(len + 1); /* of its own, so that a byte too far is seen */
 	const char *kept;
@@ -18,7 +18,7 @@ static void check_line(const uint8_t *data, size_t len)
 		abort();
 	memcpy(line, data, len);
 	line[len] = '\0';
-	kept = convert_line(line);
+	kept = column ? convert_column(line, column) : convert_line(line);
 	if (kept &&
 	    (kept < line || kept > line + len || strlen(kept) > (size_t)(line + len - kept)))
 		abort();
@@ -31,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const uint8_t *end = memchr(data, '\n', size);
 		size_t len = end ? (size_t)(end - data) : size;
 
-		check_line(data, len);
+		check_line(data, len, 0);
+		check_line(data, len, 1);
+		check_line(data, len, 3);
 		len += end != NULL;
 		data += len;
 		size -= len;

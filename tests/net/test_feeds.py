@@ -229,6 +229,16 @@ def test_nobody_there_and_bad_certificates(demo):
         server.server_close()
 
 
+def test_a_column_of_csv_is_chosen(demo, web):
+    Stub.body["misp"] = 'uuid;type;value\n"1";"domain";"misp.example.net"\n"2";"ip-dst";"203.0.113.7"\n'
+    assert sluice(demo, "feed", "add", "misp", f"{web}/misp", "--column", "3")[0] == 0
+    assert entries(demo, "misp") == {"misp.example.net", "203.0.113.7"}
+    assert feed(demo, "misp")["column"] == 3
+    for column in ("0x", "65", "-1"):
+        assert sluice(demo, "feed", "add", "m2", f"{web}/misp", "--column", column)[0] in (1, 2)
+    del Stub.body["misp"]
+
+
 def test_a_feed_is_held_against_the_history_before_it_is_one(demo, web):
     wait_for(lambda: demo.json("flows", "list", "ip:203.0.113.10 since:1d", "--limit", "1")["items"],
              10, "the demo's day is in the history")
