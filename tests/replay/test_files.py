@@ -51,6 +51,34 @@ def test_reads_what_there_is_of_a_cut_file(tmp_path, cut):
         assert f"after packet {whole}:".encode() in result.stderr
 
 
+def whole_packets(data, cut):
+    """Of a classic pcap: how many lie before @cut, and whether it lies between two."""
+    count, at = 0, 24
+    while at + 16 <= len(data):
+        size = int.from_bytes(data[at + 8:at + 12], "little")
+        if at + 16 + size > cut:
+            break
+        count, at = count + 1, at + 16 + size
+    return count, at == cut
+
+
+def test_a_capture_cut_at_every_byte_says_what_is_left(tmp_path):
+    frames = [ether(udp4(1000 + i, 53, bytes([i]) * (3 * i))) for i in range(6)]
+    data = write(tmp_path / "whole.pcap", 1, frames).read_bytes()
+    path = tmp_path / "cut.pcap"
+    for cut in range(len(data) + 1):
+        path.write_bytes(data[:cut])
+        result = replay(path, "json")
+        assert result.returncode == (0 if cut >= 24 else 1), (cut, result.stderr)
+        if cut < 24:
+            assert result.stderr and not result.stdout, cut
+            continue
+        count, is_between = whole_packets(data, cut)
+        summary = json.loads(result.stdout)
+        assert summary["packets"] == summary["in_flows"] == count, cut
+        assert is_between or f"after packet {count}:".encode() in result.stderr, cut
+
+
 @pytest.mark.parametrize("content", [b"", b"not a capture\n", b"\xd4\xc3\xb2\xa1"])
 def test_refuses_what_is_no_capture(tmp_path, content):
     path = tmp_path / "no.pcap"
