@@ -17,6 +17,8 @@
  * be held for more than some 5 ms (measured: 100 MB/s at level 1). */
 #define SQUEEZE_MIN (1U << 10)
 #define SQUEEZE_MAX (512U << 10)
+/* W/, a version of 32 bits and 96 bits of hash (agent/api/answer.c) have 40 bytes. */
+#define ETAG_WEAK_MAX 64
 
 struct header {
 	const char *name, *value;
@@ -205,7 +207,7 @@ static struct MHD_Response *squeeze(const struct reply_context *context,
 {
 	struct response weak = *core;
 	struct MHD_Response *response;
-	char etag[CACHE_ETAG + 2];
+	char etag[ETAG_WEAK_MAX];
 	size_t len;
 	void *bytes;
 
@@ -220,8 +222,9 @@ static struct MHD_Response *squeeze(const struct reply_context *context,
 	}
 	/* other bytes than the plain ones, the same meaning: a weak tag (RFC 9110 8.8.1) */
 	if (*core->etag) {
-		(void)snprintf(etag, sizeof(etag), "W/%s", core->etag);
-		weak.etag = etag;
+		int used = snprintf(etag, sizeof(etag), "W/%s", core->etag);
+
+		weak.etag = used > 0 && (size_t)used < sizeof(etag) ? etag : "";
 	}
 	if (reply_add_core_headers(context, &weak, response) &&
 	    add(response, "Content-Encoding", "gzip") && add(response, "Vary", "Accept-Encoding"))
