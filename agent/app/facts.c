@@ -88,11 +88,16 @@ static void put(struct facts *facts, const struct device_name *device, bool is_n
 	*entry = (struct entry){ .device = *device, .is_new = is_new };
 }
 
+bool facts_is_inside(const struct facts *facts, const struct addr *addr)
+{
+	return places_of(facts->places, addr) != LEARNING_REMOTE;
+}
+
 void facts_learn(struct facts *facts, const struct device_name *device)
 {
 	struct device_name now = *device;
 
-	if (places_of(facts->places, &device->addr) == LEARNING_REMOTE)
+	if (!facts_is_inside(facts, &device->addr))
 		return;
 	now.last_unix_s = clock_unix_ms() / 1000;
 	(void)pthread_mutex_lock(&facts->lock); /* fails for a broken lock only */

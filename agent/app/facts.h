@@ -36,6 +36,9 @@ void facts_of(struct facts *facts, const struct addr *addr, struct addr_facts *o
 /* facts_keep - some of what is new, to the store. Service thread, every few seconds. */
 void facts_keep(struct facts *facts);
 
+/* facts_is_inside - by its address: private, or of [Capture] local_networks. */
+bool facts_is_inside(const struct facts *facts, const struct addr *addr);
+
 struct geo *facts_geo(struct facts *facts);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/app/facts.h"
 #include "agent/app/jobs.h"
 #include "agent/app/service_internal.h"
 #include "agent/config/config.h"
@@ -30,6 +31,13 @@ static int ask_fetch(void *arg)
 	return supervise_send(service->options.control, SUPERVISE_LOOKUP, NULL, -1);
 }
 
+static bool is_inside(void *arg, const struct addr *addr)
+{
+	const struct service *service = arg;
+
+	return facts_is_inside(service->options.facts, addr);
+}
+
 static const char *test_url(const char *name)
 {
 	const char *url = getenv(name);
@@ -47,6 +55,7 @@ int service_reputation_start(struct service *service)
 			  [REPUTATION_ABUSEIPDB] = config_text(config, CONFIG_API_ABUSEIPDB_KEY) },
 		.urls = { [REPUTATION_VIRUSTOTAL] = test_url("SLUICE_VT_URL"),
 			  [REPUTATION_ABUSEIPDB] = test_url("SLUICE_ABUSEIPDB_URL") },
+		.is_inside = is_inside,
 		.ask_fetch = ask_fetch,
 		.run = run_lookup,
 		.arg = service,

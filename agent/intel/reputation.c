@@ -149,12 +149,15 @@ bool reputation_is_on(const struct reputation_service *service)
 	return is_on(service, REPUTATION_VIRUSTOTAL) || is_on(service, REPUTATION_ABUSEIPDB);
 }
 
-/* Own and safe addresses, and what a safe prefix holds. */
+/* Own, inner and safe addresses, and what a safe prefix holds. */
 static bool is_ours(const struct reputation_service *service, const char *value)
 {
 	CLEANUP(free) struct block_verdict *verdict = calloc(1, sizeof(*verdict));
 	const struct block_question question = { .value = value, .direction = "", .proto = "" };
+	struct addr addr;
 
+	if (!addr_parse(value, &addr) && service->options.is_inside(service->options.arg, &addr))
+		return true;
 	return !verdict || block_test(service->options.block, &question, verdict) == -EPERM;
 }
 

@@ -14,6 +14,7 @@
 #include "agent/util/cleanup.h"
 #include "include/reputation.h"
 
+struct addr;
 struct block_service;
 struct reputation_service;
 struct store;
@@ -32,6 +33,7 @@ struct reputation_options {
 	struct block_service *block;
 	const char *keys[REPUTATION_PROVIDER_COUNT]; /* "" = that one is off; borrowed */
 	const char *urls[REPUTATION_PROVIDER_COUNT]; /* "" = theirs; else a test's server */
+	bool (*is_inside)(void *arg, const struct addr *addr); /* never told to others */
 	int (*ask_fetch)(void *arg);
 	int (*run)(void *arg, void (*work)(void *job), void (*done)(void *job), void *job);
 	void *arg;

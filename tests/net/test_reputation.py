@@ -79,7 +79,8 @@ class Asker:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-net-reputation-"))
         os.chown(self.folder, 65534, 65534)
         (self.folder / "c.conf").write_text("[API]\nvirustotal_key = vt-key\n"
-                                            "abuseipdb_key = abuse-key\nask_new = no\n")
+                                            "abuseipdb_key = abuse-key\nask_new = no\n"
+                                            "[Capture]\nlocal_networks = 9.8.0.0/16\n")
         self.environment = {**os.environ, "SLUICE_VT_URL": stub, "SLUICE_ABUSEIPDB_URL": stub}
         self.demo = Demo("-c", str(self.folder / "c.conf"), environment=self.environment)
         self.demo.until_serving()
@@ -126,7 +127,8 @@ def test_verdicts_limits_and_what_is_never_told(stub):
     asker = Asker(stub)
     try:
         for value in ("192.168.1.1", "10.0.0.1", "192.0.2.10", "203.0.113.5", "fe80::1",
-                      "2001:db8::1", "127.0.0.1", "printer.local", "nas", "host.corp", "224.0.0.1"):
+                      "2001:db8::1", "127.0.0.1", "printer.local", "nas", "host.corp", "224.0.0.1",
+                      "9.8.7.6"):
             status, body = asker.ask(value)
             assert (status, body["error"]["code"]) == (422, "private"), value
         for value in ("", "a b", "http://x.org/", "x" * 300 + ".org"):
