@@ -11,27 +11,6 @@
 #include "agent/store/store.h"
 #include "agent/util/clock.h"
 
-/* Keys for a feed stand in its path, its query or before an '@': others see the server only. */
-static const char *shown_url(const struct call *call, const char *url,
-			     char out[static FEED_URL_MAX])
-{
-	const char *host = strstr(url, "://");
-	size_t scheme = host ? (size_t)(host - url) : 0, len;
-
-	if (call->who.role >= ROLE_ADMIN || !host)
-		return url;
-	host += 3;
-	len = strcspn(host, "/?#");
-	for (size_t i = len; i > 0; i--)
-		if (host[i - 1] == '@') {
-			host += i;
-			len -= i;
-			break;
-		}
-	(void)snprintf(out, FEED_URL_MAX, "%.*s://%.*s/", (int)scheme, url, (int)len, host);
-	return out;
-}
-
 static struct json *encode_feed(const struct call *call, const struct feed *feed)
 {
 	struct json *item = json_new_object();
@@ -39,7 +18,8 @@ static struct json *encode_feed(const struct call *call, const struct feed *feed
 
 	json_set_int(item, "id", feed->id);
 	json_set_string(item, "name", feed->name);
-	json_set_string(item, "url", shown_url(call, feed->url, url));
+	json_set_string(item, "url",
+			call->who.role < ROLE_ADMIN ? feed_server(feed->url, url) : feed->url);
 	json_set_string(item, "action", feed->action == BLOCK_COUNT ? "count" : "drop");
 	json_set_string(item, "state", feed_state_name(feed->state));
 	json_set_bool(item, "fetching", feed_is_fetching(call->api->options.feeds, feed->id));

@@ -219,12 +219,13 @@ static void apply(struct feed_service *service)
 	struct feed *feed = &service->work->feed;
 	const struct principal who = feeds_principal(feed);
 	struct block_outcome outcome = { .error = 0 };
+	char server[FEED_URL_MAX]; /* everybody reads the reason of a list */
 	const struct block_list_order order = {
 		.request = { .list = feed->name,
 			     .action = feed->action == BLOCK_COUNT ? "count" : "drop",
 			     .direction = "",
 			     .proto = "",
-			     .reason = feed->url },
+			     .reason = feed_server(feed->url, server) },
 		.done = applied,
 		.arg = service
 	};

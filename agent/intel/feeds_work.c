@@ -158,6 +158,23 @@ static int fetch(struct feed_work *work, struct splitter *splitter)
 	return error < 0 ? error : 0;
 }
 
+const char *feed_server(const char *url, char out[static FEED_URL_MAX])
+{
+	const char *host = strstr(url, "://");
+	size_t scheme = host ? (size_t)(host - url) : 0, len;
+
+	host = host ? host + 3 : url;
+	len = strcspn(host, "/?#");
+	for (size_t i = len; i > 0; i--)
+		if (host[i - 1] == '@') {
+			host += i;
+			len -= i;
+			break;
+		}
+	(void)snprintf(out, FEED_URL_MAX, "%.*s://%.*s/", (int)scheme, url, (int)len, host);
+	return out;
+}
+
 /* ---- from a file ----------------------------------------------------------------------------- */
 
 static int read_file(struct feed_work *work, struct splitter *splitter)

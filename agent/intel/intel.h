@@ -77,6 +77,9 @@ const struct feed_preview *feed_preview(const struct feed_service *service);
 /* feed_list - with what is under way. Returns the count or -errno. */
 int feed_list(struct feed_service *service, struct feed *out, size_t max);
 bool feed_is_fetching(const struct feed_service *service, int64_t id);
+/* feed_server - what those may see of @url who may not see keys: they stand in its path, its query
+ * or before an '@'. Returns @out. */
+const char *feed_server(const char *url, char out[static FEED_URL_MAX]);
 const char *feed_state_name(uint8_t state); /* static; "" for none */
 
 /* intel_fetch - the fetch role: one request of core on @fd, its answer back. http_load was called.

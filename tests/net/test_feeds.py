@@ -54,7 +54,7 @@ class Stub(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        name = self.path.strip("/")
+        name = self.path.strip("/").split("?")[0]
         self.asked.append((name, self.headers.get("If-None-Match")))
         if name in FORMATS or name in self.body:
             text = self.body.get(name) or FORMATS[name][0]
@@ -130,6 +130,11 @@ def viewer_feed(demo, name):
         return next(row for row in json.load(answer)["items"] if row["name"] == name)
 
 
+def reason(demo, name):
+    """Of its list, which whoever may read sees, in reports too."""
+    return next(row for row in demo.json("block", "list")["items"] if row["value"] == name)["reason"]
+
+
 def entries(demo, name):
     """The entries of its list."""
     return {row["value"] for row in demo.json("block", "list", "--list", name)["items"]}
@@ -149,8 +154,9 @@ def demo(web):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_format_becomes_a_list(demo, web, name):
-    status, said = sluice(demo, "feed", "add", name, f"{web}/{name}")
+    status, said = sluice(demo, "feed", "add", name, f"{web}/{name}?key=secret")
     assert status == 0, said
+    assert reason(demo, name) == web + "/"  # no key
     assert entries(demo, name) == FORMATS[name][1]
     row = feed(demo, name)
     assert (row["state"], row["entries"]) == ("ok", len(FORMATS[name][1]))
