@@ -314,7 +314,7 @@ static bool is_forged(struct arp_spoof *arp, const struct claim *claim)
 struct forgery {
 	bool is_pushed; /* to all */
 	const uint8_t *liar;
-	const struct addr *other; /* of the liar; NULL: none is known */
+	struct addr other; /* of the liar; none: none is known. A copy: rows are forgotten */
 	unsigned int count;
 	uint64_t first_ns, last_ns;
 };
@@ -325,6 +325,7 @@ static struct forgery forgery_of(struct arp_spoof *arp, const struct claim *clai
 				   .count = claim->unasked,
 				   .first_ns = claim->unasked_first_ns,
 				   .last_ns = claim->unasked_last_ns };
+	const struct addr *other;
 
 	if (!is_forged(arp, claim))
 		forgery = (struct forgery){ .is_pushed = true,
@@ -332,7 +333,9 @@ static struct forgery forgery_of(struct arp_spoof *arp, const struct claim *clai
 					    .count = claim->pushes,
 					    .first_ns = claim->push_first_ns,
 					    .last_ns = claim->push_last_ns };
-	forgery.other = other_addr(arp, forgery.liar, &claim->addr);
+	other = other_addr(arp, forgery.liar, &claim->addr);
+	if (other)
+		forgery.other = *other; /* else of no family */
 	return forgery;
 }
 
@@ -346,9 +349,9 @@ static void write_forged(const struct claim *claim, const struct forgery *forger
 	if (has_rival)
 		(void)snprintf(also, sizeof(also), "; it was at %s before",
 			       lan_mac_format(claim->before, rightful));
-	else if (forgery->other)
+	else if (forgery->other.family != ADDR_NONE)
 		(void)snprintf(also, sizeof(also), "; its own address is %s",
-			       addr_format(forgery->other, own));
+			       addr_format(&forgery->other, own));
 	if (forgery->is_pushed)
 		(void)snprintf(told, sizeof(told), "everybody");
 	else
@@ -381,7 +384,7 @@ static struct addr face_of(struct arp_spoof *arp, const struct claim *claim,
 	struct owner *owner = take_owner(arp, forgery->liar, now_ns);
 
 	if (owner->face.family == ADDR_NONE)
-		owner->face = forgery->other ? *forgery->other : claim->addr;
+		owner->face = forgery->other.family != ADDR_NONE ? forgery->other : claim->addr;
 	return owner->face;
 }
 

@@ -122,6 +122,22 @@ static void one_by_a_device_with_another_address_names_it(void **state)
 	end(seen);
 }
 
+/* Judged when what was known of the device is old: the address is told all the same. */
+static void a_late_look_names_the_address_too(void **state)
+{
+	struct seen *seen = begin();
+
+	(void)state;
+	ask_for(seen, liar, 105, 9, T0);
+	for (int i = 1; i <= 3; i++)
+		tell(seen, liar, 1, 7, T0 + i * S);
+	tick(seen, T0 + 900 * S);
+	assert_int_equal(seen->count[DETECTOR_ARP_SPOOF], 1);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].src.family, ADDR_IPV4);
+	assert_int_equal(seen->last[DETECTOR_ARP_SPOOF].src.bytes[15], 105);
+	end(seen);
+}
+
 /* Another device asked for the router, not the one that is told: no excuse. */
 static void an_answer_to_somebody_elses_question_is_unasked(void **state)
 {
@@ -366,6 +382,7 @@ int main(void)
 		cmocka_unit_test(three_unasked_answers_are_forged_and_two_are_not),
 		cmocka_unit_test(two_against_the_routers_own_are_enough),
 		cmocka_unit_test(one_by_a_device_with_another_address_names_it),
+		cmocka_unit_test(a_late_look_names_the_address_too),
 		cmocka_unit_test(an_answer_to_somebody_elses_question_is_unasked),
 		cmocka_unit_test(a_crowd_that_asks_is_answered),
 		cmocka_unit_test(announcing_the_routers_address_on_and_on_is_forged),
