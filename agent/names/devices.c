@@ -37,17 +37,32 @@ static const char *host_asked(const struct devices_heard *heard, uint32_t xid)
 	return "";
 }
 
+/* No router passes that on (RFC 919 7). */
+static bool is_to_all(const struct addr *addr)
+{
+	static const uint8_t all[4] = { 255, 255, 255, 255 };
+	const struct addr broadcast = addr_from_ipv4(all);
+
+	return addr_is_equal(addr, &broadcast);
+}
+
 int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload)
 {
+	const struct five_tuple *tuple = &payload->tuple;
+	bool is_near = is_to_all(&tuple->dst);
 	struct dhcp_message message;
 
 	if (dhcp_parse(payload->data, payload->len, &message) < 0)
 		return -EBADMSG;
 	if (message.is_reply && message.type == DHCP_ACK) {
+		const char *asked = host_asked(heard, message.xid);
+
 		/* servers give back what was asked by, or not */
-		tell(heard, &message.addr, DEVICE_DHCP,
-		     *message.host ? message.host : host_asked(heard, message.xid));
-	} else if (!message.is_reply && message.type == DHCP_REQUEST && *message.host) {
+		if (is_near || *asked)
+			tell(heard, &message.addr, DEVICE_DHCP,
+			     *message.host ? message.host : asked);
+	} else if (!message.is_reply && message.type == DHCP_REQUEST && *message.host &&
+		   (is_near || addr_is_equal(&tuple->src, &message.addr))) {
 		heard->asked[heard->next].xid = message.xid;
 		memcpy(heard->asked[heard->next].host, message.host, sizeof(message.host));
 		heard->next = (heard->next + 1) % DHCP_ASKED_MAX;
@@ -58,6 +73,15 @@ int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload
 }
 
 /* ---- mDNS ------------------------------------------------------------------------------------ */
+
+bool devices_is_mdns_group(const struct addr *addr)
+{
+	static const uint8_t four[4] = { 224, 0, 0, 251 };
+	static const uint8_t six[16] = { 0xff, 0x02, [15] = 0xfb };
+	const struct addr group4 = addr_from_ipv4(four), group6 = addr_from_ipv6(six);
+
+	return addr_is_equal(addr, &group4) || addr_is_equal(addr, &group6);
+}
 
 static const char *name_of(const struct dns_message *message, const struct addr *addr)
 {

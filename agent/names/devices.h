@@ -24,8 +24,14 @@ struct devices_heard {
 	void (*on_device)(void *arg, const struct device_name *device);
 };
 
-/* devices_take_dhcp - returns 0 or -EBADMSG. */
+/*
+ * devices_take_dhcp - believed is what was sent to all of this link, a request out of the address
+ * it is for, and an answer to a request that was believed: anybody far away can send the others.
+ * Returns 0 or -EBADMSG.
+ */
 int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload);
+/* devices_is_mdns_group - 224.0.0.251 or ff02::fb, which no router passes on (RFC 6762 3). */
+bool devices_is_mdns_group(const struct addr *addr);
 /*
  * devices_take_mdns - a parsed message that @src sent: the name under which it announces its own
  * address holds for its other addresses in the message. What one says of another's is not believed.

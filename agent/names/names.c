@@ -242,10 +242,11 @@ static void take_quic(struct names *names, const struct payload *payload)
 	emit(names, &event);
 }
 
-/* Names of devices: not said of a flow, so no name event. */
+/* Names of devices: not said of a flow, so no name event. RFC 6762 6: answers come from that port;
+ * to a group of this link, for what was sent to one address may come from any network. */
 static void take_mdns(struct names *names, const struct payload *payload)
 {
-	if (payload->tuple.src_port != PORT_MDNS) /* RFC 6762 6: answers come from there */
+	if (payload->tuple.src_port != PORT_MDNS || !devices_is_mdns_group(&payload->tuple.dst))
 		return;
 	if (dns_parse(payload->data, payload->len, &names->dns) < 0)
 		names->counters.malformed++;

@@ -23,11 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct devices_heard heard = { .on_device = check };
 	static struct dns_message message;
 	struct payload payload = { .data = data + 1, .len = size - 1 };
-	const uint8_t sender[4] = { 192, 168, 1, 7 };
+	const uint8_t sender[4] = { 192, 168, 1, 7 }, all[4] = { 255, 255, 255, 255 };
 	const struct addr src = addr_from_ipv4(sender);
 
 	if (size < 1)
 		return 0;
+	payload.tuple.dst = addr_from_ipv4(all);
 	if (!(data[0] & 1)) {
 		(void)devices_take_dhcp(&heard, &payload);
 	} else if (dns_parse(data + 1, size - 1, &message) > 0) {

@@ -20,6 +20,7 @@ struct world {
 	struct names *names;
 	struct device_name told[8];
 	unsigned int count;
+	const char *dst; /* of what is sent */
 	uint8_t message[MESSAGE_MAX];
 	size_t len;
 };
@@ -48,6 +49,7 @@ static int set_up(void **state)
 	};
 
 	memset(&world, 0, sizeof(world));
+	world.dst = "255.255.255.255";
 	*state = &world;
 	return names_new(&options, &world.names);
 }
@@ -84,7 +86,7 @@ static void put(struct world *world, uint8_t code, const void *data, size_t len)
 static void send(struct world *world, const char *src, uint16_t src_port, uint16_t dst_port)
 {
 	const struct payload payload = { .tuple = { .src = addr(src),
-						    .dst = addr("255.255.255.255"),
+						    .dst = addr(world->dst),
 						    .src_port = src_port,
 						    .dst_port = dst_port,
 						    .proto = 17 },
@@ -141,6 +143,42 @@ static void answer_gives_the_name_asked_by_to_the_address_given(void **state)
 	put(world, 53, "\5", 1);
 	send(world, "192.168.1.1", 67, 68);
 	assert_int_equal(world->count, 1);
+}
+
+/* tv has 192.168.1.7 */
+#define TV "\0\0\x84\0\0\0\0\1\0\0\0\0\2tv\0\0\1\0\1\0\0\0\x78\0\4\xc0\xa8\1\7"
+
+static void word_from_far_away_is_not_believed(void **state)
+{
+	struct world *world = *state;
+
+	world->dst = "192.168.1.2"; /* one host: from any network */
+	begin(world, 1, 7);
+	put(world, 53, "\3", 1);
+	put(world, 12, "liar", 4);
+	put(world, 50, "\300\250\1\11", 4);
+	send(world, "198.51.100.1", 68, 67);
+	begin(world, 2, 7);
+	memcpy(world->message + 16, "\300\250\1\12", 4);
+	put(world, 53, "\5", 1);
+	put(world, 12, "liar", 4);
+	send(world, "198.51.100.1", 67, 68);
+	world->len = sizeof(TV) - 1;
+	memcpy(world->message, TV, world->len);
+	send(world, "192.168.1.7", 5353, 5353);
+	assert_int_equal(world->count, 0);
+	begin(world, 1, 8); /* renewed: from the address itself, and the answer to that */
+	memcpy(world->message + 12, "\300\250\1\11", 4);
+	put(world, 53, "\3", 1);
+	put(world, 12, "nas", 3);
+	send(world, "192.168.1.9", 68, 67);
+	begin(world, 2, 8);
+	memcpy(world->message + 16, "\300\250\1\11", 4);
+	put(world, 53, "\5", 1);
+	send(world, "192.168.1.1", 67, 68);
+	assert_int_equal(world->count, 2);
+	assert_told(world, 0, "192.168.1.9", "nas");
+	assert_told(world, 1, "192.168.1.9", "nas");
 }
 
 static void full_names_come_as_text_or_as_on_the_wire(void **state)
@@ -211,6 +249,7 @@ static void announcement_names_its_sender_alone(void **state)
 {
 	struct world *world = *state;
 
+	world->dst = "224.0.0.251";
 	world->len = sizeof(MDNS) - 1;
 	memcpy(world->message, MDNS, world->len);
 	send(world, "192.168.1.7", 5353, 5353);
@@ -294,6 +333,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(answer_gives_the_name_asked_by_to_the_address_given,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(word_from_far_away_is_not_believed, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(full_names_come_as_text_or_as_on_the_wire, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(hostile_names_are_text, set_up, tear_down),
