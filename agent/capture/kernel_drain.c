@@ -11,6 +11,7 @@
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_source.h"
 #include "agent/capture/kernel_verdicts.h"
+#include "agent/capture/ring_reader.h"
 #include "agent/util/clock.h"
 
 static struct kernel_source *source_of(struct capture *capture)
@@ -35,12 +36,13 @@ int source_ring_take(void *context, void *record, size_t len)
 	return --ring->left ? 0 : -ECANCELED;
 }
 
-static int ring_consume(struct source_ring *ring)
+int source_ring_consume(struct source_ring *ring)
 {
 	int err;
 
 	ring->left = ring->budget;
-	err = ring_buffer__consume(ring->ring);
+	err = ring->reader ? ring_reader_consume(ring->reader, source_ring_take, ring)
+			   : ring_buffer__consume(ring->ring);
 	return err < 0 && err != -ECANCELED ? err : 0;
 }
 
@@ -49,7 +51,7 @@ static int cache_consume(struct source_cache *cache)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < cache->ring_count; i++)
-		err = ring_consume(&cache->rings[i]);
+		err = source_ring_consume(&cache->rings[i]);
 	return err;
 }
 
@@ -76,7 +78,7 @@ static int kernel_drain(struct capture *capture, bool scan, const struct capture
 	if (!err)
 		err = cache_consume(&source->cache);
 	if (!err)
-		err = ring_consume(&source->events);
+		err = source_ring_consume(&source->events);
 	if (!err && scan)
 		scan_caches(source);
 	source->sink = NULL;

@@ -17,6 +17,7 @@
 
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_verdicts.h"
+#include "agent/capture/ring_reader.h"
 #include "agent/util/clock.h"
 
 /* Lease of a datapath nobody led before (DESIGN 3). */
@@ -58,6 +59,8 @@ static int ring_open(struct kernel_source *source, struct source_ring *ring, int
 	ring->source = source;
 	ring->tables = tables;
 	ring->budget = info.max_entries / RING_RECORD_MIN;
+	if (tables)
+		return ring_reader_open(fd, &ring->reader);
 	ring->ring = ring_buffer__new(fd, source_ring_take, ring, NULL);
 	return ring->ring ? 0 : -errno;
 }
@@ -263,7 +266,7 @@ static const struct rules_map_ops keyed_ops = {
 static void cache_close(struct source_cache *cache)
 {
 	for (size_t i = 0; i < cache->ring_count; i++)
-		ring_buffer__free(cache->rings[i].ring);
+		ring_reader_free(cache->rings[i].reader);
 	free(cache->rings);
 	memset(cache, 0, sizeof(*cache));
 }
@@ -296,13 +299,11 @@ static void source_close_cleanup(struct kernel_source **source)
 		source_close(*source);
 }
 
-/* The descriptors that must stay open: the rest is mapped. libbpf closes a ring's epoll itself,
+/* The descriptors that must stay open: the rest is mapped. libbpf closes the events' epoll itself,
  * so its number may not become another's. */
 static int note_descriptors(struct capture_kernel *kernel, const struct kernel_source *source)
 {
-	const struct source_cache *const caches[] = { &source->cache, &source->retired };
-	size_t most = RULES_MAP_COUNT + 2 + source->cache.ring_count + source->retired.ring_count;
-	int *fds = calloc(most, sizeof(*fds));
+	int *fds = calloc(RULES_MAP_COUNT + 2, sizeof(*fds));
 	size_t count = 0;
 
 	if (!fds)
@@ -311,10 +312,6 @@ static int note_descriptors(struct capture_kernel *kernel, const struct kernel_s
 		fds[count++] = source->keyed[i];
 	fds[count++] = source->clock;
 	fds[count++] = ring_buffer__epoll_fd(source->events.ring);
-	for (size_t c = 0; c < 2; c++) {
-		for (size_t i = 0; i < caches[c]->ring_count; i++)
-			fds[count++] = ring_buffer__epoll_fd(caches[c]->rings[i].ring);
-	}
 	free(kernel->core_fds);
 	kernel->core_fds = fds;
 	kernel->core_fd_count = count;

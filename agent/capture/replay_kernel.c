@@ -52,15 +52,6 @@ int replay_kernel_run(struct replay_kernel *kernel, const void *data, size_t len
 	return options.retval == XDP_PASS;
 }
 
-static int ring_consume(struct source_ring *ring)
-{
-	int err;
-
-	ring->left = ring->budget;
-	err = ring_buffer__consume(ring->ring);
-	return err < 0 && err != -ECANCELED ? err : 0;
-}
-
 int replay_kernel_drain(struct replay_kernel *kernel, const struct drain_clock *clock, bool scan,
 			const struct capture_sink *sink)
 {
@@ -71,9 +62,9 @@ int replay_kernel_drain(struct replay_kernel *kernel, const struct drain_clock *
 	source->sink = sink;
 	source->delivered = 0;
 	for (size_t i = 0; !err && i < source->cache.ring_count; i++)
-		err = ring_consume(&source->cache.rings[i]);
+		err = source_ring_consume(&source->cache.rings[i]);
 	if (!err)
-		err = ring_consume(&source->events);
+		err = source_ring_consume(&source->events);
 	if (!err && scan)
 		source->delivered += drain_scan(&source->cache.tables, &source->now, sink);
 	source->sink = NULL;
