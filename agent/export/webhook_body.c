@@ -75,29 +75,53 @@ static struct json *slack(const char *sentence)
 	return body;
 }
 
-/* Mentions are of any word behind an @, links are [text](address). */
+/* At most TEXT_BYTES_MAX, not within a character. */
+static void cut(struct buffer *text)
+{
+	size_t len = text->len;
+
+	if (len <= TEXT_BYTES_MAX)
+		return;
+	for (len = TEXT_BYTES_MAX; len && (text->data[len] & 0xc0) == 0x80;)
+		len--;
+	text->len = len;
+	buffer_append_text(text, "\xe2\x80\xa6");
+}
+
+/* Markdown is shown as it is written: its links are [text](address). */
+static void append_plain(struct buffer *out, const char *sentence, const char *behind_at)
+{
+	for (; *sentence; sentence++) {
+		if (strchr("[]*_`~!#|<>\\", *sentence))
+			buffer_append_text(out, "\\");
+		buffer_append(out, sentence, 1);
+		if (*sentence == '@')
+			buffer_append_text(out, behind_at);
+	}
+}
+
+/* Mentions are of any word behind an @. */
 static struct json *mattermost(const char *sentence)
 {
 	struct json *body = json_new_object();
 	CLEANUP(buffer_done) struct buffer text;
 
 	buffer_init(&text, SENTENCE_MAX);
-	for (; *sentence; sentence++) {
-		if (strchr("[]*_`~!#|<>\\", *sentence))
-			buffer_append_text(&text, "\\");
-		buffer_append(&text, sentence, 1);
-		if (*sentence == '@')
-			buffer_append_text(&text, INVISIBLE);
-	}
+	append_plain(&text, sentence, INVISIBLE);
 	json_set_string(body, "text", text.len ? (const char *)text.data : "");
 	return body;
 }
 
+/* Webhooks, unlike people, make links of [text](address) there. */
 static struct json *discord(const char *sentence)
 {
 	struct json *body = json_new_object(), *mentions = json_new_object();
+	CLEANUP(buffer_done) struct buffer text;
 
-	json_set_string(body, "content", sentence);
+	buffer_init(&text, SENTENCE_MAX);
+	append_plain(&text, sentence, "");
+	cut(&text);
+	json_set_string(body, "content", text.len ? (const char *)text.data : "");
 	json_set(mentions, "parse", json_new_array()); /* nobody is called, whoever is named */
 	json_set(body, "allowed_mentions", mentions);
 	json_set_int(body, "flags", 4); /* SUPPRESS_EMBEDS: no previews of what a name links to */
@@ -130,19 +154,6 @@ static struct json *teams(const char *sentence)
 	json_set_string(body, "type", "message");
 	json_set(body, "attachments", attachments);
 	return body;
-}
-
-/* At most TEXT_BYTES_MAX, not within a character. */
-static void cut(struct buffer *text)
-{
-	size_t len = text->len;
-
-	if (len <= TEXT_BYTES_MAX)
-		return;
-	for (len = TEXT_BYTES_MAX; len && (text->data[len] & 0xc0) == 0x80;)
-		len--;
-	text->len = len;
-	buffer_append_text(text, "\xe2\x80\xa6");
 }
 
 char *webhook_body(const struct output_settings *settings, const struct output_incident *incident,

@@ -72,27 +72,37 @@ static void names_call_nobody_and_link_nowhere(void **state)
 	check("mattermost", hostile,
 	      "{\"text\":\"" SAID "\\\\<\\\\!channel\\\\> @\xe2\x80\x8b"
 	      "all \\\\[x\\\\](http://e.example) (U+202E)\"}");
+	check("discord", hostile,
+	      "{\"content\":\"" SAID "\\\\<\\\\!channel\\\\> @all \\\\[x\\\\](http://e.example) "
+	      "(U+202E)\",\"allowed_mentions\":{\"parse\":[]},\"flags\":4}");
 	check("ntfy", "a\r\nPriority: max\x07", SAID "a\\n\\nPriority: max?");
 }
 
-static void a_long_sentence_fits_discord(void **state)
+static void check_fits(const char *character)
 {
+	size_t len = strlen(character);
 	char reason[FINDING_REASON_MAX];
 	struct json *body;
 	const char *text;
 	char wrong[128];
 	char *made;
 
-	(void)state;
 	memset(reason, 0, sizeof(reason));
-	for (size_t i = 0; i + 4 < sizeof(reason); i += 3)
-		memcpy(reason + i, "\xe2\x82\xac", 4);
+	for (size_t i = 0; i + len + 1 < sizeof(reason); i += len)
+		memcpy(reason + i, character, len);
 	made = body_of("discord", reason);
 	assert_int_equal(json_parse(made, strlen(made), &body, wrong), 0);
 	assert_int_equal(json_get_string(body, "content", &text), 0);
 	assert_true(strlen(text) <= 2000);
 	json_free(body);
 	free(made);
+}
+
+static void a_long_sentence_fits_discord(void **state)
+{
+	(void)state;
+	check_fits("\xe2\x82\xac");
+	check_fits("["); /* twice as long with what is put before it */
 }
 
 int main(void)
