@@ -14,13 +14,16 @@
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "agent/util/file.h"
 #include "agent/util/log.h"
 
-#define ANSWER_MAX     (1U << 20) /* VirusTotal's longest have 100 KB */
-#define FETCH_START_NS (10 * NS_PER_S)
-#define PAUSE_NS       (60 * NS_PER_S) /* after a failure, where they name no time */
-#define PER_MINUTE_MAX 30
-#define MS_PER_DAY     86400000LL
+#define ANSWER_MAX	   (1U << 20) /* VirusTotal's longest have 100 KB */
+#define FETCH_START_NS	   (10 * NS_PER_S)
+#define PAUSE_NS	   (60 * NS_PER_S) /* after a failure, where they name no time */
+#define PER_MINUTE_MAX	   30
+#define MS_PER_DAY	   86400000LL
+#define RESOLVER_FILE	   "/etc/resolv.conf"
+#define RESOLVER_BYTES_MAX (64U << 10) /* far more than six domains need */
 
 /* WIRE 3.5: VirusTotal's public key has 4 a minute and 500 a day, renewed at 00:00 UTC;
  * AbuseIPDB's free one 1000 a day. */
@@ -149,14 +152,24 @@ bool reputation_is_on(const struct reputation_service *service)
 	return is_on(service, REPUTATION_VIRUSTOTAL) || is_on(service, REPUTATION_ABUSEIPDB);
 }
 
-/* Own, inner and safe addresses, and what a safe prefix holds. */
+/* Names are few: the file is read for each, so that a change counts at once. */
+static bool is_of_search_domain(const char *name)
+{
+	CLEANUP(free) char *text = NULL;
+
+	return !file_read(RESOLVER_FILE, RESOLVER_BYTES_MAX, &text, NULL) &&
+	       reputation_is_completed(text, name);
+}
+
+/* Own, inner and safe addresses, what a safe prefix holds, names of this house. */
 static bool is_ours(const struct reputation_service *service, const char *value)
 {
 	CLEANUP(free) struct block_verdict *verdict = calloc(1, sizeof(*verdict));
 	const struct block_question question = { .value = value, .direction = "", .proto = "" };
 	struct addr addr;
 
-	if (!addr_parse(value, &addr) && service->options.is_inside(service->options.arg, &addr))
+	if (!addr_parse(value, &addr) ? service->options.is_inside(service->options.arg, &addr)
+				      : is_of_search_domain(value))
 		return true;
 	return !verdict || block_test(service->options.block, &question, verdict) == -EPERM;
 }

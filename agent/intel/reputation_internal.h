@@ -36,6 +36,9 @@ struct lookup {
 /* reputation_canonical - lower case, addresses by RFC 5952. -EINVAL: neither address nor name;
  * -EPERM (@value is set): it is not public. */
 int reputation_canonical(const char *text, char value[static REPUTATION_VALUE_MAX], bool *is_addr);
+/* reputation_is_completed - @name is below what a "search" or "domain" line names, resolv.conf(5):
+ * what the resolver completes short names with is this house's. @resolv_conf: the file's text. */
+bool reputation_is_completed(const char *resolv_conf, const char *name);
 /* reputation_read - of an answer; provider and value are set. -EPROTO. */
 int reputation_read(long status, const char *text, size_t len, struct reputation *out);
 

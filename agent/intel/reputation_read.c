@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/intel/reputation_internal.h"
 #include "agent/util/addr.h"
@@ -55,6 +56,39 @@ static bool is_inner_name(const char *name)
 			return true;
 	}
 	return !strchr(name, '.');
+}
+
+/* @name is the domain of @len bytes, which may end in a dot, or below it. */
+static bool is_below(const char *name, const char *domain, size_t len)
+{
+	size_t name_len = strlen(name);
+
+	while (len && domain[len - 1] == '.')
+		len--;
+	return len && name_len >= len && !strncasecmp(name + name_len - len, domain, len) &&
+	       (name_len == len || name[name_len - len - 1] == '.');
+}
+
+bool reputation_is_completed(const char *resolv_conf, const char *name)
+{
+	static const char blanks[] = " \t\r", ends[] = " \t\r\n";
+	const char *at = resolv_conf;
+
+	while (*at) {
+		const char *word = at + strspn(at, blanks);
+		bool is_list = !strncmp(word, "search", 6) || !strncmp(word, "domain", 6);
+		size_t len = strcspn(word, ends);
+
+		is_list = is_list && len == 6;
+		while (is_list && *(word += len + strspn(word + len, blanks)) && *word != '\n') {
+			len = strcspn(word, ends);
+			if (is_below(name, word, len))
+				return true;
+		}
+		at += strcspn(at, "\n");
+		at += *at == '\n';
+	}
+	return false;
 }
 
 /* RFC 3696 2: a top-level name is never all digits; an address with a dot behind it would be. */

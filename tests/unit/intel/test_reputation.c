@@ -62,6 +62,27 @@ static void only_public_values_leave_the_house(void **state)
 	}
 }
 
+static void names_that_the_resolver_completes_are_inner(void **state)
+{
+	static const char text[] = "# search not.example.net\nnameserver 192.0.2.1\n"
+				   "search corp.example.com.\tLab.example.org\r\n"
+				   "domain fritz\nsearching example.info\nsearch .\nsearch";
+
+	(void)state;
+	assert_true(reputation_is_completed(text, "db.corp.example.com"));
+	assert_true(reputation_is_completed(text, "corp.example.com"));
+	assert_true(reputation_is_completed(text, "a.b.lab.example.org"));
+	assert_true(reputation_is_completed(text, "nas.fritz"));
+	assert_false(reputation_is_completed(text, "notcorp.example.com"));
+	assert_false(reputation_is_completed(text, "example.com"));
+	assert_false(reputation_is_completed(text, "a.not.example.net"));
+	assert_false(reputation_is_completed(text, "example.info"));
+	assert_false(reputation_is_completed(text, "1.192.0.2.1"));
+	assert_false(reputation_is_completed("", "example.com"));
+	assert_false(reputation_is_completed("search", "search"));
+	assert_true(reputation_is_completed("search a.b", "x.a.b"));
+}
+
 static void check(uint8_t provider, long status, const char *body, int verdict)
 {
 	struct reputation row = { .provider = provider };
@@ -116,6 +137,7 @@ static void numbers_that_cannot_be_are_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_that_the_resolver_completes_are_inner),
 		cmocka_unit_test(only_public_values_leave_the_house),
 		cmocka_unit_test(verdicts_by_the_rule),
 		cmocka_unit_test(numbers_that_cannot_be_are_unknown),
