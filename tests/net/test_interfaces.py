@@ -137,6 +137,26 @@ def test_a_device_that_matches_a_glob_is_taken_when_it_appears(lab):
         service.close()
 
 
+def test_a_device_keeps_its_row_and_its_blocks_when_down_or_renamed(lab):
+    service = Service(lab, arguments=["-i", f"{lab.va},renamed*"])
+    try:
+        service.start()
+        assert service.cli("block", "add", lab.ip_b)[0] == 0
+        dropped = 0
+        for name in (lab.va, "renamed0"):
+            sh("ip", "-n", lab.a, "link", "set", lab.va, "down")
+            sh("ip", "-n", lab.a, "link", "set", lab.va, "name", name)
+            sh("ip", "-n", lab.a, "link", "set", name, "up")
+            wait_for(lambda dev=name: is_watched(service, dev), 2.2, f"{name} is watched")
+            assert lab.pings(lab.b, lab.ip_a) == 0
+            now = service.idle_coverage()[name, "ingress"]
+            assert now["dropped"] >= dropped + 3, "no row begins anew"
+            dropped = now["dropped"]
+        assert row_of(service, lab.va) == {}
+    finally:
+        service.close()
+
+
 def test_a_vlan_over_a_watched_device_says_why_it_is_not(lab):
     sh("ip", "-n", lab.a, "link", "add", "mv0", "link", lab.va, "type", "macvlan")
     service = Service(lab, arguments=["-i", f"{lab.va},mv0"])
