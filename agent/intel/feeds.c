@@ -360,8 +360,7 @@ void feed_service_tick(struct feed_service *service)
 
 	if (service->is_asking && now_ns - service->asked_ns > FETCH_START_NS)
 		feed_service_take_fetch(service, -1);
-	if (service->wants_preview && !service->work && !service->is_stopping)
-		preview_begin(service); /* a person waits */
+	preview_tick(service); /* first: a person waits */
 	for (size_t i = 0; i < service->count && !service->work && !service->is_stopping; i++)
 		if (now_ns >= service->due_ns[i])
 			begin(service, i);

@@ -20,6 +20,7 @@ struct feed_service {
 	bool is_stopping;
 	uint64_t asked_ns;
 	struct feed_preview preview;
+	uint64_t preview_ended_ns;
 	bool wants_preview; /* as soon as no feed is under way */
 };
 
@@ -27,8 +28,9 @@ struct feed_service {
 void feeds_begin(struct feed_service *service, struct feed_work *work);
 
 /* preview.c: what becomes of a work that is one */
-void preview_begin(struct feed_service *service);
 void preview_fetched(struct feed_service *service);
+/* preview_tick - begins one that waits; a million entries are not kept for nobody. */
+void preview_tick(struct feed_service *service);
 /* preview_end - with the error of its work, "" for none; the work is gone then. */
 void preview_end(struct feed_service *service);
 bool feeds_is_url(const char *url);

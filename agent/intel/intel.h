@@ -72,7 +72,8 @@ struct feed_preview {
 /* feed_preview_ask - fetch @url once and read it; replaces the preview before. -EINVAL: no address;
  * -EBUSY: one is being fetched. */
 int feed_preview_ask(struct feed_service *service, const char *url);
-/* feed_preview - borrowed until the service thread goes on; take a reference of its set. */
+/* feed_preview - kept for five minutes; borrowed until the service thread goes on; take a reference
+ * of its set. */
 const struct feed_preview *feed_preview(const struct feed_service *service);
 /* feed_list - with what is under way. Returns the count or -errno. */
 int feed_list(struct feed_service *service, struct feed *out, size_t max);

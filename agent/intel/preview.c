@@ -8,9 +8,11 @@
 
 #include "agent/block/block.h"
 #include "agent/intel/feeds.h"
+#include "agent/util/clock.h"
 #include "agent/util/prefix_set.h"
 
-#define NAME "feed-preview" /* of the upload; no list gets it */
+#define NAME	"feed-preview"	 /* of the upload; no list gets it */
+#define KEPT_NS (300 * NS_PER_S) /* its entries; whoever asked has long had the answer */
 
 int feed_preview_ask(struct feed_service *service, const char *url)
 {
@@ -32,7 +34,7 @@ const struct feed_preview *feed_preview(const struct feed_service *service)
 	return &service->preview;
 }
 
-void preview_begin(struct feed_service *service)
+static void begin(struct feed_service *service)
 {
 	struct feed_work *work = calloc(1, sizeof(*work));
 
@@ -48,6 +50,19 @@ void preview_begin(struct feed_service *service)
 	feeds_begin(service, work);
 }
 
+void preview_tick(struct feed_service *service)
+{
+	struct feed_preview *preview = &service->preview;
+
+	if (service->wants_preview && !service->work && !service->is_stopping)
+		begin(service);
+	if (preview->state != FEED_PREVIEW_READY ||
+	    clock_monotonic_ns() - service->preview_ended_ns < KEPT_NS)
+		return;
+	prefix_set_unref(preview->set);
+	*preview = (struct feed_preview){ .state = FEED_PREVIEW_NONE };
+}
+
 void preview_end(struct feed_service *service)
 {
 	struct feed_work *work = service->work;
@@ -55,6 +70,7 @@ void preview_end(struct feed_service *service)
 
 	service->work = NULL;
 	service->is_applying = false;
+	service->preview_ended_ns = clock_monotonic_ns();
 	preview->state = *work->feed.error ? FEED_PREVIEW_FAILED : FEED_PREVIEW_READY;
 	memcpy(preview->error, work->feed.error, sizeof(preview->error));
 	feeds_work_free(work);
