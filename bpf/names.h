@@ -55,6 +55,7 @@ struct spoken {
 	__u32 ident_at;	       /* of the fragment's identification in the frame */
 	__u32 has_ports;
 	__u32 tcp_flags;
+	__u32 is_told; /* counted and handed up where it entered: the verdict alone is wanted */
 };
 
 /* Too large for the stack below the functions apart: in this CPU's room for it. */
@@ -377,7 +378,7 @@ HOT int spoken_hear(CONTEXT *ctx, enum hook hook, struct spoken *w)
 		len = PAYLOAD_MAX;
 	if (word->flags & CONTROL_DOMAINS && speech != SPEECH_PIECE && walk_load(ctx, hook, w, len))
 		heard = HEARD_NAME;
-	if (word->flags & CONTROL_QUIET || !mark_takes_event(w) ||
+	if (word->flags & CONTROL_QUIET || w->is_told || !mark_takes_event(w) ||
 	    !text_load(ctx, hook, w, text, len))
 		return heard;
 	if (w->frag)
@@ -450,8 +451,8 @@ HOT bool spoken_measure(const struct packet *p, struct spoken *w)
 	return true;
 }
 
-/* @value: the slot of its flow, NULL when it has none yet. */
-HOT enum packet_verdict packet_hear(struct packet *p, struct flow_value *value)
+/* @value: the slot of its flow, NULL when it has none yet. @is_told: as of struct spoken. */
+HOT enum packet_verdict packet_hear(struct packet *p, struct flow_value *value, bool is_told)
 {
 	struct spoken *w;
 	__u32 says = 0;
@@ -467,6 +468,7 @@ HOT enum packet_verdict packet_hear(struct packet *p, struct flow_value *value)
 	if (value)
 		w->mark = value_marked(value);
 	w->packets = value ? (__u32)value->packets : 0;
+	w->is_told = is_told;
 	w->frag = p->frag;
 	w->has_ports = has_ports(p);
 	w->tcp_flags = p->proto == IP_TCP ? tcp_flags(p) : 0;

@@ -23,14 +23,24 @@ HOT void packet_skip(struct packet *p, enum skip_reason reason)
 	count_skipped(counters, p, reason);
 }
 
-/* A packet that no address blocks: by its name it may be dropped, else it is in a flow. */
+/*
+ * A packet that no address blocks: by its name it may be dropped, else it is in a flow. One that
+ * leaves and was counted where it entered is in a flow already; rules of names for what leaves were
+ * not asked there.
+ */
 HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *counters)
 {
-	struct flow_value *value = flow_take(p);
-	enum packet_verdict verdict = packet_hear(p, value);
+	const struct control *word = WORD(p->ctx, control);
+	bool is_told = packet_was_counted(p);
+	struct flow_value *value = is_told ? NULL : flow_take(p);
+	enum packet_verdict verdict = PACKET_PASS;
 
+	if (!is_told || word->flags & CONTROL_DOMAINS)
+		verdict = packet_hear(p, value, is_told);
 	if (UNLIKELY(verdict != PACKET_PASS))
 		count_dropped(counters, p);
+	else if (is_told)
+		count_skipped(counters, p, SKIP_FORWARDED);
 	else if (LIKELY(value))
 		value_grow(value, p);
 	else
@@ -87,8 +97,6 @@ HOT enum packet_verdict packet_finish(struct packet *p, enum skip_reason reason)
 	}
 	if (UNLIKELY(reason != SKIP_NONE))
 		count_skipped(counters, p, reason);
-	else if (packet_was_counted(p))
-		count_skipped(counters, p, SKIP_FORWARDED);
 	else
 		return packet_count(p, counters);
 	return PACKET_PASS;
