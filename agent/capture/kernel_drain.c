@@ -6,8 +6,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include <bpf/libbpf.h>
-
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_source.h"
 #include "agent/capture/kernel_verdicts.h"
@@ -22,7 +20,7 @@ static struct kernel_source *source_of(struct capture *capture)
 /* ---- drain
  * --------------------------------------------------------------------------------------- */
 
-int source_ring_take(void *context, void *record, size_t len)
+static int take_record(void *context, void *record, size_t len)
 {
 	struct source_ring *ring = context;
 	struct kernel_source *source = ring->source;
@@ -32,7 +30,7 @@ int source_ring_take(void *context, void *record, size_t len)
 	/* A record that is none of ours is passed over: nothing else could be done with it. */
 	if (up > 0 && ring->tables)
 		source->delivered++;
-	/* libbpf has moved past this record when it stops (libbpf 1.1, ringbuf_process_ring). */
+	/* what ends the pass is behind it all the same */
 	return --ring->left ? 0 : -ECANCELED;
 }
 
@@ -41,9 +39,8 @@ int source_ring_consume(struct source_ring *ring)
 	int err;
 
 	ring->left = ring->budget;
-	err = ring->reader ? ring_reader_consume(ring->reader, source_ring_take, ring)
-			   : ring_buffer__consume(ring->ring);
-	return err < 0 && err != -ECANCELED ? err : 0;
+	err = ring_reader_consume(ring->reader, take_record, ring);
+	return err == -ECANCELED ? 0 : err;
 }
 
 static int cache_consume(struct source_cache *cache)
@@ -124,7 +121,7 @@ static int kernel_event_fd(const struct capture *capture)
 {
 	const struct kernel_source *source = (const struct kernel_source *)capture;
 
-	return ring_buffer__epoll_fd(source->events.ring);
+	return source->events_fd;
 }
 
 static int kernel_list_set(struct capture *capture, const struct block_rule *rule,

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include "agent/capture/kernel.h"
 #include "agent/capture/kernel_verdicts.h"
@@ -59,10 +58,7 @@ static int ring_open(struct kernel_source *source, struct source_ring *ring, int
 	ring->source = source;
 	ring->tables = tables;
 	ring->budget = info.max_entries / RING_RECORD_MIN;
-	if (tables)
-		return ring_reader_open(fd, &ring->reader);
-	ring->ring = ring_buffer__new(fd, source_ring_take, ring, NULL);
-	return ring->ring ? 0 : -errno;
+	return ring_reader_open(fd, &ring->reader);
 }
 
 /* @fds: by enum kernel_map, KERNEL_GEOMETRY_COUNT of them */
@@ -281,7 +277,9 @@ void source_close(struct kernel_source *source)
 	rules_free(source->rules);
 	cache_close(&source->cache);
 	cache_close(&source->retired);
-	ring_buffer__free(source->events.ring);
+	ring_reader_free(source->events.reader);
+	if (source->events_fd >= 0)
+		(void)close(source->events_fd); /* nothing is written through it */
 	for (size_t i = 0; i < source->region_count; i++)
 		(void)munmap(source->regions[i].memory, source->regions[i].size);
 	for (int i = 0; i < RULES_MAP_COUNT; i++) {
@@ -299,8 +297,7 @@ static void source_close_cleanup(struct kernel_source **source)
 		source_close(*source);
 }
 
-/* The descriptors that must stay open: the rest is mapped. libbpf closes the events' epoll itself,
- * so its number may not become another's. */
+/* The descriptors that must stay open: the rest is mapped. */
 static int note_descriptors(struct capture_kernel *kernel, const struct kernel_source *source)
 {
 	int *fds = calloc(RULES_MAP_COUNT + 2, sizeof(*fds));
@@ -311,7 +308,7 @@ static int note_descriptors(struct capture_kernel *kernel, const struct kernel_s
 	for (int i = 0; i < RULES_MAP_COUNT; i++)
 		fds[count++] = source->keyed[i];
 	fds[count++] = source->clock;
-	fds[count++] = ring_buffer__epoll_fd(source->events.ring);
+	fds[count++] = source->events_fd;
 	free(kernel->core_fds);
 	kernel->core_fds = fds;
 	kernel->core_fd_count = count;
@@ -332,7 +329,10 @@ static int open_caches(struct kernel_source *source, const struct kernel_maps *m
 	}
 	if (!err)
 		err = ring_open(source, &source->events, maps->fd[KERNEL_EVENTS], NULL);
-	return err;
+	if (err)
+		return err;
+	source->events_fd = own_copy(maps->fd[KERNEL_EVENTS]);
+	return source->events_fd < 0 ? source->events_fd : 0;
 }
 
 int kernel_source_new(struct capture_kernel *kernel, struct capture **out)
@@ -344,6 +344,7 @@ int kernel_source_new(struct capture_kernel *kernel, struct capture **out)
 	if (!source)
 		return -ENOMEM;
 	memset(source->keyed, -1, sizeof(source->keyed));
+	source->events_fd = -1;
 	source->base.ops = kernel_source_ops();
 	source->cpu_count = maps->cpus;
 	source->ns_per_jiffy = kernel->ns_per_jiffy;

@@ -14,13 +14,11 @@
 
 struct kernel_row;
 struct kernel_source;
-struct ring_buffer;
 struct ring_reader;
 
 /* One ring and what its records belong to. */
 struct source_ring {
-	struct ring_buffer *ring;   /* of events, which are waited for */
-	struct ring_reader *reader; /* of evicted flows */
+	struct ring_reader *reader;
 	struct kernel_source *source;
 	const struct drain_tables *tables; /* NULL: the ring of events */
 	uint32_t budget; /* records it can hold at once: a pass never chases the kernel for ever */
@@ -46,6 +44,7 @@ struct kernel_source {
 	struct source_cache cache;
 	struct source_cache retired; /* no rings: there is none */
 	struct source_ring events;
+	int events_fd; /* of its map, to be waited for; owned */
 	const struct iface_counters *counters;
 	const struct cpu_state *cpus;
 	const struct verdict_set *verdicts; /* [cpu_count * VERDICT_SETS] */
@@ -67,8 +66,6 @@ struct kernel_source {
 /* The vtable; kernel_drain.c. */
 const struct capture_ops *kernel_source_ops(void);
 
-/* source_ring_take - libbpf's callback for one record; @context is its struct source_ring. */
-int source_ring_take(void *context, void *record, size_t len);
 /* source_ring_consume - one pass over what a ring holds. Returns 0 or -errno. */
 int source_ring_consume(struct source_ring *ring);
 /* source_retired_done - the earlier cache is read out: forget it. */

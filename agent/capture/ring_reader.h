@@ -1,8 +1,8 @@
 /*
- * Reading a BPF ring buffer that nobody waits for, with its data mapped once. libbpf's reader maps
- * it twice, so that records behind the end lie in one piece: twice the resident memory of the
- * largest maps there are. The layout is kernel/bpf/ringbuf.c and include/uapi/linux/bpf.h.
- * One thread.
+ * Reading a BPF ring buffer with its data mapped once. libbpf's reader maps it twice, so that
+ * records behind the end lie in one piece: twice the resident memory of the largest maps there
+ * are. Who waits for a ring polls its map's descriptor. The layout is kernel/bpf/ringbuf.c and
+ * include/uapi/linux/bpf.h. One thread.
  */
 #ifndef SLUICE_CAPTURE_RING_READER_H
 #define SLUICE_CAPTURE_RING_READER_H
