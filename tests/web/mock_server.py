@@ -127,6 +127,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
         path = url.path.removeprefix("/api/v1")
+        if self.state.failing and path != "/session":
+            self.send_json(500, {"error": {"code": "internal", "field": None, "request_id": "mock",
+                                           "message": "Something went wrong in Sluice."}})
+            return
         if method != "GET":
             self.state.requests.append((method, path, body, self.headers.get("X-CSRF-Token")))
         try:

@@ -34,6 +34,7 @@ class State:
         if role in RANK:
             self.user = {"name": role, "role": role, "must_change": False}
         self.enforcement, self.down, self.seq = "on", False, 0
+        self.failing = False  # everything but the session answers 500
         self.ifaces = [{"name": "eth0", "mode": "user" if mode == "demo" else "tc", "note": ""
                         if mode == "demo" else "virtio refuses native XDP while GRO_HW is on; "
                         "ethtool -K eth0 rx-gro-hw off allows it"}]
@@ -71,6 +72,14 @@ class State:
         self.safe = [{"id": None, "prefix": p, "kind": k, "note": n} for p, k, n in data.SAFE]
         self.safe.append({"id": 1, "prefix": "198.51.100.0/28", "kind": "manual",
                           "note": "monitoring of the hoster"})
+
+    def forget_all(self):
+        """As on the first day: no flow, incident, block, report or audit row."""
+        with self.lock:
+            for rows in (self.flows, self.incidents, self.blocks, self.safe, self.reports,
+                         self.audit):
+                rows.clear()
+            self.notes.clear()
 
     # ---- live -----------------------------------------------------------------------------------
 

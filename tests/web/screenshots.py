@@ -1,7 +1,7 @@
 """
-Pictures of every page in both themes and two widths, from the mock or a running instance.
+Pictures of every page in both themes and two widths: full, empty and failing, from the mock.
 
-usage: screenshots.py OUT_DIR [page ...]     the mock; pages by name, all without any
+usage: screenshots.py OUT_DIR [--state full|empty|failing] [page ...]     pages by name, else all
 """
 
 import pathlib
@@ -34,7 +34,7 @@ def shoot(browser, url, out, name):
             browser.open("about:blank")
             browser.open(url)
             browser.wait("document.querySelector('h1') !== null")
-            time.sleep(1.6)  # let the second's snapshot and the chart arrive
+            time.sleep(1.2)  # let the second's snapshot and the chart arrive
             browser.driver.save_screenshot(str(out / ("%s-%s-%s.png" % (name, label, scheme))))
             extra = browser.js("return document.documentElement.scrollWidth") - width
             if extra > 0:
@@ -47,6 +47,11 @@ def main():
     """All wanted pages."""
     out = pathlib.Path(sys.argv[1])
     wanted = sys.argv[2:]
+    kind = "full"
+    if "--state" in wanted:
+        at = wanted.index("--state")
+        kind = wanted[at + 1]
+        del wanted[at:at + 2]
     out.mkdir(parents=True, exist_ok=True)
     browser = Browser()
     servers = {}
@@ -58,7 +63,10 @@ def main():
                 continue
             if role not in servers:
                 servers[role] = Server(role=role).start()
-            shoot(browser, servers[role].url + path, out, name)
+                servers[role].state.failing = kind == "failing"
+                if kind == "empty":
+                    servers[role].state.forget_all()
+            shoot(browser, servers[role].url + path, out, "%s-%s" % (name, kind))
         for role, server in servers.items():
             for report in server.state.csp_reports:
                 print(role, "CSP", report)
