@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { subscribe } from "./live.js";
 
 const SETTLE_MS = 400; // many events at once make one request
+const RETRY_MS = 5000;
 
 const listeners = new Set();
 let newest = null;
@@ -25,12 +26,12 @@ export function watchOpenIncidents(onTotal) {
 	const after = (ms) => {
 		clearTimeout(timer);
 		timer = setTimeout(() => count().catch(() => {
-			// the connection banner says it; the next event or the next resume asks
-			// again
+			listeners.forEach((fn) => fn(newest));
+			after(RETRY_MS);
 		}), ms);
 	};
 	const again = () => after(SETTLE_MS);
-	const forward = (counts) => onTotal(counts.total);
+	const forward = (counts) => counts && onTotal(counts.total);
 	listeners.add(forward);
 	const ends = ["new_incident", "incident", "incidents_update", "resume"]
 		.map((name) => subscribe(name, again));
@@ -44,8 +45,8 @@ export function watchOpenIncidents(onTotal) {
 }
 
 /**
- * Hear the counts, at once if they are known.
- * @param {(counts: {high: number, medium: number, low: number, total: number}) => void} fn
+ * Hear the counts, at once if they are known; null when they cannot be had and never were.
+ * @param {(counts: ?{high: number, medium: number, low: number, total: number}) => void} fn
  * @returns {() => void}
  */
 export function onOpenIncidents(fn) {

@@ -185,7 +185,8 @@ export function incidentView(context) {
 		try {
 			redraw(await get(`/incidents/${id}`));
 		} catch (error) {
-			fill(element, error.status === 404 ? noSuch(id) : failure(error, load));
+			fill(element, h("h1", {}, `Incident ${id}`),
+				error.status === 404 ? noSuch(id) : failure(error, load));
 		}
 	}
 

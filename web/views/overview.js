@@ -79,6 +79,10 @@ function judge(snapshot, counts, losing) {
 	const list = worries(snapshot, counts, losing);
 	const seen = `${count(snapshot.processed_packets)} packets`;
 	const whole = snapshot.complete ? ", all accounted for" : "";
+	if (list.length === 0 && counts === null) {
+		return ["warn", "Open incidents could not be counted.",
+			`It is tried again. Watching ${watched(snapshot)}; ${seen}${whole}.`];
+	}
 	if (list.length === 0 && !counts) {
 		return ["wait", "Counting open incidents…",
 			`Watching ${watched(snapshot)}; ${seen}${whole}.`];
@@ -224,7 +228,7 @@ function overviewParts(context) {
 		coveragePanel(), interfacesPanel()];
 	const capture = captureSwitch();
 	const losing = lossWatch();
-	let counts = null;
+	let counts; // undefined: still counting; null: could not be counted
 
 	function drawStatus() {
 		status.draw(...judge(latest("snapshot"), counts, losing()));
@@ -239,7 +243,9 @@ function overviewParts(context) {
 				panels.map((part) => part.element))),
 		drawCounts(now) {
 			counts = now;
-			numbers.severities(now);
+			if (now) {
+				numbers.severities(now);
+			}
 			drawStatus();
 		},
 		draw(snapshot) {
