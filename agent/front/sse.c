@@ -404,8 +404,10 @@ void sse_end_session(struct sse_hub *hub, uint64_t session_tag)
 
 	(void)pthread_mutex_lock(&hub->mutex);
 	TAILQ_FOREACH(s, &hub->streams, all)
-	if (s->owner.session_tag == session_tag)
-		end_stream(s);
+	{
+		if (s->owner.session_tag == session_tag)
+			end_stream(s);
+	}
 	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
@@ -416,7 +418,9 @@ void sse_end_all(struct sse_hub *hub)
 	(void)pthread_mutex_lock(&hub->mutex);
 	hub->is_closed = true;
 	TAILQ_FOREACH(s, &hub->streams, all)
-	end_stream(s);
+	{
+		end_stream(s);
+	}
 	while (wake_due(hub, SSE_TURN_STREAMS))
 		;
 	(void)pthread_mutex_unlock(&hub->mutex);
