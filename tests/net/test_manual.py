@@ -59,6 +59,18 @@ def test_every_command_and_option_is_in_the_manual():
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), (command, option)
 
 
+def test_a_noun_alone_lists_its_verbs():
+    listed = output("block", "--help")
+    verbs = [command[1] for command in commands() if command[0] == "block"]
+    assert len(verbs) > 5 and all(f"  block {verb} " in listed for verb in verbs)
+    assert "  safe " not in listed
+    alone = subprocess.run([SLUICE, "block"], check=False, capture_output=True, text=True)
+    assert (alone.returncode, alone.stdout, alone.stderr) == (2, "", listed)
+    wrong = subprocess.run([SLUICE, "block", "frob"], check=False, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert wrong.stderr == 'sluice: block has no verb "frob"; see sluice block --help\n'
+
+
 def test_every_command_and_option_is_offered():
     for command in commands():
         assert command[0] in complete(""), command
