@@ -77,6 +77,26 @@ struct payload {
 	size_t len;
 };
 
+/* Core is told the path as front would, decoded (path_append wrote the escapes); an escaped slash
+ * stays, for it is of no path's part. */
+static void unescape(char *path)
+{
+	char *out = path;
+
+	for (; *path; path++) {
+		unsigned int byte;
+
+		*out = *path;
+		if (*path == '%' && strncmp(path, "%2F", 3) &&
+		    sscanf(path + 1, "%2X", &byte) == 1) {
+			*out = (char)byte;
+			path += 2;
+		}
+		out++;
+	}
+	*out = '\0';
+}
+
 static int send_request(int fd, const char *method, const char *path, const struct payload *body)
 {
 	CLEANUP(buffer_done) struct buffer out;
@@ -96,6 +116,7 @@ static int send_request(int fd, const char *method, const char *path, const stru
 	if (snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(path, "?"), path) >=
 	    (int)sizeof(plain))
 		return -E2BIG;
+	unescape(plain);
 	request.path = plain;
 	message_encode_request(&out, &request);
 	if (out.error)
