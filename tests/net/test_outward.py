@@ -178,11 +178,6 @@ def test_airplane_mode_changes_nothing_inside(tmp_path):
     airplane(tmp_path, 8)
 
 
-if os.environ.get("SLUICE_SOAK"):
-    def test_an_hour_in_airplane_mode_changes_nothing_inside(tmp_path):
-        airplane(tmp_path, 3600)
-
-
 def test_check_says_what_mail_and_outputs_lack(tmp_path):
     config = tmp_path / "c.conf"
     for text, why in (("[Mail]\nurl = http://x\n", "[Mail] url is smtp://"),
