@@ -204,8 +204,10 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 
 HOT bool names_device(const struct suspect *s)
 {
-	return s->proto == IP_UDP && (s->dst_port == PORT_MDNS || s->dst_port == PORT_DHCP_SERVER ||
-				      s->dst_port == PORT_DHCP_CLIENT);
+	return s->proto == IP_UDP &&
+	       (s->dst_port == PORT_MDNS || s->dst_port == PORT_DHCP_SERVER ||
+		s->dst_port == PORT_DHCP_CLIENT || s->dst_port == PORT_DHCP6_SERVER ||
+		s->dst_port == PORT_DHCP6_CLIENT);
 }
 
 HOT enum speech udp_hear(struct spoken *w, const struct head *head)

@@ -19,10 +19,12 @@
 #define PORT_POP3   110
 #define PORT_IMAP   143
 #define PORT_SUBMIT 587
-/* Where devices say what they are called (RFC 2131 4.1, RFC 6762 3). */
-#define PORT_DHCP_SERVER HTONS(67)
-#define PORT_DHCP_CLIENT HTONS(68)
-#define PORT_MDNS	 HTONS(5353)
+/* Where devices say what they are called (RFC 2131 4.1, RFC 8415 7.2, RFC 6762 3). */
+#define PORT_DHCP_SERVER  HTONS(67)
+#define PORT_DHCP_CLIENT  HTONS(68)
+#define PORT_DHCP6_CLIENT HTONS(546)
+#define PORT_DHCP6_SERVER HTONS(547)
+#define PORT_MDNS	  HTONS(5353)
 
 #define HELLO_WINDOW 16389 /* a record and its header (RFC 8446 5.1) */
 #define HELLO_MAX    32768 /* over several records */

@@ -47,10 +47,12 @@ HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
 	return past - 1460 > WINDOW_PAST - 1460;
 }
 
-/* DHCP (RFC 2131 4.1) is among the eight ports from 64 on: one compare, the rest is asked apart. */
+/* DHCP (RFC 2131 4.1) is among the eight ports from 64 on, that of IPv6 has the two from 546 on:
+ * one compare each, the rest is asked apart. */
 HOT bool may_name_device(__be16 port)
 {
-	return (port & HTONS(0xfff8)) == HTONS(64) || port == PORT_MDNS;
+	return (port & HTONS(0xfff8)) == HTONS(64) || (port & HTONS(0xfffe)) == PORT_DHCP6_CLIENT ||
+	       port == PORT_MDNS;
 }
 
 HOT bool udp_is_said(struct packet *p, const struct flow_value *value)

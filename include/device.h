@@ -16,7 +16,7 @@
 enum device_source {
 	DEVICE_DNS = 0,	 /* reverse look-up */
 	DEVICE_MDNS = 1, /* RFC 6762 */
-	DEVICE_DHCP = 2, /* RFC 2132 3.14, RFC 4702 */
+	DEVICE_DHCP = 2, /* RFC 2132 3.14, RFC 4702, RFC 4704 */
 	DEVICE_SOURCE_COUNT
 };
 

@@ -8,7 +8,7 @@ libpcap-dev libjs-dygraphs libhpdf-dev libmaxminddb-dev fonts-dejavu-core libcur
 tests="libcmocka-dev libclang-rt-14-dev python3 python3-cryptography python3-pytest python3-pytest-xdist
 python3-selenium python3-scapy python3-jsonschema chromium chromium-driver iproute2 iputils-ping tshark tcpdump nmap nftables iperf3 curl bind9-dnsutils openssl procps util-linux
 qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf zbar-tools
-rsyslog rsyslog-gnutls pmacct nfdump prometheus"
+dnsmasq-base isc-dhcp-client rsyslog rsyslog-gnutls pmacct nfdump prometheus"
 lint="clang-format clang-tidy cppcheck shellcheck python3"
 
 case ${1:-} in

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "agent/names/dhcp.h"
+#include "agent/names/dhcp6.h"
 #include "agent/util/addr.h"
 
 #define TYPE_PTR 12 /* RFC 1035 3.2.2 */
@@ -29,12 +30,21 @@ static void tell(const struct devices_heard *heard, const struct addr *addr,
 
 /* ---- DHCP ------------------------------------------------------------------------------------ */
 
-static const char *host_asked(const struct devices_heard *heard, uint32_t xid)
+static const char *host_asked(const struct devices_heard *heard, uint8_t family, uint32_t xid)
 {
 	for (unsigned int i = 0; i < DHCP_ASKED_MAX; i++)
-		if (heard->asked[i].xid == xid && *heard->asked[i].host)
+		if (heard->asked[i].family == family && heard->asked[i].xid == xid)
 			return heard->asked[i].host;
 	return "";
+}
+
+static void remember(struct devices_heard *heard, uint8_t family, uint32_t xid,
+		     const char host[static DEVICE_NAME_MAX])
+{
+	heard->asked[heard->next].xid = xid;
+	heard->asked[heard->next].family = family;
+	memcpy(heard->asked[heard->next].host, host, DEVICE_NAME_MAX);
+	heard->next = (heard->next + 1) % DHCP_ASKED_MAX;
 }
 
 /* No router passes that on (RFC 919 7). */
@@ -55,7 +65,7 @@ int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload
 	if (dhcp_parse(payload->data, payload->len, &message) < 0)
 		return -EBADMSG;
 	if (message.is_reply && message.type == DHCP_ACK) {
-		const char *asked = host_asked(heard, message.xid);
+		const char *asked = host_asked(heard, ADDR_IPV4, message.xid);
 
 		/* servers give back what was asked by, or not */
 		if (is_near || *asked)
@@ -63,12 +73,40 @@ int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload
 			     *message.host ? message.host : asked);
 	} else if (!message.is_reply && message.type == DHCP_REQUEST && *message.host &&
 		   (is_near || addr_is_equal(&tuple->src, &message.addr))) {
-		heard->asked[heard->next].xid = message.xid;
-		memcpy(heard->asked[heard->next].host, message.host, sizeof(message.host));
-		heard->next = (heard->next + 1) % DHCP_ASKED_MAX;
+		remember(heard, ADDR_IPV4, message.xid, message.host);
 		/* the answer may go past this machine: what was asked for is mostly given */
 		tell(heard, &message.addr, DEVICE_DHCP, message.host);
 	}
+	return 0;
+}
+
+/* fe80::/10, or a group of the link: ff02::/16 (RFC 4291 2.4 and 2.7). */
+static bool is_of_link(const struct addr *addr)
+{
+	return addr->family == ADDR_IPV6 &&
+	       ((addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80) ||
+		(addr->bytes[0] == 0xff && addr->bytes[1] == 0x02));
+}
+
+int devices_take_dhcp6(struct devices_heard *heard, const struct payload *payload)
+{
+	const struct five_tuple *tuple = &payload->tuple;
+	struct dhcp6_message message;
+	const char *host;
+
+	if (dhcp6_parse(payload->data, payload->len, &message) < 0)
+		return -EBADMSG;
+	if (!is_of_link(&tuple->src) || !is_of_link(&tuple->dst))
+		return 0;
+	host = message.host;
+	if (message.is_question && *host) {
+		remember(heard, ADDR_IPV6, message.xid, message.host);
+		tell(heard, &tuple->src, DEVICE_DHCP, host);
+	} else if (message.is_reply && !*host) {
+		host = host_asked(heard, ADDR_IPV6, message.xid);
+	}
+	for (unsigned int i = 0; i < message.addr_count; i++)
+		tell(heard, &message.addrs[i], DEVICE_DHCP, host);
 	return 0;
 }
 

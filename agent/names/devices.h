@@ -17,6 +17,7 @@
 struct devices_heard {
 	struct {
 		uint32_t xid;
+		uint8_t family; /* enum addr_family */
 		char host[DEVICE_NAME_MAX];
 	} asked[DHCP_ASKED_MAX];
 	unsigned int next;
@@ -30,6 +31,11 @@ struct devices_heard {
  * Returns 0 or -EBADMSG.
  */
 int devices_take_dhcp(struct devices_heard *heard, const struct payload *payload);
+/*
+ * devices_take_dhcp6 - believed is what goes between addresses of one link, which no router passes
+ * on (RFC 4291 2.5.6). Returns 0 or -EBADMSG.
+ */
+int devices_take_dhcp6(struct devices_heard *heard, const struct payload *payload);
 /* devices_is_mdns_group - 224.0.0.251 or ff02::fb, which no router passes on (RFC 6762 3). */
 bool devices_is_mdns_group(const struct addr *addr);
 /*

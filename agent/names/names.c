@@ -14,7 +14,8 @@
 #include "agent/util/crypto.h"
 
 #define PORT_DNS   53
-#define PORT_DHCP  67 /* the server; the client is the next one */
+#define PORT_DHCP  67  /* the server; the client is the next one */
+#define PORT_DHCP6 546 /* the client; the server is the next one */
 #define PORT_MDNS  5353
 #define PROTO_TCP  6
 #define PROTO_UDP  17
@@ -256,7 +257,11 @@ static void take_mdns(struct names *names, const struct payload *payload)
 
 static void take_dhcp(struct names *names, const struct payload *payload)
 {
-	names->counters.malformed += devices_take_dhcp(&names->devices, payload) < 0;
+	int error = payload->tuple.dst_port < PORT_DHCP6
+			    ? devices_take_dhcp(&names->devices, payload)
+			    : devices_take_dhcp6(&names->devices, payload);
+
+	names->counters.malformed += error < 0;
 }
 
 static void take_datagram(struct names *names, const struct payload *payload, bool is_pieced)
@@ -267,7 +272,8 @@ static void take_datagram(struct names *names, const struct payload *payload, bo
 		take_dns(names, payload, is_pieced);
 	else if (tuple->dst_port == PORT_MDNS)
 		take_mdns(names, payload);
-	else if (tuple->dst_port == PORT_DHCP || tuple->dst_port == PORT_DHCP + 1)
+	else if (tuple->dst_port == PORT_DHCP || tuple->dst_port == PORT_DHCP + 1 ||
+		 tuple->dst_port == PORT_DHCP6 || tuple->dst_port == PORT_DHCP6 + 1)
 		take_dhcp(names, payload);
 	else if (payload->data[0] & QUIC_LONG)
 		take_quic(names, payload);

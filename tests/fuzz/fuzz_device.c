@@ -1,4 +1,5 @@
-/* What devices say of themselves: DHCP, or (an odd first byte) a message of mDNS or DNS. */
+/* What devices say of themselves: DHCP of IPv4 (first byte 0 of 3), a message of mDNS or DNS (1),
+ * DHCP of IPv6 (2). */
 #include <assert.h>
 #include <string.h>
 
@@ -24,13 +25,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct dns_message message;
 	struct payload payload = { .data = data + 1, .len = size - 1 };
 	const uint8_t sender[4] = { 192, 168, 1, 7 }, all[4] = { 255, 255, 255, 255 };
+	const uint8_t link[16] = { 0xfe, 0x80, [15] = 7 };
 	const struct addr src = addr_from_ipv4(sender);
 
 	if (size < 1)
 		return 0;
 	payload.tuple.dst = addr_from_ipv4(all);
-	if (!(data[0] & 1)) {
+	if (data[0] % 3 == 0) {
 		(void)devices_take_dhcp(&heard, &payload);
+	} else if (data[0] % 3 == 2) {
+		payload.tuple.src = payload.tuple.dst = addr_from_ipv6(link);
+		(void)devices_take_dhcp6(&heard, &payload);
 	} else if (dns_parse(data + 1, size - 1, &message) > 0) {
 		devices_take_mdns(&heard, &src, &message);
 		devices_take_dns(&heard, &message);

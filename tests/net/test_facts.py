@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from hosts import SLUICE, Lab, Service, wait_for
+from hosts import SLUICE, Lab, Service, sh, wait_for
 from mmdb import write
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces and XDP need root")
@@ -48,7 +48,7 @@ def watched():
     folder = pathlib.Path("/tmp") / f"sluice-net-geo-{os.getpid()}"
     folder.mkdir(mode=0o755)
     lab = Lab()
-    service = Service(lab, config="[Capture]\nlocal_networks = 198.18.0.0/15\n"
+    service = Service(lab, config="[Capture]\nlocal_networks = 198.18.0.0/15, 2001:db8::/32\n"
                                   f"[Geo]\ndatabases = {folder}/a.mmdb\n")
     service.folder = folder
     try:
@@ -96,6 +96,24 @@ def test_devices_are_called_what_they_say_and_no_more(watched):
     host = wait_for(lambda: next((h for h in watched.json("top")["items"]
                                   if h["ip"] == lab.ip_b), None), 5, "it is a busy host")
     assert host["name"] == "kitchen-pi"
+
+
+def test_dhclient_names_itself_to_dnsmasq_over_ipv6(watched):
+    lab, folder = watched.lab, watched.folder
+    for where, dev, link in ((lab.a, lab.va, "fe80::a"), (lab.b, lab.vb, "fe80::b")):
+        sh("ip", "-n", where, "addr", "add", f"{link}/64", "dev", dev, "nodad")
+    given = lab.ip6_a.replace("::1", "::77")
+    (folder / "dhclient.conf").write_text('send fqdn.fqdn "garden-pi";\n')
+    lab.start(lab.a, "dnsmasq", "-k", "-C", "/dev/null", "--port=0", "--interface", lab.va,
+              "--bind-interfaces", "--user=root", f"--dhcp-range={given},{given},64,1h",
+              f"--dhcp-leasefile={folder}/served", f"--pid-file={folder}/dnsmasq.pid",
+              stdout=subprocess.DEVNULL)
+    lab.start(lab.b, "dhclient", "-6", "-d", "-cf", f"{folder}/dhclient.conf", "-lf",
+              f"{folder}/lease", "-pf", f"{folder}/dhclient.pid", "-sf", "/bin/true", lab.vb,
+              stdout=subprocess.DEVNULL)
+    wait_for(lambda: facts(watched, given)["name"] == "garden-pi", 20, "DHCPv6 is heard")
+    assert facts(watched, given)["name_source"] == "dhcp"
+    assert given in (folder / "served").read_text()  # the server's word
 
 
 def test_geography_is_used_replaced_and_survives_a_broken_file(watched):
