@@ -171,7 +171,7 @@ fuzz:
 soak: all build/unit/store/test_budget
 	@tests/packages.sh test
 	@SLUICE_SOAK=1 build/unit/store/test_budget
-	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py tests/net/test_state.py tests/net/test_airplane.py tests/web/test_soak.py
+	@SLUICE_SOAK=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/net/test_reliability.py tests/net/test_state.py tests/net/test_airplane.py tests/net/test_tls_flood.py tests/web/test_soak.py
 bench:
 	@tests/packages.sh bench
 	@tests/bench/run.sh $(PART)
