@@ -89,6 +89,16 @@ $(OUT)/sluice: $(OUT)/obj/agent/main.o $(foreach m,$(MODULES),$(call archive,$(m
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
 
+# ---- for tests/net/test_upgrade.py: the same, as if its maps had another layout --------------------
+LAYOUT := $(patsubst %.c,$(OUT)/successor/%.o,$(shell grep -l SLUICE_ABI agent/capture/*.c))
+$(OUT)/successor/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) -DSLUICE_ABI=1000 $(CFLAGS) -c $< -o $@
+$(OUT)/successor/sluice: $(OUT)/obj/agent/main.o $(LAYOUT) $(foreach m,$(MODULES),$(call archive,$(m)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LAYOUT) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
+
 # ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
 	-I/usr/include/$(shell gcc -dumpmachine)
@@ -207,4 +217,4 @@ help:
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(OUT)/obj/agent/main.d $(patsubst %.c,$(OUT)/obj/%.d,$(UNIT_SOURCES))
+-include $(OBJ:.o=.d) $(LAYOUT:.o=.d) $(OUT)/obj/agent/main.d $(patsubst %.c,$(OUT)/obj/%.d,$(UNIT_SOURCES))

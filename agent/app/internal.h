@@ -98,6 +98,7 @@ enum supervise_kind {
 	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */
 	SUPERVISE_RENDER = 9,	/* from core: start one; to core: its socket, or none */
 	SUPERVISE_PASSWORD = 6, /* from core: random admin password of a demo off loopback */
+	SUPERVISE_FILLED = 14,	/* from core: all rules are in the datapath */
 	SUPERVISE_RELOAD = 8,	/* from core: settings were changed, read the configuration again */
 };
 

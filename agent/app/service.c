@@ -334,6 +334,14 @@ static void take_supervisor(struct service *service)
 		report_service_take_render(service->reports, fd);
 }
 
+/* What is begun when the service starts: rules are in force then, lists on their way. */
+static void say_filled(struct service *service)
+{
+	if (service->is_filled || block_list_is_busy(service->block))
+		return;
+	service->is_filled = !supervise_send(service->options.control, SUPERVISE_FILLED, NULL, -1);
+}
+
 static void take_tick(struct service *service)
 {
 	struct addr peers[ADMIN_PEERS_MAX];
@@ -356,6 +364,7 @@ static void take_tick(struct service *service)
 	feed_service_tick(service->feeds);
 	service_facts_tick(service);
 	service_reputation_tick(service);
+	say_filled(service);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;
@@ -409,7 +418,9 @@ static int say_ready(struct service *service)
 	if (*auth_demo_password(service->auth))
 		(void)supervise_send(service->options.control, SUPERVISE_PASSWORD,
 				     auth_demo_password(service->auth), -1);
-	return supervise_send(service->options.control, SUPERVISE_READY, token, -1);
+	error = supervise_send(service->options.control, SUPERVISE_READY, token, -1);
+	say_filled(service);
+	return error;
 }
 
 int service_run(struct service *service)

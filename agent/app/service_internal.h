@@ -74,6 +74,7 @@ struct service {
 	unsigned int told_resets; /* of flows.db */
 	struct anomaly_desk desk;
 	bool is_stopping;
+	bool is_filled; /* the loader knows that what was begun at the start is in force */
 	bool incidents_changed;
 	unsigned int facts_ticks;
 	bool is_reading_geo;

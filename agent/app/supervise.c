@@ -329,20 +329,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 	case SUPERVISE_BEAT:
 		(void)notify_send("WATCHDOG=1");
 		break;
-	case SUPERVISE_RENDER:
-		hand_helper(s, HELPER_RENDER);
-		break;
-	case SUPERVISE_LOOKUP:
-		hand_helper(s, HELPER_LOOKUP);
-		break;
-	case SUPERVISE_MAIL:
-		hand_helper(s, HELPER_MAIL);
-		break;
-	case SUPERVISE_FETCH:
-		hand_helper(s, HELPER_FETCH);
-		break;
-	case SUPERVISE_EXPORT:
-		hand_helper(s, HELPER_EXPORT);
+	case SUPERVISE_FILLED:
+		if (s->app->kernel)
+			capture_kernel_filled(s->app->kernel);
 		break;
 	case SUPERVISE_PASSWORD:
 		greet_print_password(message.text);
@@ -354,6 +343,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		(void)reload_begin(s->app, s->children[CHILD_CORE].control); /* said there */
 		break;
 	default:
+		for (int i = 0; i < HELPER_COUNT; i++)
+			if (message.kind == helpers[i].answer)
+				hand_helper(s, (enum helper)i);
 		break;
 	}
 }

@@ -301,6 +301,12 @@ int capture_kernel_follow(struct capture_kernel *kernel);
  * after native XDP was attached. Never waits.
  */
 void capture_kernel_tick(struct capture_kernel *kernel, uint64_t now_ns);
+/*
+ * capture_kernel_filled - core says: its rules are in the maps. Where an earlier version with maps
+ * of another layout enforced until now, the programs are replaced in place and the pins follow.
+ * Without being told, that happens after HANDOVER_S of kernel_handover.c.
+ */
+void capture_kernel_filled(struct capture_kernel *kernel);
 /* capture_kernel_open - core's half, in the forked child: maps mapped, rings open. */
 int capture_kernel_open(struct capture_kernel *kernel, struct capture **out);
 /* capture_kernel_core_fds - descriptors core keeps (no link, no program but the clock's). */

@@ -70,6 +70,7 @@ struct kernel_maps {
 	int rows;		  /* the interface table below; owned */
 	uint32_t cpus;		  /* possible CPUs, highest id + 1 */
 	uint32_t flow_sets;	  /* per CPU */
+	bool is_successor;	  /* pins of another layout are there, and stay for now */
 	struct kernel_retired retired;
 };
 
@@ -135,6 +136,7 @@ struct capture_kernel {
 	bool promisc;
 	uint32_t ingress_id;	      /* of the program, as a device shows it */
 	uint64_t check_ns, follow_ns; /* capture_kernel_tick: when it looks next */
+	uint64_t handover_ns;	      /* of a successor: when it takes over in any case */
 	uint32_t replay_cpus;	      /* 0 = live; else the CPUs up to the one that replays */
 	bool is_forgotten;	      /* a child's copy: nothing may be detached through it */
 	int notify;		      /* rtnetlink, or -1 */
@@ -153,11 +155,15 @@ void kernel_maps_init(struct kernel_maps *maps);
 void kernel_maps_done(struct kernel_maps *maps);
 /*
  * kernel_maps_prepare - before bpf_object__load: sizes, and maps found in @pin_dir of the same
- * ABI and size are taken over. A flow cache of another size is moved to maps->retired.
+ * ABI and size are taken over. A flow cache of another size is moved to maps->retired. Pins of
+ * another ABI are left as they are: is_successor.
  */
 int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, const char *pin_dir);
-/* kernel_maps_finish - after it: descriptors of our own, eviction rings, pins. */
+/* kernel_maps_finish - after it: descriptors of our own, eviction rings; pins, unless others are
+ * still needed there. */
 int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, const char *pin_dir);
+/* kernel_maps_pin - all of them, in place of those of another layout. */
+int kernel_maps_pin(const struct kernel_maps *maps, const char *pin_dir);
 
 /* kernel_maps_set_word - before the load: the 32-bit constant @name of the object. */
 int kernel_maps_set_word(const struct bpf_object *object, const char *name, uint32_t value);
@@ -196,6 +202,8 @@ int kernel_pin_get(const char *pin_dir, const char *name);
 int kernel_pin_put(const char *pin_dir, const char *name, int fd);
 /* kernel_pin_remove - what is not there is removed already. */
 int kernel_pin_remove(const char *pin_dir, const char *name);
+/* kernel_panic_carry - whoever ordered `panic` of what is pinned finds it obeyed by @control_fd. */
+int kernel_panic_carry(const char *pin_dir, int control_fd);
 
 /* ---- kernel_rows.c: the interface table and the datapath's map of it ----------------------- */
 
@@ -229,6 +237,15 @@ bool kernel_is_in_order(const struct capture_kernel *kernel, int index,
 /* kernel_follow_wanted - bring attachments in line with interfaces and routes.
  * Returns the number watched, or -errno of the first that failed. */
 int kernel_follow_wanted(struct capture_kernel *kernel, char *error);
+
+/* ---- kernel_handover.c ----------------------------------------------------------------------- */
+
+/* kernel_handover_begin - what another layout's loader attached is ours to replace, not yet. */
+int kernel_handover_begin(struct capture_kernel *kernel);
+/* kernel_handover_is_due - its programs there enforce until ours know all rules. */
+bool kernel_handover_is_due(const struct capture_kernel *kernel, int index);
+/* kernel_handover_tick - in the end without being told. */
+void kernel_handover_tick(struct capture_kernel *kernel, uint64_t now_ns);
 
 /* ---- kernel_confirm.c ---- */
 
@@ -273,6 +290,8 @@ void kernel_tc_remove_clsact(uint32_t ifindex);
 int kernel_xdp_attach(struct capture_kernel *kernel, int index, const struct kernel_device *device,
 		      char *note);
 void kernel_xdp_detach(struct capture_kernel *kernel, int index);
+/* kernel_xdp_pinned - the device that the link pinned for @index holds, 0 when there is none. */
+uint32_t kernel_xdp_pinned(const struct capture_kernel *kernel, int index);
 
 /* ---- kernel_ethtool.c ----------------------------------------------------------------------- */
 

@@ -44,7 +44,8 @@ static int watch(struct capture_kernel *kernel, const struct kernel_device *devi
 {
 	int index = index_of(kernel, device);
 
-	if (index >= 0 && kernel_is_in_order(kernel, index, device))
+	if (index >= 0 &&
+	    (kernel_handover_is_due(kernel, index) || kernel_is_in_order(kernel, index, device)))
 		return 0;
 	if (index < 0)
 		index = kernel_rows_add(kernel, device->name);
@@ -203,6 +204,7 @@ static void confirm_all(struct capture_kernel *kernel, uint64_t now_ns)
 void capture_kernel_tick(struct capture_kernel *kernel, uint64_t now_ns)
 {
 	confirm_all(kernel, now_ns);
+	kernel_handover_tick(kernel, now_ns);
 	if (now_ns < kernel->check_ns)
 		return;
 	kernel->check_ns = now_ns + CHECK_NS;
@@ -273,6 +275,13 @@ int capture_kernel_attach(struct capture_kernel *kernel, char *error)
 	if (result)
 		return result;
 	take_over(kernel);
+	result = kernel->maps.is_successor ? kernel_handover_begin(kernel) : 0;
+	if (result) {
+		(void)snprintf(error, KERNEL_ERROR_MAX,
+			       "cannot find what an earlier version attached: %s",
+			       strerror(-result));
+		return result;
+	}
 	kernel->notify = kernel_notify_open(is_auto(kernel));
 	if (kernel->notify < 0) {
 		(void)snprintf(error, KERNEL_ERROR_MAX, "rtnetlink is refused: %s",

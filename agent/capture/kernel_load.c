@@ -164,7 +164,7 @@ static int open_object(struct capture_kernel *kernel)
 		err = load_programs(kernel, object);
 	if (!err)
 		err = kernel_maps_finish(&kernel->maps, object, kernel->pin_dir);
-	if (!err && !is_adopted)
+	if (!err && !is_adopted && !kernel->maps.is_successor)
 		kernel_programs_pin(kernel);
 	return err;
 }

@@ -279,6 +279,15 @@ static bool is_same_abi(const char *pin_dir)
 	return row.abi == SLUICE_ABI && (control.abi == SLUICE_ABI || control.abi == 0);
 }
 
+/* Of any layout: one of both is there. */
+static bool has_pins(const char *pin_dir)
+{
+	CLEANUP(close) int rows_fd = kernel_pin_get(pin_dir, "iface_table");
+	CLEANUP(close) int control_fd = kernel_pin_get(pin_dir, "control");
+
+	return rows_fd >= 0 || control_fd >= 0;
+}
+
 static int rings_get(const char *pin_dir, uint32_t cpus, int **out)
 {
 	char name[PIN_NAME_MAX];
@@ -344,24 +353,30 @@ int kernel_maps_prepare(struct kernel_maps *maps, struct bpf_object *object, con
 		return err;
 	if (is_same_abi(pin_dir))
 		return adopt_pinned(maps, objects, pin_dir);
+	maps->is_successor = has_pins(pin_dir);
 	return 0;
 }
 
 /* ---- after the load ---------------------------------------------------------------------------
  */
 
-static int ring_add(struct kernel_maps *maps, uint32_t cpu, const char *pin_dir)
+static int ring_pin(const struct kernel_maps *maps, uint32_t cpu, const char *pin_dir)
 {
 	char name[PIN_NAME_MAX];
 
+	(void)snprintf(name, sizeof(name), "evict_cpu_%u", cpu);
+	return kernel_pin_put(pin_dir, name, maps->rings[cpu]);
+}
+
+static int ring_add(struct kernel_maps *maps, uint32_t cpu, const char *pin_dir)
+{
 	maps->rings[cpu] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "evict_ring", 0, 0,
 					  ring_bytes(maps->cpus), NULL);
 	if (maps->rings[cpu] < 0)
 		return -errno;
 	if (bpf_map_update_elem(maps->fd[KERNEL_EVICT_CPU], &cpu, &maps->rings[cpu], BPF_ANY))
 		return -errno;
-	(void)snprintf(name, sizeof(name), "evict_cpu_%u", cpu);
-	return kernel_pin_put(pin_dir, name, maps->rings[cpu]);
+	return ring_pin(maps, cpu, pin_dir);
 }
 
 static int rings_fill(struct kernel_maps *maps, const char *pin_dir)
@@ -396,6 +411,8 @@ int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, cons
 {
 	int err = 0;
 
+	if (maps->is_successor)
+		pin_dir = NULL; /* kernel_maps_pin, when the earlier ones are no longer needed */
 	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++) {
 		const struct bpf_map *loaded =
 			bpf_object__find_map_by_name(object, object_name(map));
@@ -412,4 +429,16 @@ int kernel_maps_finish(struct kernel_maps *maps, struct bpf_object *object, cons
 	if (!err)
 		err = rows_fill(maps, pin_dir);
 	return err;
+}
+
+int kernel_maps_pin(const struct kernel_maps *maps, const char *pin_dir)
+{
+	/* it speaks for the folder: whoever starts over a half of this begins anew */
+	int err = kernel_pin_remove(pin_dir, "iface_table");
+
+	for (int map = 0; !err && map < KERNEL_MAP_COUNT; map++)
+		err = kernel_pin_put(pin_dir, map_names[map], maps->fd[map]);
+	for (uint32_t cpu = 0; !err && cpu < maps->cpus; cpu++)
+		err = ring_pin(maps, cpu, pin_dir);
+	return err ? err : kernel_pin_put(pin_dir, "iface_table", maps->rows);
 }

@@ -141,26 +141,57 @@ int capture_mount_bpffs(unsigned int uid, unsigned int gid)
 	return 0;
 }
 
-int capture_panic(const char *pin_dir, bool on)
+/* The first words of a control map of whatever version: abi, flags and lease are those of every
+ * layout. NULL with errno; whoever maps it unmaps it. */
+static struct control *control_map(int fd)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);
-	CLEANUP(close) int fd = kernel_pin_get(pin_dir, "control");
-	struct control *control;
+	void *at;
 
-	if (fd < 0)
-		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
-	/* Whatever version pinned it: abi, flags and lease are the first words of every layout. */
+		return NULL;
 	if (!(info.map_flags & BPF_F_MMAPABLE) ||
-	    info.value_size < offsetof(struct control, safe_epoch))
-		return -EPROTO;
-	control = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (control == MAP_FAILED)
-		return -errno;
+	    info.value_size < offsetof(struct control, safe_epoch)) {
+		errno = EPROTO;
+		return NULL;
+	}
+	at = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void control_unmap(struct control *control)
+{
+	if (control) /* what was written stays: the memory is the map's */
+		(void)munmap(control, sizeof(*control));
+}
+DEFINE_CLEANUP(control_unmap, struct control)
+
+int capture_panic(const char *pin_dir, bool on)
+{
+	CLEANUP(close) int fd = kernel_pin_get(pin_dir, "control");
+	CLEANUP(control_unmap) struct control *control = fd < 0 ? NULL : control_map(fd);
+
+	if (!control)
+		return fd < 0 ? fd : -errno;
 	rules_set_panic(control, on);
 	if (on)
 		rules_set_lease(control, 0);
-	return munmap(control, sizeof(*control)) ? -errno : 0;
+	return 0;
+}
+
+int kernel_panic_carry(const char *pin_dir, int control_fd)
+{
+	CLEANUP(close) int fd = kernel_pin_get(pin_dir, "control");
+	CLEANUP(control_unmap) struct control *before = fd < 0 ? NULL : control_map(fd);
+	CLEANUP(control_unmap) struct control *now = NULL;
+
+	if (!before)
+		return fd < 0 ? fd : -errno;
+	now = control_map(control_fd);
+	if (!now)
+		return -errno;
+	if (before->flags & CONTROL_PANIC)
+		rules_set_panic(now, true);
+	return 0;
 }

@@ -23,23 +23,35 @@ static void link_name(int index, char name[PIN_NAME_MAX])
 	(void)snprintf(name, PIN_NAME_MAX, "xdp_%d", index);
 }
 
-/* The link from the pin, when it still holds this device; else the pin goes. */
-static int link_from_pin(const struct capture_kernel *kernel, int index, uint32_t ifindex)
+static int pinned_link(const struct capture_kernel *kernel, int index, uint32_t *ifindex)
 {
 	char name[PIN_NAME_MAX];
 	struct bpf_link_info info = { 0 };
 	uint32_t len = sizeof(info);
 	CLEANUP(close) int fd = -1;
 
+	*ifindex = 0;
 	if (!kernel->pin_dir)
 		return -ENOENT;
 	link_name(index, name);
 	fd = kernel_pin_get(kernel->pin_dir, name);
 	if (fd < 0)
 		return fd;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
-	    info.xdp.ifindex == ifindex)
-		return TAKE_FD(fd);
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP)
+		*ifindex = info.xdp.ifindex;
+	return TAKE_FD(fd);
+}
+
+/* The link from the pin, when it still holds this device; else the pin goes. */
+static int link_from_pin(const struct capture_kernel *kernel, int index, uint32_t ifindex)
+{
+	char name[PIN_NAME_MAX];
+	uint32_t held;
+	CLEANUP(close) int fd = pinned_link(kernel, index, &held);
+
+	if (fd < 0 || held == ifindex)
+		return fd < 0 ? fd : TAKE_FD(fd);
+	link_name(index, name);
 	(void)kernel_pin_remove(kernel->pin_dir, name); /* replaced by the next attachment */
 	return -ENOENT;
 }
@@ -178,4 +190,12 @@ void kernel_xdp_detach(struct capture_kernel *kernel, int index)
 	if (link->xdp_fd >= 0)
 		(void)close(link->xdp_fd); /* the last reference detaches */
 	link->xdp_fd = -1;
+}
+
+uint32_t kernel_xdp_pinned(const struct capture_kernel *kernel, int index)
+{
+	uint32_t ifindex;
+	CLEANUP(close) int fd = pinned_link(kernel, index, &ifindex);
+
+	return fd < 0 ? 0 : ifindex;
 }
