@@ -70,6 +70,7 @@ struct lists_state {
 	uint64_t round_after_ns;
 	struct prefix targets[RULES_BATCH];
 	uint32_t target_count;
+	uint32_t at_once; /* entries of one piece of work (rules_step.c) */
 	struct rules_part parts[RULES_BLOCK_MAPS];
 	struct rules_part scanned;
 };

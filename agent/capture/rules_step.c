@@ -8,19 +8,39 @@
 #include "agent/capture/rules_list.h"
 #include "agent/util/clock.h"
 
-/* A step is over within 5 ms: what is begun at the end of STEP_NS takes less than 3 ms more.
- * Measured: make bench, 2026-11-24. */
-#define STEP_NS (2 * NS_PER_MS)
+/*
+ * A step is over within 5 ms: no piece of work begins after STEP_NS, and a piece takes as many
+ * entries as PIECE_NS allows on this machine, with these maps; how many shows with each piece.
+ */
+#define STEP_NS	      (2 * NS_PER_MS)
+#define PIECE_NS      (NS_PER_MS / 2)
+#define AT_ONCE_MIN   8
+#define AT_ONCE_MAX   256
+#define AT_ONCE_FIRST 32
 
 /* Entries that one move reads before they go, so that their hits stay in the list's sum; a call for
  * each. Of more than that the sum keeps what the last round counted. */
 #define READ_MAX 65536
 
-/* Of a difference: a trie takes its entries one by one, those that leave are read before. */
-#define ADDED_AT_ONCE	256
-#define REMOVED_AT_ONCE 128
 /* Entries of a difference looked at for one batch: some 100 us. */
 #define LOOKED_AT_ONCE 8192
+
+_Static_assert(AT_ONCE_MAX <= RULES_BATCH, "there is room for so many");
+
+/* ---- how much at once ---- */
+
+static void pace_begin(struct lists_state *state)
+{
+	state->at_once = AT_ONCE_FIRST;
+}
+
+static void pace_learn(struct lists_state *state, uint64_t took_ns)
+{
+	if (took_ns > PIECE_NS && state->at_once > AT_ONCE_MIN)
+		state->at_once /= 2;
+	else if (took_ns < PIECE_NS / 3 && state->at_once < AT_ONCE_MAX)
+		state->at_once *= 2;
+}
 
 /* ---- one part of a difference ---- */
 
@@ -45,11 +65,10 @@ static void part_add(struct lists_state *state, const struct prefix *target,
 static bool targets_fill(struct lists_state *state, struct rules_list *list)
 {
 	int wanted = list->is_removing ? -1 : 1, kind = wanted;
-	uint32_t room = list->is_removing ? REMOVED_AT_ONCE : ADDED_AT_ONCE;
 	size_t left = LOOKED_AT_ONCE;
 
 	state->target_count = 0;
-	while (left && state->target_count < room && kind) {
+	while (left && state->target_count < state->at_once && kind) {
 		struct prefix *target = &state->targets[state->target_count];
 
 		kind = prefix_set_diff_look(&list->diff, &left, target);
@@ -185,6 +204,7 @@ static int removes_apply(struct rules *rules, struct rules_list *list)
 /* What comes before what goes, or the other way round where both do not fit. */
 static void phase_end(struct rules *rules, struct rules_list *list)
 {
+	pace_begin(rules->lists); /* what comes costs less than what goes */
 	if (list->is_removing)
 		list->removes_done = true;
 	else
@@ -276,7 +296,8 @@ static int strays_remove(struct rules *rules)
 {
 	struct lists_state *state = rules->lists;
 
-	for (int i = 0; i < RULES_BATCH && state->stray_at < prefix_set_len(state->strays); i++) {
+	for (uint32_t i = 0; i < state->at_once && state->stray_at < prefix_set_len(state->strays);
+	     i++) {
 		struct prefix target = prefix_set_at(state->strays, state->stray_at);
 		int err = rules_entry_settle(rules, &target);
 
@@ -351,14 +372,20 @@ static int work_once(struct rules *rules)
 
 int rules_list_step(struct rules *rules)
 {
-	uint64_t end = clock_monotonic_ns() + STEP_NS;
+	uint64_t now = clock_monotonic_ns(), end = now + STEP_NS;
 	int err;
 
 	if (!rules->lists)
 		return 0;
-	do
+	if (!rules->lists->at_once)
+		pace_begin(rules->lists);
+	do {
+		uint64_t before = now;
+
 		err = work_once(rules);
-	while (err > 0 && clock_monotonic_ns() < end);
+		now = clock_monotonic_ns();
+		pace_learn(rules->lists, now - before);
+	} while (err > 0 && now < end);
 	if (!err)
 		rules_round_step(rules);
 	return err;
