@@ -2,9 +2,9 @@
  * The coverage meter watches itself: packets the datapath saw but neither counted into a flow nor
  * under another name, packets it could not attribute, events it lost. Fed once a second.
  *
- * Flows are read before the counters, so the gap of a busy interface is at most the traffic since
- * then, and swings with it. A gap whose least value rises over several windows by more than a
- * second's traffic is packets that will never be accounted for.
+ * Flows are read before the counters, so the gap of a busy interface is at most what came since the
+ * look before. Whatever is more than that through a whole window, and was not there in earlier
+ * ones, is packets that will never be accounted for: on a quiet interface a single one.
  */
 #include "agent/detect/detect.h"
 
@@ -18,19 +18,17 @@
 #include "agent/util/clock.h"
 #include "include/coverage.h"
 
-/* The least gap of a window is free of the traffic's swing; so many rises in a row are a trend. */
 #define WINDOW_S  5
-#define RISES	  3
 #define REPEAT_NS (60 * NS_PER_S)
 #define SIDES	  2
 
 struct side {
 	char name[IFACE_NAME_MAX];
-	uint64_t seen, unattributed;  /* as of the last look */
-	uint64_t least, least_before; /* gap: of this window and the one before */
-	uint64_t start;		      /* gap when it began to rise */
-	uint64_t busiest;	      /* packets of one look since then, at most */
-	unsigned int looks, rises;
+	uint64_t seen, unattributed; /* as of the last look */
+	/* of this window's looks: the least gap, and the least of what no traffic explains */
+	uint64_t least_gap, least_sure;
+	uint64_t known; /* missing: said, or from before; UINT64_MAX: no window is over yet */
+	unsigned int looks;
 };
 
 struct watch {
@@ -59,34 +57,32 @@ static void begin_side(struct side *side, const char *name, const struct coverag
 {
 	*side = (struct side){ .seen = dir->seen,
 			       .unattributed = dir->unattributed,
-			       .least = UINT64_MAX,
-			       .least_before = UINT64_MAX };
+			       .least_gap = UINT64_MAX,
+			       .least_sure = UINT64_MAX,
+			       .known = UINT64_MAX };
 	(void)snprintf(side->name, sizeof(side->name), "%s", name);
 }
 
-/* The packets that went missing for good since the rise began; 0 while it may be the swing. */
+/* The packets of which it is known since this look that they are missing for good.
+ * @moved: packets seen since the look before */
 static uint64_t look_at_gap(struct side *side, uint64_t gap, uint64_t moved)
 {
-	uint64_t risen;
+	uint64_t sure = gap > moved ? gap - moved : 0, risen = 0;
 
-	if (gap < side->least)
-		side->least = gap;
-	if (moved > side->busiest)
-		side->busiest = moved;
+	if (gap < side->least_gap)
+		side->least_gap = gap;
+	if (sure < side->least_sure)
+		side->least_sure = sure;
 	if (++side->looks < WINDOW_S)
 		return 0;
-	side->rises = side->least > side->least_before ? side->rises + 1 : 0;
-	if (!side->rises) {
-		side->start = side->least;
-		side->busiest = moved;
+	if (side->least_gap < side->known)
+		side->known = side->least_gap; /* the rest was on its way */
+	if (side->least_sure > side->known) {
+		risen = side->least_sure - side->known;
+		side->known = side->least_sure;
 	}
-	risen = side->rises >= RISES ? side->least - side->start : 0;
-	side->least_before = side->least;
-	side->least = UINT64_MAX;
+	side->least_gap = side->least_sure = UINT64_MAX;
 	side->looks = 0;
-	if (risen <= side->busiest)
-		return 0;
-	side->start = side->least_before;
 	return risen;
 }
 
