@@ -6,7 +6,7 @@ build="gcc libc6-dev make clang llvm libbpf-dev libelf-dev zlib1g-dev libsqlite3
 libmicrohttpd-dev libgnutls28-dev libjson-c-dev libinih-dev libcap-ng-dev libseccomp-dev linux-libc-dev
 libpcap-dev libjs-dygraphs libhpdf-dev libmaxminddb-dev fonts-dejavu-core libcurl4-gnutls-dev libcurl3-gnutls ca-certificates"
 tests="libcmocka-dev libclang-rt-14-dev python3 python3-cryptography python3-pytest python3-pytest-xdist
-python3-selenium python3-scapy python3-jsonschema chromium chromium-driver iproute2 iputils-ping tshark tcpdump nmap nftables iperf3 curl bind9-dnsutils openssl procps util-linux
+python3-selenium python3-scapy python3-jsonschema chromium chromium-driver iproute2 iputils-ping tshark tcpdump nmap nftables iperf3 curl bind9-dnsutils dnsmasq-base openssl procps util-linux
 qemu-system-x86 busybox-static cpio dash ethtool sqlite3 groff-base poppler-utils qpdf zbar-tools
 dnsmasq-base isc-dhcp-client rsyslog rsyslog-gnutls pmacct nfdump prometheus"
 lint="clang-format clang-tidy cppcheck shellcheck python3"
