@@ -32,6 +32,7 @@ struct mail_service;
 struct outputs;
 struct report_service;
 struct reputation_service;
+struct reverse_service;
 struct store;
 struct upkeep_status;
 
@@ -42,8 +43,9 @@ struct api_options {
 	struct report_service *reports;
 	struct feed_service *feeds;
 	struct reputation_service *reputation;
-	struct mail_service *mail; /* NULL: none is sent */
-	struct outputs *outputs;   /* NULL: nothing goes out */
+	struct reverse_service *reverse; /* NULL: nobody is asked */
+	struct mail_service *mail;	 /* NULL: none is sent */
+	struct outputs *outputs;	 /* NULL: nothing goes out */
 	struct store *store;
 	const struct config *config;
 	/* the newest snapshot with a reference for the caller, or NULL before the first */

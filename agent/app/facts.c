@@ -26,18 +26,22 @@ _Static_assert(SETS *WAYS == STORE_DEVICES_MAX, "what is in memory is what is ke
 #define TRUSTED_S    (7 * 86400LL) /* a lesser source does not replace a better one for so long */
 #define REWRITTEN_S  86400LL	   /* the time of a name that did not change */
 
+#define NAMELESS_MAX 256 /* between two ticks; of two in one place the first stays */
+
 struct entry {
 	struct device_name device; /* addr.family ADDR_NONE = free */
 	bool is_new;		   /* not kept yet */
 };
 
 struct facts {
-	pthread_mutex_t lock; /* of entries and fresh */
+	pthread_mutex_t lock; /* of entries, fresh and nameless */
 	struct store *store;
 	struct geo *geo;
 	struct places *places; /* read only */
 	uint64_t seed;
 	size_t fresh; /* entries that are not kept yet, at most */
+	bool is_asking;
+	struct addr nameless[NAMELESS_MAX]; /* ADDR_NONE = free */
 	struct entry entries[SETS * WAYS];
 };
 
@@ -122,6 +126,76 @@ void facts_of(struct facts *facts, const struct addr *addr, struct addr_facts *o
 	(void)pthread_mutex_unlock(&facts->lock);
 }
 
+/* ---- who has no name ---------------------------------------------------------------------------
+ */
+
+bool facts_is_asking(const struct facts *facts)
+{
+	return facts->is_asking;
+}
+
+/* A link's own addresses mean nothing to a resolver. */
+static bool has_zone(const struct addr *addr)
+{
+	const uint8_t *bytes = addr->family == ADDR_IPV4 ? addr->bytes + 12 : addr->bytes;
+
+	return addr->family == ADDR_IPV4 ? bytes[0] == 169 && bytes[1] == 254
+					 : bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+}
+
+void facts_see(struct facts *facts, const struct addr *addr)
+{
+	struct addr *place = &facts->nameless[addr_hash(addr, facts->seed) % NAMELESS_MAX];
+	const struct entry *entry;
+
+	if (!facts->is_asking || !facts_is_inside(facts, addr) || has_zone(addr))
+		return;
+	(void)pthread_mutex_lock(&facts->lock); /* as above */
+	entry = find(facts, addr);
+	if (place->family == ADDR_NONE && (!entry || entry->device.source == DEVICE_DNS))
+		*place = *addr;
+	(void)pthread_mutex_unlock(&facts->lock);
+}
+
+size_t facts_take_nameless(struct facts *facts, struct addr *out, size_t max)
+{
+	size_t count = 0;
+
+	(void)pthread_mutex_lock(&facts->lock);
+	for (size_t i = 0; i < NAMELESS_MAX && count < max; i++) {
+		if (facts->nameless[i].family == ADDR_NONE)
+			continue;
+		out[count++] = facts->nameless[i];
+		facts->nameless[i].family = ADDR_NONE;
+	}
+	(void)pthread_mutex_unlock(&facts->lock);
+	return count;
+}
+
+int facts_read_resolvers(const struct config *config, struct facts_resolvers *out, char *reason)
+{
+	char text[64];
+
+	*out = (struct facts_resolvers){ 0 };
+	for (size_t i = 0; config_list_item(config, CONFIG_GEO_RESOLVERS, i, text, sizeof(text));
+	     i++) {
+		if (!i && !strcmp(text, "system")) {
+			out->is_system = true;
+			continue;
+		}
+		if (out->is_system || out->count == FACTS_RESOLVERS_MAX ||
+		    addr_parse(text, &out->addrs[out->count])) {
+			(void)snprintf(reason, 256,
+				       "resolvers is the word system, or at most %d addresses, not "
+				       "%.60s",
+				       FACTS_RESOLVERS_MAX, text);
+			return -EINVAL;
+		}
+		out->count++;
+	}
+	return 0;
+}
+
 /* ---- over restarts ----------------------------------------------------------------------------
  */
 
@@ -191,6 +265,7 @@ int facts_open_geo(const struct config *config, const char *dir, struct geo **ou
 int facts_new(const struct config *config, const char *dir, struct store *store, struct facts **out)
 {
 	CLEANUP(facts_free) struct facts *facts = calloc(1, sizeof(*facts));
+	struct facts_resolvers resolvers;
 	char reason[256]; /* app_prepare said it */
 	int error;
 
@@ -205,6 +280,8 @@ int facts_new(const struct config *config, const char *dir, struct store *store,
 	if (error)
 		return error;
 	facts->store = store;
+	facts->is_asking = !facts_read_resolvers(config, &resolvers, reason) &&
+			   (resolvers.is_system || resolvers.count);
 	error = load(facts);
 	if (error)
 		log_warn("names of devices cannot be read error=%s", strerror(-error));

@@ -13,6 +13,8 @@
 #include "agent/util/cleanup.h"
 #include "include/device.h"
 
+#define FACTS_RESOLVERS_MAX 3 /* as resolv.conf(5) has */
+
 struct config;
 struct facts;
 struct geo;
@@ -31,6 +33,24 @@ int facts_open_geo(const struct config *config, const char *dir, struct geo **ou
 
 /* facts_learn - only of addresses of this house: a name is others' word. */
 void facts_learn(struct facts *facts, const struct device_name *device);
+/* [Geo] resolvers. */
+struct facts_resolvers {
+	bool is_system; /* those of resolv.conf(5) instead of @addrs */
+	size_t count;
+	struct addr addrs[FACTS_RESOLVERS_MAX];
+};
+
+/* facts_read_resolvers - -EINVAL with a sentence in @reason (256 bytes). */
+int facts_read_resolvers(const struct config *config, struct facts_resolvers *out, char *reason);
+/* facts_is_asking - resolvers are set: addresses of this house that have no name are kept for
+ * facts_take_nameless. */
+bool facts_is_asking(const struct facts *facts);
+/* facts_see - @addr was seen; pipeline thread, for each new flow. */
+void facts_see(struct facts *facts, const struct addr *addr);
+/* facts_take_nameless - some that were seen and have no name, or one of a look-up, which may be
+ * another by now; each once. Service thread. */
+size_t facts_take_nameless(struct facts *facts, struct addr *out, size_t max);
+
 /* facts_of - @out is whole, also where nothing is known. */
 void facts_of(struct facts *facts, const struct addr *addr, struct addr_facts *out);
 /* facts_keep - some of what is new, to the store. Service thread, every few seconds. */

@@ -93,6 +93,7 @@ enum supervise_kind {
 	SUPERVISE_SUMMARY = 5, /* from core at a clean stop: one sentence */
 	SUPERVISE_CONFIG = 7, /* to core, with a descriptor: values of a configuration read again */
 	SUPERVISE_MAIL = 13,  /* as RENDER: a process that sends one letter */
+	SUPERVISE_NAMES = 15, /* as FETCH, for reverse look-ups */
 	SUPERVISE_LOOKUP = 12,	/* the same, for reputation */
 	SUPERVISE_FETCH = 11,	/* as RENDER: a process that asks one server once */
 	SUPERVISE_EXPORT = 10,	/* as RENDER: the process that sends things out, until core ends */

@@ -91,6 +91,10 @@ void naming_way_begin(struct naming_way *way, const struct flow *flow)
 
 	if (name)
 		flow_table_name(way->flows, tuple, flow->iface, &naming);
+	if (way->facts) {
+		facts_see(way->facts, &tuple->src);
+		facts_see(way->facts, &tuple->dst);
+	}
 }
 
 /* ---- down: a blocked name ---------------------------------------------------------------------

@@ -46,9 +46,12 @@ static void check_geo(const struct config *config, struct telling *telling)
 {
 	CLEANUP(geo_free) struct geo *geo = NULL;
 	struct geo_state states[GEO_FILES_MAX];
+	struct facts_resolvers resolvers;
 	char reason[256];
 	size_t count;
 
+	if (facts_read_resolvers(config, &resolvers, reason))
+		tell(telling, "Geo", reason);
 	if (facts_open_geo(config, "/tmp", &geo, reason)) {
 		tell(telling, "Geo", reason);
 		return;

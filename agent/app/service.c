@@ -203,6 +203,8 @@ static int start(struct service *service)
 	if (!error)
 		error = service_reputation_start(service);
 	if (!error)
+		error = service_reverse_start(service);
+	if (!error)
 		error = service_reports_start(service);
 	return error ? error : service_api_start(service);
 }
@@ -324,6 +326,8 @@ static void take_supervisor(struct service *service)
 		take_config(service, fd);
 	else if (message.kind == SUPERVISE_LOOKUP)
 		reputation_service_take_fetch(service->reputation, fd);
+	else if (message.kind == SUPERVISE_NAMES)
+		reverse_service_take_fetch(service->reverse, fd);
 	else if (message.kind == SUPERVISE_MAIL)
 		mail_service_take_process(service->mail, fd);
 	else if (message.kind == SUPERVISE_FETCH)
@@ -365,6 +369,7 @@ static void take_tick(struct service *service)
 	service_facts_tick(service);
 	service_reputation_tick(service);
 	say_filled(service);
+	service_reverse_tick(service);
 	if (beats != service->last_beats)
 		(void)supervise_send(service->options.control, SUPERVISE_BEAT, NULL, -1);
 	service->last_beats = beats;

@@ -103,6 +103,7 @@ int service_api_start(struct service *service)
 					     .feeds = service->feeds,
 					     .reputation = service->reputation,
 					     .mail = service->mail,
+					     .reverse = service->reverse,
 					     .outputs = service->options.outputs,
 					     .reload = order_reload,
 					     .pause = service_pause,

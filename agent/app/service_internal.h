@@ -27,6 +27,7 @@ struct outlet;
 struct report;
 struct report_service;
 struct reputation_service;
+struct reverse_service;
 struct upkeep;
 
 /* Commands are short: more clients at once than this is a mistake or an attack from inside. */
@@ -54,6 +55,7 @@ struct service {
 	struct upkeep *upkeep;
 	struct jobs *reporter, *fetcher, *asker, *mailer;
 	struct reputation_service *reputation;
+	struct reverse_service *reverse; /* NULL: nobody is asked */
 	struct feed_service *feeds;
 	struct mail_service *mail; /* NULL: none is wanted */
 	struct report_service *reports;
@@ -101,6 +103,10 @@ int service_reputation_start(struct service *service);
 void service_reputation_stop(struct service *service);
 void service_reputation_tick(struct service *service);
 void service_reputation_incident(struct service *service, const struct incident *incident);
+
+/* service_reverse.c; stopped with reputation, whose thread it shares */
+int service_reverse_start(struct service *service);
+void service_reverse_tick(struct service *service);
 
 /* service_mail.c */
 int service_mail_start(struct service *service);

@@ -69,8 +69,10 @@ int service_reputation_start(struct service *service)
 void service_reputation_stop(struct service *service)
 {
 	reputation_service_stop(service->reputation);
+	reverse_service_stop(service->reverse);
 	jobs_stop(service->asker);
 	reputation_service_free(service->reputation);
+	reverse_service_free(service->reverse);
 }
 
 /* ---- what is new -------------------------------------------------------------------------------

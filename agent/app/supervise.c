@@ -45,11 +45,22 @@ struct child {
 	unsigned int quick_deaths; /* in a row */
 };
 
+/* Processes that core asks for. They end with their socket, by themselves or with core. */
+enum helper {
+	HELPER_RENDER, /* draws one report */
+	HELPER_EXPORT, /* sends out what core hands it */
+	HELPER_FETCH,  /* asks one server once */
+	HELPER_LOOKUP, /* the same, so that feeds and reputation do not wait for each other */
+	HELPER_NAMES,  /* asks resolvers for names, a few at a time */
+	HELPER_MAIL,   /* sends one letter */
+	HELPER_COUNT
+};
+
 struct supervisor {
 	struct app *app;
 	struct child children[CHILD_COUNT];
 	int epoll, signals, timer;
-	pid_t helpers[5]; /* by enum helper; 0 = none runs. One each, so that core has no crowd */
+	pid_t helpers[HELPER_COUNT]; /* 0 = none runs. One each, so that core has no crowd */
 	uint64_t checked_ns, end_ns, kill_ns;
 	bool is_ready; /* core has served once: from now on it is restarted */
 	bool is_stopping;
@@ -152,16 +163,6 @@ static int start_both(struct supervisor *s)
 	return error ? error : start_child(s, CHILD_FRONT, front_end);
 }
 
-/* Processes that core asks for. They end with their socket, by themselves or with core. */
-enum helper {
-	HELPER_RENDER, /* draws one report */
-	HELPER_EXPORT, /* sends out what core hands it */
-	HELPER_FETCH,  /* asks one server once */
-	HELPER_LOOKUP, /* the same, so that feeds and reputation do not wait for each other */
-	HELPER_MAIL,   /* sends one letter */
-	HELPER_COUNT
-};
-
 static const struct {
 	const char *name;
 	enum supervise_kind answer;
@@ -170,6 +171,7 @@ static const struct {
 			    [HELPER_EXPORT] = { "export", SUPERVISE_EXPORT, role_export },
 			    [HELPER_FETCH] = { "fetch", SUPERVISE_FETCH, role_fetch },
 			    [HELPER_LOOKUP] = { "lookup", SUPERVISE_LOOKUP, role_fetch },
+			    [HELPER_NAMES] = { "names", SUPERVISE_NAMES, role_fetch },
 			    [HELPER_MAIL] = { "mail", SUPERVISE_MAIL, role_mail } };
 
 /*
@@ -319,6 +321,9 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		s->children[kind].beat_ns = clock_monotonic_ns();
 	if (kind != CHILD_CORE)
 		return;
+	for (int i = 0; i < HELPER_COUNT; i++)
+		if (helpers[i].answer == message.kind)
+			hand_helper(s, (enum helper)i);
 	switch (message.kind) {
 	case SUPERVISE_READY:
 		if (!s->is_ready)

@@ -48,24 +48,17 @@ static int send_head(const struct exchange *exchange, const struct http_answer *
 	return error ? error : packet_send(exchange, PACKET_END, NULL, 0);
 }
 
-int intel_fetch(int fd)
+static int fetch(const struct exchange *exchange, const struct json *order)
 {
-	CLEANUP(free) struct packet *packet = malloc(sizeof(*packet));
-	CLEANUP(json_free) struct json *order = NULL;
-	struct exchange exchange = { .fd = fd };
 	struct http_request request = {
-		.url = "", .max_bytes = FEED_BYTES_MAX, .take = pass_on, .arg = &exchange
+		.url = "", .max_bytes = FEED_BYTES_MAX, .take = pass_on, .arg = (void *)exchange
 	};
 	struct http_answer answer;
 	const char *headers[HEADERS_MAX + 1] = { NULL };
-	const struct json *list;
-	int error = packet ? read_order(&exchange, packet, &order) : -ENOMEM;
+	const struct json *list = json_get(order, "headers");
 
-	if (error)
-		return error;
 	if (json_get_string(order, "url", &request.url))
 		return -EPROTO;
-	list = json_get(order, "headers");
 	for (size_t i = 0; i < json_array_len(list) && i < HEADERS_MAX; i++)
 		if (json_string(json_array_get(list, i), &headers[i]))
 			return -EPROTO;
@@ -73,6 +66,19 @@ int intel_fetch(int fd)
 	(void)json_get_bool(order, "is_secret", &request.is_secret);	     /* absent: no */
 	request.headers = headers;
 	if (http_fetch(&request, &answer))
-		return packet_send(&exchange, PACKET_ERROR, answer.error, strlen(answer.error));
-	return send_head(&exchange, &answer);
+		return packet_send(exchange, PACKET_ERROR, answer.error, strlen(answer.error));
+	return send_head(exchange, &answer);
+}
+
+int intel_fetch(int fd)
+{
+	CLEANUP(free) struct packet *packet = malloc(sizeof(*packet));
+	CLEANUP(json_free) struct json *order = NULL;
+	const struct exchange exchange = { .fd = fd };
+	int error = packet ? read_order(&exchange, packet, &order) : -ENOMEM;
+
+	if (error)
+		return error;
+	return json_get(order, "resolvers") ? reverse_serve(&exchange, order)
+					    : fetch(&exchange, order);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/intel/reputation.h"
+#include "agent/intel/reverse.h"
 #include "agent/util/cleanup.h"
 #include "include/feed.h"
 #include "include/user.h"

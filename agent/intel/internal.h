@@ -3,6 +3,8 @@
  *   feeds.c      when they are due, what becomes of them
  *   feeds_work.c fetching and turning into lines, on a thread of its own
  *   fetch.c      the fetch role
+ *   reverse.c    which addresses are asked about, and when
+ *   reverse_ask.c the fetch role's part of it
  *   convert.c    one line of any format -> one line of a list
  */
 #ifndef SLUICE_INTEL_INTERNAL_H
@@ -30,6 +32,13 @@ struct feed_work {
 	struct buffer lines;
 	uint64_t line_count;
 };
+
+struct exchange;
+struct json;
+
+/* reverse_serve - ask the order's "resolvers" for the names of its "addrs"; what they said back:
+ * {"items":[{"addr","name","ttl_s"}],"error"}. */
+int reverse_serve(const struct exchange *exchange, const struct json *order);
 
 /* feeds_work - fetch, convert; the feed's tags and error, lines. */
 void feeds_work(void *work);

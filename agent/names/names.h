@@ -73,6 +73,26 @@ bool names_is_shared(struct names *names, struct name_addr *about);
  */
 bool names_is_under(const char *name, const char *domain);
 
+/* 12 bytes of header, 32 hexadecimal digits with their lengths, "ip6.arpa", type and class. */
+#define NAMES_QUERY_MAX 90
+
+/* What an address is called. */
+struct names_reverse {
+	uint32_t ttl_s;
+	char name[DEVICE_NAME_MAX]; /* "" = it has no name */
+};
+
+/* names_reverse_query - the question for the name of @addr, recursion desired. Returns its bytes.
+ */
+size_t names_reverse_query(const struct addr *addr, uint16_t id,
+			   uint8_t out[static NAMES_QUERY_MAX]);
+/*
+ * names_reverse_answer - 0, also when there is no such name; -EAGAIN: it is no answer to that
+ * question; -EREMOTEIO: the resolver could not or would not; -ENOMEM.
+ */
+int names_reverse_answer(const uint8_t *data, size_t len, const struct addr *addr, uint16_t id,
+			 struct names_reverse *out);
+
 /* "TYPE65535" with its end. */
 #define DNS_TYPE_TEXT_MAX 10
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "agent/names/internal.h"
+#include "agent/names/names.h"
+#include "agent/util/addr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,11 +22,24 @@ static void check_text(const char *text, size_t size)
 	}
 }
 
+/* The same message as the answer to our own question for 192.168.1.7. */
+static void check_reverse(const uint8_t *data, size_t size)
+{
+	const uint8_t bytes[4] = { 192, 168, 1, 7 };
+	const struct addr addr = addr_from_ipv4(bytes);
+	uint16_t id = size < 2 ? 0 : (uint16_t)(data[0] << 8 | data[1]);
+	struct names_reverse said;
+
+	if (!names_reverse_answer(data, size, &addr, id, &said))
+		check_text(said.name, sizeof(said.name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct dns_message message;
 	ssize_t used = dns_parse(data, size, &message);
 
+	check_reverse(data, size);
 	if (used == 0 || used > (ssize_t)size)
 		abort();
 	if (used < 0)

@@ -9,7 +9,8 @@ const WATCH_MS = 1000; // while a test mail is under way
 const WATCHES = 60;    // a server that answers nothing is given up by then
 
 const NAMES = { eve_file: "EVE file", eve_socket: "EVE socket", evebox: "EveBox",
-	syslog: "Syslog", ipfix: "IPFIX", webhook: "Webhook", mail: "Mail" };
+	syslog: "Syslog", ipfix: "IPFIX", webhook: "Webhook", mail: "Mail",
+	reverse: "Reverse look-ups" };
 
 function row(o) {
 	return h("tr", {}, h("th", { scope: "row" }, NAMES[o.name] || name(o.name, 24)),
