@@ -94,7 +94,7 @@ int role_core(struct app *app, int control, int front_link)
 	size_t path_count = CORE_PATHS + geo_folders(app, geo, paths + CORE_PATHS);
 	size_t count = 3;
 
-	log_init("core", LOG_LEVEL_INFO);
+	log_set_role("core");
 	if (app->kernel) {
 		if (core_prepare(app))
 			return CLI_FAILED;
@@ -137,7 +137,7 @@ int role_front(struct app *app, int control, int core_link)
 	struct rlimit limit;
 	int error;
 
-	log_init("front", LOG_LEVEL_INFO);
+	log_set_role("front");
 	/* a browser holds two connections or so: as many as this process may have at all */
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
@@ -186,7 +186,7 @@ static int begin_helper(struct app *app, const char *name, int fd)
 {
 	sigset_t none;
 
-	log_init(name, LOG_LEVEL_INFO);
+	log_set_role(name);
 	(void)signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

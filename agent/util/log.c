@@ -49,6 +49,11 @@ void log_init(const char *role, enum log_level level)
 	log_set_level(level);
 }
 
+void log_set_role(const char *role)
+{
+	state.role = role;
+}
+
 void log_set_level(enum log_level level)
 {
 	atomic_store(&state.level, (int)level);

@@ -17,6 +17,8 @@ enum log_level {
 
 /* log_init - @role is borrowed for ever (a literal); lines above @level are dropped. */
 void log_init(const char *role, enum log_level level);
+/* log_set_role - in a process forked from one that logs; the level stays as it was configured. */
+void log_set_role(const char *role);
 void log_set_level(enum log_level level);
 
 /* Parse DEBUG, INFO, WARNING or ERROR (any case). Returns 0 or -EINVAL. */

@@ -100,6 +100,14 @@ static void lines_above_the_level_are_dropped(void **state)
 	assert_non_null(strstr(written(*state), "DEBUG core: shown\n"));
 }
 
+static void forked_role_keeps_the_level(void **state)
+{
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_set_role("front");
+	log_debug("shown");
+	assert_non_null(strstr(written(*state), "DEBUG front: shown\n"));
+}
+
 static void control_characters_cannot_forge_a_line(void **state)
 {
 	log_info("name=%s", "a\n<0>forged\x1b[2J");
@@ -168,6 +176,7 @@ int main(void)
 		captured(line_for_the_journal_begins_with_the_priority),
 		captured(journal_stream_of_another_file_is_ignored),
 		captured(lines_above_the_level_are_dropped),
+		captured(forked_role_keeps_the_level),
 		captured(control_characters_cannot_forge_a_line),
 		captured(long_line_is_cut_and_still_ends),
 		captured(limited_site_writes_five_lines_and_then_counts),
