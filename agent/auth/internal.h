@@ -81,7 +81,7 @@ struct auth {
 	uint64_t (*boot_ns)(void);
 	int64_t (*unix_ms)(void);
 
-	char dummy_hash[CRYPTO_PASSWORD_HASH_MAX]; /* of a random password: equal time */
+	char dummy_hash[CRYPTO_PASSWORD_HASH_MAX]; /* nobody's: equal time */
 	struct live_session *sessions;		   /* SESSIONS_MAX */
 	size_t session_count, check_cursor;
 	struct throttle *throttle;

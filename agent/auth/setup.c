@@ -317,18 +317,11 @@ bool auth_has_demo_login(struct auth *auth)
 
 int auth_prepare(struct auth *auth, char setup_token[static CRYPTO_TOKEN_TEXT_MAX])
 {
-	char random[CRYPTO_TOKEN_TEXT_MAX];
-	uint8_t bytes[32];
 	int error;
 
 	setup_token[0] = '\0';
-	crypto_random(bytes, sizeof(bytes));
-	crypto_base64url(bytes, sizeof(bytes), random);
-	error = crypto_password_hash(random, auth->dummy_hash);
-	crypto_wipe(random, sizeof(random));
-	crypto_wipe(bytes, sizeof(bytes));
-	if (!error)
-		error = session_load(auth);
+	crypto_password_hash_of_nobody(auth->dummy_hash); /* to hash one takes most of a start */
+	error = session_load(auth);
 	if (error)
 		return error;
 	return auth->options.is_demo ? prepare_demo(auth) : prepare_service(auth, setup_token);

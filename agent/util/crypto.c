@@ -5,12 +5,16 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 /* 64 MiB and 2 passes (DESIGN 6, facts/server.md 4.3: measured 114 ms), written out so that a
  * newer libsodium's idea of "interactive" does not change them. */
 #define PASSWORD_MEMORY_BYTES (64U << 20)
-#define PASSWORD_PASSES	      2
+#define PASSWORD_PASSES	      2U
+/* How crypto_pwhash_argon2id_str(3) writes it: libsodium, argon2-encoding.c. */
+#define PASSWORD_HASH_BYTES 32
+#define BASE64_OF_HASHES    sodium_base64_VARIANT_ORIGINAL_NO_PADDING
 
 _Static_assert(CRYPTO_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
 _Static_assert(CRYPTO_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
@@ -55,6 +59,26 @@ int crypto_password_hash(const char *password, char out[static CRYPTO_PASSWORD_H
 	memset(out, 0, CRYPTO_PASSWORD_HASH_MAX);
 	memcpy(out, hash, sizeof(hash));
 	return 0;
+}
+
+void crypto_password_hash_of_nobody(char out[static CRYPTO_PASSWORD_HASH_MAX])
+{
+	enum {
+		SALT_TEXT = sodium_base64_ENCODED_LEN(crypto_pwhash_argon2id_SALTBYTES,
+						      BASE64_OF_HASHES),
+		HASH_TEXT = sodium_base64_ENCODED_LEN(PASSWORD_HASH_BYTES, BASE64_OF_HASHES)
+	};
+	uint8_t bytes[crypto_pwhash_argon2id_SALTBYTES + PASSWORD_HASH_BYTES];
+	char salt[SALT_TEXT], hash[HASH_TEXT];
+
+	crypto_random(bytes, sizeof(bytes));
+	sodium_bin2base64(salt, sizeof(salt), bytes, crypto_pwhash_argon2id_SALTBYTES,
+			  BASE64_OF_HASHES);
+	sodium_bin2base64(hash, sizeof(hash), bytes + crypto_pwhash_argon2id_SALTBYTES,
+			  PASSWORD_HASH_BYTES, BASE64_OF_HASHES);
+	memset(out, 0, CRYPTO_PASSWORD_HASH_MAX);
+	(void)snprintf(out, CRYPTO_PASSWORD_HASH_MAX, "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s",
+		       PASSWORD_MEMORY_BYTES >> 10, PASSWORD_PASSES, salt, hash);
 }
 
 int crypto_password_verify(const char *password, const char *hash)

@@ -30,6 +30,9 @@ void crypto_digest(const void *data, size_t len, uint8_t out[static CRYPTO_HASH_
  * Returns 0, -ENOMEM.
  */
 int crypto_password_hash(const char *password, char out[static CRYPTO_PASSWORD_HASH_MAX]);
+/* crypto_password_hash_of_nobody - random bytes in the shape of a hash: no password is known to
+ * fit, and to find that out takes crypto_password_verify as long as with any other. */
+void crypto_password_hash_of_nobody(char out[static CRYPTO_PASSWORD_HASH_MAX]);
 /* Returns 0 when it matches, -EACCES when not, -EINVAL for a malformed hash. */
 int crypto_password_verify(const char *password, const char *hash);
 

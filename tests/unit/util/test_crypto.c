@@ -124,6 +124,25 @@ static void password_hash_of_another_program_verifies(void **state)
 	assert_int_equal(crypto_password_verify("", hash), -EACCES);
 }
 
+static void hash_of_nobody_is_like_any_other_and_fits_nothing(void **state)
+{
+	char real[CRYPTO_PASSWORD_HASH_MAX], one[CRYPTO_PASSWORD_HASH_MAX];
+	char other[CRYPTO_PASSWORD_HASH_MAX];
+	const char *salt;
+
+	(void)state;
+	assert_int_equal(crypto_password_hash("correct horse", real), 0);
+	crypto_password_hash_of_nobody(one);
+	crypto_password_hash_of_nobody(other);
+	assert_int_equal(strlen(one), strlen(real));
+	salt = strstr(real, "p=1$");
+	assert_non_null(salt);
+	assert_memory_equal(one, real, (size_t)(salt - real) + 4); /* the same work */
+	assert_string_not_equal(one, other);
+	/* -EINVAL would be told at once, and so would be who does not exist */
+	assert_int_equal(crypto_password_verify("correct horse", one), -EACCES);
+}
+
 static void malformed_password_hashes_are_told_apart(void **state)
 {
 	(void)state;
@@ -196,6 +215,7 @@ int main(void)
 		cmocka_unit_test(same_text_seals_differently_each_time),
 		cmocka_unit_test(password_hash_names_its_parameters_and_verifies),
 		cmocka_unit_test(password_hash_of_another_program_verifies),
+		cmocka_unit_test(hash_of_nobody_is_like_any_other_and_fits_nothing),
 		cmocka_unit_test(malformed_password_hashes_are_told_apart),
 		cmocka_unit_test(base64url_has_no_padding_and_comes_back),
 		cmocka_unit_test(base64url_decode_refuses_other_text),
