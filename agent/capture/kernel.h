@@ -310,6 +310,9 @@ int kernel_offload_fix(const char *ifname, const char *reason);
 int kernel_clock_sample(int prog_fd, struct clock_sample *sample);
 /* kernel_clock_measure - ns per jiffy, from edge to edge; takes about 50 ms. */
 int kernel_clock_measure(int prog_fd, uint64_t *ns_per_jiffy);
+/* kernel_clock_is_exact - whether kernels are made with it; what a machine too busy to measure gave
+ * is only near. */
+bool kernel_clock_is_exact(uint64_t ns_per_jiffy);
 /* kernel_clock_snap - the length of a jiffy a kernel is built with nearest to @measured_ns, when
  * within 1 %; else @measured_ns. */
 uint64_t kernel_clock_snap(uint64_t measured_ns);

@@ -19,6 +19,10 @@
 /* No edge for so long, 20 ticks of the slowest kernel: the counter stands still. */
 #define EDGE_TIMEOUT_NS (200 * NS_PER_MS)
 
+/* kernel/Kconfig.hz, and 128, 200, 256, 512, 1024 of other architectures. */
+static const unsigned int known_hz[] = { 100, 128, 200, 250, 256, 300, 512, 1000, 1024 };
+#define HZ_COUNT (sizeof(known_hz) / sizeof(known_hz[0]))
+
 int kernel_clock_sample(int prog_fd, struct clock_sample *sample)
 {
 	struct clock_sample context = { 0 };
@@ -59,15 +63,26 @@ static int next_edge(int prog_fd, struct clock_sample *edge)
 	return err;
 }
 
+static uint64_t tick_of(unsigned int hz)
+{
+	return (NS_PER_S + hz / 2) / hz;
+}
+
+bool kernel_clock_is_exact(uint64_t ns_per_jiffy)
+{
+	for (size_t i = 0; i < HZ_COUNT; i++)
+		if (tick_of(known_hz[i]) == ns_per_jiffy)
+			return true;
+	return false;
+}
+
 uint64_t kernel_clock_snap(uint64_t measured_ns)
 {
-	/* kernel/Kconfig.hz, and 128, 200, 256, 512, 1024 of other architectures. */
-	static const unsigned int hz[] = { 100, 128, 200, 250, 256, 300, 512, 1000, 1024 };
 	uint64_t best_ns = measured_ns;
 	uint64_t best_off = measured_ns / 100 + 1;
 
-	for (size_t i = 0; i < sizeof(hz) / sizeof(hz[0]); i++) {
-		uint64_t tick_ns = (NS_PER_S + hz[i] / 2) / hz[i];
+	for (size_t i = 0; i < HZ_COUNT; i++) {
+		uint64_t tick_ns = tick_of(known_hz[i]);
 		uint64_t off =
 			tick_ns > measured_ns ? tick_ns - measured_ns : measured_ns - tick_ns;
 

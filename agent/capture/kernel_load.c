@@ -146,6 +146,15 @@ static int load_programs(struct capture_kernel *kernel, struct bpf_object *objec
 	return err;
 }
 
+static int measure_clock(struct capture_kernel *kernel)
+{
+	if (kernel->replay_cpus) {
+		kernel->ns_per_jiffy = NS_PER_MS;
+		return 0;
+	}
+	return kernel_clock_measure(kernel->programs[KERNEL_CLOCK], &kernel->ns_per_jiffy);
+}
+
 /* The object goes again when this returns: what stays is held by descriptors of our own. */
 static int open_object(struct capture_kernel *kernel)
 {
@@ -164,6 +173,8 @@ static int open_object(struct capture_kernel *kernel)
 		err = load_programs(kernel, object);
 	if (!err)
 		err = kernel_maps_finish(&kernel->maps, object, kernel->pin_dir);
+	if (!err && !kernel->ns_per_jiffy)
+		err = measure_clock(kernel);
 	if (!err && !is_adopted && !kernel->maps.is_successor)
 		kernel_programs_pin(kernel);
 	return err;
@@ -179,13 +190,7 @@ static int load_object(struct capture_kernel *kernel, unsigned int flow_slots)
 	kernel->maps.cpus = (uint32_t)cpus;
 	kernel->maps.flow_sets = kernel_flow_sets(flow_slots, kernel->maps.cpus);
 	err = open_object(kernel);
-	if (!err)
-		err = kernel_rows_map(kernel);
-	if (!err && kernel->replay_cpus)
-		kernel->ns_per_jiffy = NS_PER_MS;
-	else if (!err)
-		err = kernel_clock_measure(kernel->programs[KERNEL_CLOCK], &kernel->ns_per_jiffy);
-	return err;
+	return err ? err : kernel_rows_map(kernel);
 }
 
 /* @replay_cpus: 0 = live */

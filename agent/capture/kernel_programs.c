@@ -22,6 +22,7 @@
 /* What the pinned programs are; written after them and taken away before them. */
 struct programs_record {
 	uint8_t digest[CRYPTO_HASH_BYTES];
+	uint64_t ns_per_jiffy;			 /* this kernel's; 0 = to be measured again */
 	uint32_t programs[KERNEL_PROGRAM_COUNT]; /* ids, which no later program ever has */
 	uint32_t maps[KERNEL_MAP_COUNT];
 };
@@ -145,6 +146,8 @@ void kernel_programs_pin(const struct capture_kernel *kernel)
 	err = kernel_pin_remove(kernel->pin_dir, RECORD_PIN);
 	if (!err)
 		err = describe(kernel, &record);
+	if (!err && kernel_clock_is_exact(kernel->ns_per_jiffy))
+		record.ns_per_jiffy = kernel->ns_per_jiffy;
 	for (int i = 0; i < KERNEL_PROGRAM_COUNT && !err; i++)
 		err = program_id(kernel->programs[i], &record.programs[i]);
 	if (!err)
@@ -200,8 +203,10 @@ bool kernel_programs_adopt(struct capture_kernel *kernel)
 	if (memcmp(record.digest, wanted.digest, sizeof(record.digest)) != 0 ||
 	    memcmp(record.maps, wanted.maps, sizeof(record.maps)) != 0)
 		return false;
-	if (!adopt_all(kernel, &record))
+	if (!adopt_all(kernel, &record)) {
+		kernel->ns_per_jiffy = record.ns_per_jiffy;
 		return true;
+	}
 	kernel_programs_done(kernel);
 	return false;
 }

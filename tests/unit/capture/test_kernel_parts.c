@@ -48,6 +48,15 @@ static void clock_keeps_what_is_no_known_tick(void **state)
 	assert_int_equal(kernel_clock_snap(7000000), 7000000);
 }
 
+static void clock_knows_exact_ticks_from_near_ones(void **state)
+{
+	(void)state;
+	assert_true(kernel_clock_is_exact(4000000));
+	assert_true(kernel_clock_is_exact(3333333));
+	assert_false(kernel_clock_is_exact(4000001));
+	assert_false(kernel_clock_is_exact(0));
+}
+
 /* ---- choice -------------------------------------------------------------------------------------
  */
 
@@ -244,6 +253,7 @@ int main(void)
 		cmocka_unit_test(flow_sets_halve_until_all_cpus_fit_64_mib),
 		cmocka_unit_test(clock_snaps_to_the_tick_of_the_kernel),
 		cmocka_unit_test(clock_keeps_what_is_no_known_tick),
+		cmocka_unit_test(clock_knows_exact_ticks_from_near_ones),
 		cmocka_unit_test(choose_auto_takes_every_default_route),
 		cmocka_unit_test(choose_takes_names_and_globs),
 		cmocka_unit_test(choose_drops_a_bridge_over_a_chosen_port),

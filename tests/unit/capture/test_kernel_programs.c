@@ -4,6 +4,8 @@
  */
 #include "tests/unit/capture/kernel_fixture.h"
 
+#include <bpf/bpf.h>
+
 #include "agent/capture/kernel.h"
 
 /* Starts anew and ends; the id of the program that was attached. */
@@ -78,12 +80,44 @@ static void programs_of_another_cache_size_are_not_taken(void **state)
 	assert_int_not_equal(fixture->kernel->ingress_id, first);
 }
 
+/* What the record says of the clock, and the clock of a start that reads it. */
+static uint64_t clock_of_a_start(struct kernel_fixture *fixture, uint64_t recorded)
+{
+	uint8_t record[1024];
+	uint64_t ns_per_jiffy;
+	uint32_t first = 0;
+	int fd = kernel_pin_get(fixture->pin_dir, "programs");
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &first, record), 0);
+	memcpy(record + CRYPTO_HASH_BYTES, &recorded, sizeof(recorded));
+	assert_int_equal(bpf_map_update_elem(fd, &first, record, BPF_ANY), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(start(fixture, "a0", "auto"), 0);
+	assert_int_equal(capture_kernel_open(fixture->kernel, &fixture->capture), 0);
+	ns_per_jiffy = fixture->kernel->ns_per_jiffy;
+	stop(fixture);
+	return ns_per_jiffy;
+}
+
+static void the_clock_is_measured_when_no_start_did(void **state)
+{
+	struct kernel_fixture *fixture = *state;
+	uint64_t measured;
+
+	(void)program_of_a_start(fixture);
+	assert_int_equal(clock_of_a_start(fixture, 12345678), 12345678); /* as recorded */
+	measured = clock_of_a_start(fixture, 0);
+	assert_true(measured > NS_PER_MS / 2 && measured < 11 * NS_PER_MS);
+}
+
 #define LIVE(test) cmocka_unit_test_setup_teardown(test, setup_pair, teardown_pair)
 
 int main(void)
 {
 	struct CMUnitTest tests[] = {
 		LIVE(a_restart_takes_the_same_programs),
+		LIVE(the_clock_is_measured_when_no_start_did),
 		LIVE(programs_without_their_record_are_not_taken),
 		LIVE(a_program_that_is_not_the_recorded_one_is_not_taken),
 		LIVE(programs_of_other_maps_are_not_taken),
