@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/app/cell.h"
 #include "agent/app/facts.h"
@@ -122,6 +123,7 @@ static int start(struct core *core, int control, int front_link)
 	};
 	int error = open_store(core);
 
+	app_end_step(core->app, "store");
 	if (core->app->is_demo && pipeline.learn_s > DEMO_LEARN_S)
 		pipeline.learn_s = DEMO_LEARN_S;
 	if (!error)
@@ -146,7 +148,17 @@ static int start(struct core *core, int control, int front_link)
 	if (error)
 		return error;
 	service.pipeline = core->pipeline;
-	return service_new(&service, &core->service);
+	app_end_step(core->app, "pipeline");
+	error = service_new(&service, &core->service);
+	app_end_step(core->app, "services");
+	return error;
+}
+
+/* Much less time of the processor than of the clock: others had it, or the disk was slow. */
+static void say_steps(struct app *app)
+{
+	log_debug("core serves%s cpu_ms=%.1f", laps_text(&app->start),
+		  (double)clock() * 1e3 / CLOCKS_PER_SEC);
 }
 
 static void say_summary(struct core *core, int control)
@@ -198,10 +210,12 @@ int core_run(struct app *app, int control, int front_link)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	cell_init(&core.cell);
 	error = start(&core, control, front_link);
-	if (!error)
+	if (!error) {
+		say_steps(app);
 		error = service_run(core.service);
-	else
+	} else {
 		log_error("core cannot start error=%s", strerror(-error));
+	}
 	if (core.service)
 		say_summary(&core, control);
 	service_free(core.service);

@@ -31,6 +31,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/config/config.h"
+#include "agent/util/laps.h"
 #include "agent/util/tls.h"
 
 struct capture;
@@ -64,6 +65,7 @@ struct app {
 	struct capture *capture;       /* core only, opened by core_prepare */
 	int64_t control_group;	       /* members may use the control socket; -1 = none */
 	int64_t started_unix_ms;
+	struct laps start; /* the steps until core serves, each role's copy its own */
 };
 
 /* app_read_config - files, environment and command line into a new @out; says what is wrong.
@@ -72,6 +74,9 @@ int app_read_config(const struct app *app, struct config **out);
 /* app_take_settings - values of the settings page, once the state directory is known: over those of
  * files, below environment and command line. Returns 0 or an exit status of cli.h. */
 int app_take_settings(struct app *app);
+
+/* app_end_step - a step of the start is over; core says how long each took, in debug. */
+void app_end_step(struct app *app, const char *name);
 
 /* prepare - the privileged part. Prints its own error. Returns 0 or an exit status of cli.h. */
 int app_prepare(struct app *app);

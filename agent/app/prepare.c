@@ -356,8 +356,10 @@ static int load_datapath(struct app *app)
 
 	unpinned.pin_dir = NULL;
 	error = capture_kernel_load(place_pins(app) ? &unpinned : &options, &app->kernel, reason);
+	app_end_step(app, "load");
 	if (!error)
 		error = capture_kernel_attach(app->kernel, reason);
+	app_end_step(app, "attach");
 	if (!error)
 		return 0;
 	fprintf(stderr, "sluice: %s\n", *reason ? reason : strerror(-error));
@@ -401,6 +403,7 @@ int app_prepare(struct app *app)
 		status = open_listener(app);
 	if (!status)
 		status = bind_control(app);
+	app_end_step(app, "prepare");
 	if (!status && !app->is_demo)
 		status = load_datapath(app);
 	return status;

@@ -110,6 +110,7 @@ int role_core(struct app *app, int control, int front_link)
 		return CLI_FAILED;
 	if (drop(app, RIGHTS_CORE, paths, path_count))
 		return CLI_FAILED;
+	app_end_step(app, "role");
 	return core_run(app, control, front_link);
 }
 

@@ -129,10 +129,16 @@ static void allow_precedence(void)
 			&limit); /* not root: what the unit or the shell allows stays */
 }
 
+void app_end_step(struct app *app, const char *name)
+{
+	laps_end_step(&app->start, name, clock_monotonic_ns());
+}
+
 static int run(struct app *app)
 {
 	int status = load_config(app);
 
+	app_end_step(app, "config");
 	if (!status)
 		status = app_prepare(app);
 	if (!status) {
@@ -154,6 +160,7 @@ int app_run(const struct cli_service_options *options)
 	int status;
 
 	log_init("loader", LOG_LEVEL_INFO);
+	laps_begin(&app.start, clock_monotonic_ns());
 	if (crypto_init()) {
 		fprintf(stderr, "sluice: no source of random numbers\n");
 		return CLI_FAILED;

@@ -81,7 +81,6 @@ static void watch(struct supervisor *s, int fd)
 static void become_child(struct supervisor *s, enum child_kind kind, int control, int link)
 {
 	sigset_t none;
-	int status;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* control's end says the same; this is the belt */
 	(void)signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's to handle */
@@ -93,9 +92,8 @@ static void become_child(struct supervisor *s, enum child_kind kind, int control
 	for (int i = 0; i < CHILD_COUNT; i++)
 		if (s->children[i].control >= 0)
 			close(s->children[i].control);
-	status = kind == CHILD_CORE ? role_core(s->app, control, link)
-				    : role_front(s->app, control, link);
-	exit(status);
+	exit(kind == CHILD_CORE ? role_core(s->app, control, link)
+				: role_front(s->app, control, link));
 }
 
 /* Start one child on @link, its end of the pair; the other end went to its peer already. */
@@ -138,6 +136,7 @@ static int start_linked(struct supervisor *s, enum child_kind kind)
 	CLEANUP(close) int theirs = -1;
 	int pair[2];
 
+	laps_begin(&s->app->start, clock_monotonic_ns()); /* a start of its own */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	mine = pair[0];

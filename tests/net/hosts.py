@@ -3,6 +3,7 @@
 Names carry the test process's id, so that runs side by side do not meet. Everything made here is
 taken away again by close(), also after a failure.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -137,6 +138,8 @@ class Service:
         self.process = None
         self.url = self.token = ""
         self.cookie = self.csrf = ""
+        # of the last start: until it served; thereof waiting for a processor; CPU of all roles
+        self.start_s = self.start_waited_s = self.start_cpu_s = 0.0
 
     def start(self, seconds=30):
         """Until it serves; the url and the set-up token come from its stdout."""
@@ -148,12 +151,16 @@ class Service:
             command += ["-c", self.config]
         with open(self.log_path, "ab") as log:
             offset = log.tell()
+            began = time.monotonic()
             self.process = subprocess.Popen(inside(self.where, command), stdout=log, stderr=log)
         def serving():
             text = pathlib.Path(self.log_path).read_bytes()[offset:].decode()
             assert self.process.poll() is None, text
             return re.search(r"listening on (\S+)", text)
         self.url = wait_for(serving, seconds, "listening on URL")[1]
+        self.start_s = time.monotonic() - began
+        with contextlib.suppress(OSError):  # gone already: whoever started it sees that
+            self.take_times()
         token = re.search(r"/setup#(\S+)", self.log())
         self.token = token[1] if token else self.token
         wait_for(lambda: self.cli("coverage")[0] == 0, seconds, "the first second is counted")
@@ -162,6 +169,24 @@ class Service:
     def log(self):
         """All it said so far."""
         return pathlib.Path(self.log_path).read_text(encoding="utf-8")
+
+    def take_times(self):
+        """Of the start: how much CPU time all roles took, and how long loader and core, which work
+        one after the other, waited for a processor (/proc/PID/schedstat, sched-stats.rst). On a
+        very busy machine that is too much: the loader goes on waiting beside core."""
+        loader = self.process.pid
+        children = pathlib.Path(f"/proc/{loader}/task/{loader}/children").read_text(
+            encoding="ascii").split()
+        core = children[:1]  # forked before front
+        ticks = waited = 0
+        for pid in [loader, *children]:
+            stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+            ticks += sum(int(word) for word in stat.rpartition(")")[2].split()[11:13])
+        for pid in [loader, *core]:
+            text = pathlib.Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
+            waited += int(text.split()[1])
+        self.start_cpu_s = ticks / os.sysconf("SC_CLK_TCK")
+        self.start_waited_s = waited / 1e9
 
     def pids(self):
         """role -> process id; the loader is the parent."""
