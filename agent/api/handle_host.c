@@ -19,6 +19,7 @@
 #define POINTS		 168	       /* of the default range an hour each */
 #define STEP_MIN_MS	 (60 * 1000LL) /* a long flow has a record a minute */
 #define TOP_MAX		 20
+#define GROUPS_ROOM	 (1U << 14) /* told apart of each kind: 1 MiB if there are so many */
 #define INCIDENTS_MAX	 10
 #define SAFE_MAX	 4096
 
@@ -96,17 +97,31 @@ static struct json *incidents_of(const struct call *call, const struct addr *add
 	return items;
 }
 
-static void append_now(struct search_job *job, const struct call *call, const struct addr *addr)
+static void append_now(struct buffer *out, const struct call *call, const struct addr *addr)
 {
 	char text[ADDR_TEXT_MAX];
 
 	(void)addr_format(addr, text);
-	buffer_append_format(&job->body, "{\"ip\":\"%s\"", text);
-	append_member(&job->body, "facts", encode_facts(call->api, addr));
-	append_member(&job->body, "live", live_total(call->api, addr));
-	append_member(&job->body, "safe", safe_entry_of(call->api, addr));
-	append_member(&job->body, "block", deciding_block(call->api, text));
-	append_member(&job->body, "incidents", incidents_of(call, addr));
+	buffer_append_format(out, "{\"ip\":\"%s\"", text);
+	append_member(out, "facts", encode_facts(call->api, addr));
+	append_member(out, "live", live_total(call->api, addr));
+	append_member(out, "safe", safe_entry_of(call->api, addr));
+	append_member(out, "block", deciding_block(call->api, text));
+	append_member(out, "incidents", incidents_of(call, addr));
+}
+
+/* Without the history: at once, however long that is. */
+static void answer_now(struct call *call, const struct addr *addr)
+{
+	CLEANUP(buffer_done) struct buffer body;
+
+	buffer_init(&body, SEARCH_BODY_MAX);
+	append_now(&body, call, addr);
+	buffer_append_text(&body, "}");
+	if (body.error)
+		answer_failure(call, body.error);
+	else
+		answer_text(call, 200, (const char *)body.data, body.len);
 }
 
 /* ---- then: on the search's thread -------------------------------------------------------------
@@ -117,175 +132,212 @@ struct point {
 	uint64_t packets_in, bytes_in, packets_out, bytes_out, records;
 };
 
-struct course {
+/* Who it talked to, on which ports, by which names; and who talked to it. */
+#define SIDES 2
+#define TOPS  3
+
+/* All that one pass over the host's records gathers: the first and last of them over all of the
+ * history, the rest of the range that was asked for. */
+struct past {
 	struct addr addr;
-	int64_t from_unix_ms, step_ms;
+	int64_t from_unix_ms, to_unix_ms, step_ms;
 	struct point points[POINTS + 1];
+	struct history_groups *groups[SIDES][TOPS];
+	uint64_t records;
+	int64_t first_unix_ms, last_unix_ms;
+	int error;
 };
 
-static bool add_record(void *arg, const struct flow_record *record, const struct flow_texts *texts)
+static const struct {
+	const char *name;
+	enum flow_group groups[TOPS];
+} sides[SIDES] = {
+	{ "as_source", { FLOW_GROUP_DST, FLOW_GROUP_DPORT, FLOW_GROUP_DOMAIN } },
+	{ "as_destination", { FLOW_GROUP_SRC, FLOW_GROUP_DPORT, FLOW_GROUP_DOMAIN } },
+};
+static const char *const top_names[TOPS] = { "peers", "ports", "names" };
+
+static void past_free(struct past *past)
 {
-	struct course *course = arg;
-	int64_t at = (record->end_unix_ms - course->from_unix_ms) / course->step_ms;
-	bool is_source = addr_is_equal(&record->tuple.src, &course->addr);
+	for (int i = 0; past && i < SIDES * TOPS; i++)
+		history_groups_free(past->groups[i / TOPS][i % TOPS]);
+	free(past);
+}
+DEFINE_CLEANUP(past_free, struct past)
+
+static int past_new(const struct search_job *job, struct past **out)
+{
+	CLEANUP(past_free) struct past *past = calloc(1, sizeof(*past));
+	int64_t range = job->search.to_unix_ms - job->search.from_unix_ms;
+	int error = past ? 0 : -ENOMEM;
+
+	for (int i = 0; !error && i < SIDES * TOPS; i++) {
+		const struct history_grouping grouping = {
+			.group = (int)sides[i / TOPS].groups[i % TOPS],
+			.max = TOP_MAX,
+			.room = GROUPS_ROOM
+		};
+
+		error = history_groups_new(&grouping, &past->groups[i / TOPS][i % TOPS]);
+	}
+	if (error)
+		return error;
+	past->addr = job->indicators[0].prefix.addr;
+	past->from_unix_ms = job->search.from_unix_ms;
+	past->to_unix_ms = job->search.to_unix_ms;
+	past->step_ms = range / POINTS > STEP_MIN_MS ? range / POINTS : STEP_MIN_MS;
+	*out = TAKE(past);
+	return 0;
+}
+
+static void add_point(struct past *past, const struct flow_record *record, bool is_source)
+{
+	int64_t at = (record->end_unix_ms - past->from_unix_ms) / past->step_ms;
 	struct point *point;
 
-	(void)texts;
-	if (at < 0 || at > POINTS)
-		return true;
-	point = &course->points[at];
+	if (at > POINTS)
+		return;
+	point = &past->points[at];
 	point->records++;
 	point->packets_out += is_source ? record->packets_out : record->packets_in;
 	point->bytes_out += is_source ? record->bytes_out : record->bytes_in;
 	point->packets_in += is_source ? record->packets_in : record->packets_out;
 	point->bytes_in += is_source ? record->bytes_in : record->bytes_out;
-	return true;
 }
 
-/* Puts a query on one end, or both, in the job's place. */
-static int aim(struct search_job *job, const char *field)
+/* Records come newest first. */
+static bool add_record(void *arg, const struct flow_record *record, const struct flow_texts *texts)
+{
+	struct past *past = arg;
+	const bool is_side[SIDES] = { addr_is_equal(&record->tuple.src, &past->addr),
+				      addr_is_equal(&record->tuple.dst, &past->addr) };
+
+	if (!past->records++)
+		past->last_unix_ms = record->end_unix_ms;
+	past->first_unix_ms = record->end_unix_ms;
+	if (record->end_unix_ms < past->from_unix_ms || record->end_unix_ms >= past->to_unix_ms)
+		return true;
+	add_point(past, record, is_side[0]);
+	for (int i = 0; !past->error && i < SIDES * TOPS; i++)
+		if (is_side[i / TOPS])
+			past->error =
+				history_groups_add(past->groups[i / TOPS][i % TOPS], record, texts);
+	return !past->error;
+}
+
+static int look_back(struct search_job *job, struct past *past, struct history_reach *reach)
 {
 	char text[INDICATOR_TEXT_MAX + 8];
 	struct flow_query_error ignored;
+	struct history_search search = job->search;
 
 	flow_query_free(job->query);
 	job->query = NULL;
-	(void)snprintf(text, sizeof(text), "%s:%s", field, job->indicators[0].text);
+	(void)snprintf(text, sizeof(text), "ip:%s", job->indicators[0].text);
 	int error = flow_query_parse(text, clock_unix_ms(), &job->query, &ignored);
-	job->search.query = job->query;
-	return error;
+
+	if (error)
+		return error;
+	search.query = job->query;
+	search.from_unix_ms = 0;
+	search.to_unix_ms = INT64_MAX;
+	search.needs = FLOW_NEED_ADDRS | FLOW_NEED_PORTS | FLOW_NEED_PROTO | FLOW_NEED_BYTES |
+		       FLOW_NEED_PACKETS | FLOW_NEED_NAMES;
+	error = store_search(job->call.api->options.store, &search, add_record, past, reach);
+	return error ? error : past->error;
 }
 
-static int append_course(struct search_job *job, bool *is_complete)
+static void append_seen(struct buffer *out, const struct past *past)
 {
-	CLEANUP(free) struct course *course = calloc(1, sizeof(*course));
-	int64_t range = job->search.to_unix_ms - job->search.from_unix_ms;
-	struct history_reach reach;
-	int error = course ? aim(job, "ip") : -ENOMEM;
+	buffer_append_text(out, ",\"first_seen\":");
+	append_time(out, past->first_unix_ms, "\"");
+	buffer_append_text(out, ",\"last_seen\":");
+	append_time(out, past->last_unix_ms, "\"");
+	buffer_append_format(out, ",\"records\":%llu", (unsigned long long)past->records);
+}
 
-	if (error)
-		return error;
-	course->addr = job->indicators[0].prefix.addr;
-	course->from_unix_ms = job->search.from_unix_ms;
-	course->step_ms = range / POINTS > STEP_MIN_MS ? range / POINTS : STEP_MIN_MS;
-	error = store_search(job->call.api->options.store, &job->search, add_record, course,
-			     &reach);
-	if (error)
-		return error;
-	*is_complete &= reach.is_complete;
-	buffer_append_format(&job->body, ",\"step\":%lld,\"series\":[",
-			     (long long)course->step_ms / 1000);
-	for (int64_t i = 0; i <= POINTS && i * course->step_ms < range; i++) {
-		const struct point *p = &course->points[i];
+static void append_course(struct buffer *out, const struct past *past)
+{
+	int64_t range = past->to_unix_ms - past->from_unix_ms;
 
-		buffer_append_text(&job->body, i ? ",{\"time\":" : "{\"time\":");
-		append_time(&job->body, course->from_unix_ms + i * course->step_ms, "\"");
+	buffer_append_format(out, ",\"step\":%lld,\"series\":[", (long long)past->step_ms / 1000);
+	for (int64_t i = 0; i <= POINTS && i * past->step_ms < range; i++) {
+		const struct point *p = &past->points[i];
+
+		buffer_append_text(out, i ? ",{\"time\":" : "{\"time\":");
+		append_time(out, past->from_unix_ms + i * past->step_ms, "\"");
 		buffer_append_format(
-			&job->body,
+			out,
 			",\"packets_in\":%llu,\"bytes_in\":%llu,\"packets_out\":%llu,"
 			"\"bytes_out\":%llu,\"records\":%llu}",
 			(unsigned long long)p->packets_in, (unsigned long long)p->bytes_in,
 			(unsigned long long)p->packets_out, (unsigned long long)p->bytes_out,
 			(unsigned long long)p->records);
 	}
-	buffer_append_text(&job->body, "]");
-	return 0;
+	buffer_append_text(out, "]");
 }
 
-static int append_top(struct search_job *job, enum flow_group group, const char *key,
-		      bool *is_complete)
+static int append_top(struct buffer *out, struct history_groups *groups, enum flow_group group,
+		      const char *key)
 {
-	const struct history_grouping grouping = { .group = (int)group, .max = TOP_MAX };
 	struct history_top top;
-	struct history_reach reach;
-	int error = store_search_top(job->call.api->options.store, &job->search, &grouping, &top,
-				     &reach);
+	int error = history_groups_take(groups, &top);
 
 	if (error)
 		return error;
-	*is_complete &= reach.is_complete;
-	buffer_append_format(&job->body, "\"%s\":[", key);
+	buffer_append_format(out, "\"%s\":[", key);
 	for (size_t i = 0; i < top.count; i++) {
 		const struct history_sums *sums = &top.groups[i].sums;
 		char text[FLOW_GROUP_KEY_MAX + 1];
 
-		buffer_append_text(&job->body, i ? ",{\"key\":" : "{\"key\":");
-		append_json_text(&job->body, flow_group_format(group, top.groups[i].key,
-							       top.groups[i].key_len, text));
-		buffer_append_format(
-			&job->body, ",\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,",
-			(unsigned long long)sums->records, (unsigned long long)sums->packets,
-			(unsigned long long)sums->bytes);
-		buffer_append_text(&job->body, "\"last_seen\":");
-		append_time(&job->body, sums->last_unix_ms, "\"");
-		buffer_append_text(&job->body, "}");
+		buffer_append_text(out, i ? ",{\"key\":" : "{\"key\":");
+		append_json_text(out, flow_group_format(group, top.groups[i].key,
+							top.groups[i].key_len, text));
+		buffer_append_format(out, ",\"records\":%llu,\"packets\":%llu,\"bytes\":%llu,",
+				     (unsigned long long)sums->records,
+				     (unsigned long long)sums->packets,
+				     (unsigned long long)sums->bytes);
+		buffer_append_text(out, "\"last_seen\":");
+		append_time(out, sums->last_unix_ms, "\"");
+		buffer_append_text(out, "}");
 	}
-	buffer_append_format(&job->body, "],\"%s_distinct\":%llu", key,
-			     (unsigned long long)top.distinct);
+	buffer_append_format(out, "],\"%s_distinct\":%llu", key, (unsigned long long)top.distinct);
 	free(top.groups);
 	return 0;
 }
 
-/* Who it talked to, or who talked to it; on which ports; by which names. */
-static int append_side(struct search_job *job, bool is_source, bool *is_complete)
+static int append_side(struct buffer *out, const struct past *past, int side)
 {
-	int error = aim(job, is_source ? "src" : "dst");
+	int error = 0;
 
-	buffer_append_format(&job->body, ",\"%s\":{", is_source ? "as_source" : "as_destination");
-	if (!error)
-		error = append_top(job, is_source ? FLOW_GROUP_DST : FLOW_GROUP_SRC, "peers",
-				   is_complete);
-	buffer_append_text(&job->body, ",");
-	if (!error)
-		error = append_top(job, FLOW_GROUP_DPORT, "ports", is_complete);
-	buffer_append_text(&job->body, ",");
-	if (!error)
-		error = append_top(job, FLOW_GROUP_DOMAIN, "names", is_complete);
-	buffer_append_text(&job->body, "}");
+	buffer_append_format(out, ",\"%s\":{", sides[side].name);
+	for (int i = 0; !error && i < TOPS; i++) {
+		buffer_append_text(out, i ? "," : "");
+		error = append_top(out, past->groups[side][i], sides[side].groups[i], top_names[i]);
+	}
+	buffer_append_text(out, "}");
 	return error;
-}
-
-/* First and last time over all of the history, whatever the range. */
-static int append_seen(struct search_job *job, bool *is_complete)
-{
-	CLEANUP(indicator_set_free) struct indicator_set *set = NULL;
-	CLEANUP(free) struct history_sighting *sighting = calloc(1, sizeof(*sighting));
-	struct history_search search = job->search;
-	struct history_reach reach;
-	int error = sighting ? indicator_set_new(job->indicators, 1, &set) : -ENOMEM;
-
-	search.query = NULL;
-	search.from_unix_ms = 0;
-	search.to_unix_ms = INT64_MAX;
-	if (!error)
-		error = store_hunt(job->call.api->options.store, &search, set, sighting, &reach);
-	if (error)
-		return error;
-	*is_complete &= reach.is_complete;
-	buffer_append_text(&job->body, ",\"first_seen\":");
-	append_time(&job->body, sighting->first_unix_ms, "\"");
-	buffer_append_text(&job->body, ",\"last_seen\":");
-	append_time(&job->body, sighting->last_unix_ms, "\"");
-	buffer_append_format(&job->body, ",\"records\":%llu", (unsigned long long)sighting->count);
-	return 0;
 }
 
 static int tell_host(struct search_job *job)
 {
-	bool is_complete = true;
-	int error = append_seen(job, &is_complete);
+	CLEANUP(past_free) struct past *past = NULL;
+	struct history_reach reach;
+	int error = past_new(job, &past);
 
 	if (!error)
-		error = append_course(job, &is_complete);
-	if (!error)
-		error = append_side(job, true, &is_complete);
-	if (!error)
-		error = append_side(job, false, &is_complete);
+		error = look_back(job, past, &reach);
+	if (error)
+		return error;
+	append_seen(&job->body, past);
+	append_course(&job->body, past);
+	for (int i = 0; !error && i < SIDES; i++)
+		error = append_side(&job->body, past, i);
 	buffer_append_text(&job->body, ",\"from\":");
-	append_time(&job->body, job->search.from_unix_ms, "\"");
+	append_time(&job->body, past->from_unix_ms, "\"");
 	buffer_append_text(&job->body, ",\"to\":");
-	append_time(&job->body, job->search.to_unix_ms, "\"");
-	buffer_append_format(&job->body, ",\"complete\":%s}", is_complete ? "true" : "false");
+	append_time(&job->body, past->to_unix_ms, "\"");
+	buffer_append_format(&job->body, ",\"complete\":%s}", reach.is_complete ? "true" : "false");
 	return error;
 }
 
@@ -293,10 +345,16 @@ void handle_host(struct call *call)
 {
 	CLEANUP(search_job_free) struct search_job *job = NULL;
 	struct addr addr;
-	int64_t now_ms = clock_unix_ms();
+	int64_t now_ms = clock_unix_ms(), with_history = 1;
 
 	if (addr_parse(call->part, &addr)) {
 		answer_error(call, 422, "invalid", "ip", "A host is an IPv4 or IPv6 address.");
+		return;
+	}
+	if (param_int(call, "history", 0, 1, &with_history))
+		return;
+	if (!with_history) {
+		answer_now(call, &addr);
 		return;
 	}
 	job = search_job_new(call);
@@ -319,6 +377,6 @@ void handle_host(struct call *call)
 		answer_error(call, 422, "invalid", "from", "from is before to.");
 		return;
 	}
-	append_now(job, call, &addr);
+	append_now(&job->body, call, &addr);
 	search_job_start(TAKE(job), tell_host);
 }

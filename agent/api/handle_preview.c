@@ -265,6 +265,7 @@ int preview_prepare(struct call *call, struct search_job *job)
 	}
 	preview->is_exact = true;
 	job->search.is_in_view = NULL; /* a block drops also what is not shown */
+	job->search.needs = FLOW_NEED_ADDRS | FLOW_NEED_BYTES | FLOW_NEED_PACKETS | FLOW_NEED_ID;
 	copy_safe(call, preview);
 	if (!job->search.from_unix_ms)
 		job->search.from_unix_ms = clock_unix_ms() - RANGE_MS;

@@ -153,7 +153,7 @@ int store_search(struct store *store, const struct history_search *search, histo
 	struct visitor visitor = { visit, arg };
 	const struct search_run run = { .store = store,
 					.options = search,
-					.columns = SCAN_ALL,
+					.columns = search->needs ? search->needs : SCAN_ALL,
 					.match = visit_match,
 					.arg = &visitor };
 

@@ -10,8 +10,7 @@
 #include "include/history.h"
 
 /* 64 bytes each, so 8 MiB, and as much again while the table is swept. */
-#define GROUPS_MAX (1UL << 17)
-#define SLOTS	   (2 * GROUPS_MAX)
+#define ROOM_MAX   (1U << 17)
 #define KEY_INLINE 16
 #define NOTHING	   UINT32_MAX
 /* Long keys: names of 64 bytes on the average of full tables (DNS names in use are shorter). */
@@ -44,8 +43,9 @@ struct slot {
 #define AHEAD_GROUP 8
 #define AHEAD_RING  32 /* a power of two above AHEAD_SLOT */
 
-struct table {
-	const struct history_grouping *grouping;
+struct history_groups {
+	struct history_grouping grouping;
+	uint32_t room, mask; /* groups told apart; slots, twice as many, less one */
 	struct group *groups;
 	struct slot *slots;
 	uint8_t *texts;
@@ -58,27 +58,36 @@ struct table {
 	unsigned int left;
 };
 
-static void table_done(struct table *table)
+static void groups_done(struct history_groups *table)
 {
 	free(table->groups);
 	free(table->slots);
 	free(table->texts);
 }
 
-static void table_done_cleanup(struct table *table)
+static void groups_done_cleanup(struct history_groups *table)
 {
-	table_done(table);
+	groups_done(table);
 }
 
-static int table_init(struct table *table, const struct history_grouping *grouping)
+static size_t slots_size(const struct history_groups *table)
 {
-	*table = (struct table){ .grouping = grouping };
-	table->groups = aligned_alloc(LINE, GROUPS_MAX * sizeof(*table->groups));
-	table->slots = malloc(SLOTS * sizeof(*table->slots));
+	return ((size_t)table->mask + 1) * sizeof(*table->slots);
+}
+
+static int groups_init(struct history_groups *table, const struct history_grouping *grouping)
+{
+	uint32_t room = grouping->room ? grouping->room : ROOM_MAX;
+
+	*table = (struct history_groups){ .grouping = *grouping,
+					  .room = room,
+					  .mask = 2 * room - 1 };
+	table->groups = aligned_alloc(LINE, room * sizeof(*table->groups));
+	table->slots = malloc(slots_size(table));
 	table->texts = malloc(TEXT_MAX);
 	if (!table->groups || !table->slots || !table->texts)
 		return -ENOMEM;
-	memset(table->slots, 0xff, SLOTS * sizeof(*table->slots));
+	memset(table->slots, 0xff, slots_size(table));
 	return 0;
 }
 
@@ -105,7 +114,7 @@ static uint64_t hash_key(const uint8_t *key, size_t len)
 	return mix(hash ^ word);
 }
 
-static const uint8_t *key_of(const struct table *table, const struct group *group)
+static const uint8_t *key_of(const struct history_groups *table, const struct group *group)
 {
 	return group->key_len > KEY_INLINE ? table->texts + group->key.text : group->key.bytes;
 }
@@ -164,30 +173,30 @@ static int compare_weights(const void *a, const void *b)
 }
 
 /* The weight in the middle of all groups. */
-static int middle_weight(const struct table *table, uint64_t *middle)
+static int middle_weight(const struct history_groups *table, uint64_t *middle)
 {
 	CLEANUP(free) uint64_t *weights = malloc(table->count * sizeof(*weights));
 
 	if (!weights)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < table->count; i++)
-		weights[i] = weight(table->grouping->order, &table->groups[i]);
+		weights[i] = weight(table->grouping.order, &table->groups[i]);
 	qsort(weights, table->count, sizeof(*weights), compare_weights);
 	*middle = weights[table->count / 2];
 	return 0;
 }
 
-static void place(struct table *table, uint32_t index, uint64_t hash)
+static void place(struct history_groups *table, uint32_t index, uint64_t hash)
 {
-	uint32_t at = (uint32_t)hash & (SLOTS - 1);
+	uint32_t at = (uint32_t)hash & table->mask;
 
 	while (table->slots[at].group != NOTHING)
-		at = (at + 1) & (SLOTS - 1);
+		at = (at + 1) & table->mask;
 	table->slots[at] = (struct slot){ index, (uint32_t)(hash >> 32) };
 }
 
 /* Groups stand in the order in which they came, and so do their texts: both move down. */
-static void keep(struct table *table, const struct group *group)
+static void keep(struct history_groups *table, const struct group *group)
 {
 	struct group kept = *group;
 
@@ -202,7 +211,7 @@ static void keep(struct table *table, const struct group *group)
 	table->count++;
 }
 
-static int make_room(struct table *table)
+static int make_room(struct history_groups *table)
 {
 	uint32_t before = table->count;
 	uint64_t middle;
@@ -210,11 +219,11 @@ static int make_room(struct table *table)
 
 	if (error)
 		return error;
-	memset(table->slots, 0xff, SLOTS * sizeof(*table->slots));
+	memset(table->slots, 0xff, slots_size(table));
 	table->count = table->text_used = 0;
 	for (uint32_t i = 0; i < before; i++) {
 		const struct group *group = &table->groups[i];
-		uint64_t own = weight(table->grouping->order, group);
+		uint64_t own = weight(table->grouping.order, group);
 
 		/* of equals in the middle, some must go */
 		if (own > middle || (own == middle && table->count < before / 4)) {
@@ -229,7 +238,8 @@ static int make_room(struct table *table)
 
 /* ---- adding up ------------------------------------------------------------------------------- */
 
-static struct group *insert(struct table *table, const uint8_t *key, size_t len, uint64_t hash)
+static struct group *insert(struct history_groups *table, const uint8_t *key, size_t len,
+			    uint64_t hash)
 {
 	struct group *group = &table->groups[table->count];
 
@@ -247,18 +257,19 @@ static struct group *insert(struct table *table, const uint8_t *key, size_t len,
 	return group;
 }
 
-static struct group *find_or_add(struct table *table, const uint8_t *key, size_t len, uint64_t hash)
+static struct group *find_or_add(struct history_groups *table, const uint8_t *key, size_t len,
+				 uint64_t hash)
 {
-	uint32_t at = (uint32_t)hash & (SLOTS - 1);
+	uint32_t at = (uint32_t)hash & table->mask;
 
-	for (; table->slots[at].group != NOTHING; at = (at + 1) & (SLOTS - 1)) {
+	for (; table->slots[at].group != NOTHING; at = (at + 1) & table->mask) {
 		struct group *group = &table->groups[table->slots[at].group];
 
 		if (table->slots[at].tag == (uint32_t)(hash >> 32) && group->key_len == len &&
 		    !memcmp(key_of(table, group), key, len))
 			return group;
 	}
-	if (table->count == GROUPS_MAX || table->text_used + len > TEXT_MAX) {
+	if (table->count == table->room || table->text_used + len > TEXT_MAX) {
 		table->error = make_room(table);
 		if (table->error)
 			return NULL;
@@ -267,21 +278,22 @@ static struct group *find_or_add(struct table *table, const uint8_t *key, size_t
 }
 
 /* The hash of a record that comes when @left are left, and its slot. */
-static void look_ahead(struct table *table, const struct flow_record *record, unsigned int left)
+static void look_ahead(struct history_groups *table, const struct flow_record *record,
+		       unsigned int left)
 {
-	enum flow_group by = (enum flow_group)table->grouping->group;
+	enum flow_group by = (enum flow_group)table->grouping.group;
 	uint8_t key[FLOW_GROUP_KEY_MAX];
 	size_t len = flow_group_key(by, record, NULL, key);
 	uint64_t hash = hash_key(key, len);
 
 	table->ahead[left % AHEAD_RING] = hash;
-	__builtin_prefetch(&table->slots[hash & (SLOTS - 1)]);
+	__builtin_prefetch(&table->slots[hash & table->mask]);
 }
 
 /* Of records that come soon; no sum is changed. */
 static void fetch(void *arg, const struct flow_record *records, int block_left)
 {
-	struct table *table = arg;
+	struct history_groups *table = arg;
 	unsigned int left = (unsigned int)block_left;
 
 	/* a block begins */
@@ -292,7 +304,7 @@ static void fetch(void *arg, const struct flow_record *records, int block_left)
 		look_ahead(table, &records[AHEAD_SLOT], left - AHEAD_SLOT);
 	if (left > AHEAD_GROUP) {
 		uint64_t hash = table->ahead[(left - AHEAD_GROUP) % AHEAD_RING];
-		uint32_t group = table->slots[hash & (SLOTS - 1)].group;
+		uint32_t group = table->slots[hash & table->mask].group;
 
 		if (group != NOTHING)
 			__builtin_prefetch(&table->groups[group]);
@@ -311,32 +323,39 @@ static void add_record(struct group *group, const struct flow_record *record)
 		group->last_unix_ms = record->end_unix_ms;
 }
 
+static int add_key(struct history_groups *table, const struct flow_record *record,
+		   const uint8_t *key, size_t len, uint64_t hash)
+{
+	struct group *group = find_or_add(table, key, len, hash);
+
+	if (!group)
+		return table->error;
+	add_record(group, record);
+	return 0;
+}
+
 static bool add_match(void *arg, struct search *search, const struct flow_record *record)
 {
-	struct table *table = arg;
-	enum flow_group by = (enum flow_group)table->grouping->group;
+	struct history_groups *table = arg;
+	enum flow_group by = (enum flow_group)table->grouping.group;
 	bool is_text = flow_group_is_text(by);
 	const struct flow_texts *texts = is_text ? search_texts(search, record) : NULL;
 	uint8_t key[FLOW_GROUP_KEY_MAX];
 	size_t len = flow_group_key(by, record, texts, key);
 	uint64_t hash = is_text ? hash_key(key, len) : table->ahead[table->left % AHEAD_RING];
-	struct group *group = find_or_add(table, key, len, hash);
 
-	if (!group)
-		return false;
-	add_record(group, record);
-	return true;
+	return !add_key(table, record, key, len, hash);
 }
 
 /* ---- the first of them ----------------------------------------------------------------------- */
 
 static int compare_groups(const void *a, const void *b, void *arg)
 {
-	const struct table *table = arg;
+	const struct history_groups *table = arg;
 	const struct group *left = &table->groups[*(const uint32_t *)a];
 	const struct group *right = &table->groups[*(const uint32_t *)b];
-	uint64_t more = weight(table->grouping->order, left);
-	uint64_t less = weight(table->grouping->order, right);
+	uint64_t more = weight(table->grouping.order, left);
+	uint64_t less = weight(table->grouping.order, right);
 	size_t len = left->key_len < right->key_len ? left->key_len : right->key_len;
 	int order;
 
@@ -347,9 +366,9 @@ static int compare_groups(const void *a, const void *b, void *arg)
 	return order ? order : (int)left->key_len - (int)right->key_len;
 }
 
-static int take_first(struct table *table, struct history_top *top)
+static int take_first(struct history_groups *table, struct history_top *top)
 {
-	size_t max = table->grouping->max < table->count ? table->grouping->max : table->count;
+	size_t max = table->grouping.max < table->count ? table->grouping.max : table->count;
 	CLEANUP(free) uint32_t *order = malloc((table->count + 1) * sizeof(*order));
 	struct history_group *groups = calloc(max + 1, sizeof(*groups));
 
@@ -396,7 +415,7 @@ int store_search_top(struct store *store, const struct history_search *search,
 		     const struct history_grouping *grouping, struct history_top *top,
 		     struct history_reach *reach)
 {
-	CLEANUP(table_done) struct table table;
+	CLEANUP(groups_done) struct history_groups table;
 	const struct search_run run = {
 		.store = store,
 		.options = search,
@@ -405,7 +424,7 @@ int store_search_top(struct store *store, const struct history_search *search,
 		.fetch = flow_group_is_text((enum flow_group)grouping->group) ? NULL : fetch,
 		.arg = &table,
 	};
-	int error = table_init(&table, grouping);
+	int error = groups_init(&table, grouping);
 
 	*top = (struct history_top){ 0 };
 	if (!error)
@@ -413,4 +432,38 @@ int store_search_top(struct store *store, const struct history_search *search,
 	if (!error)
 		error = table.error;
 	return error ? error : take_first(&table, top);
+}
+
+/* ---- several in one pass --------------------------------------------------------------------- */
+
+int history_groups_new(const struct history_grouping *grouping, struct history_groups **out)
+{
+	CLEANUP(history_groups_free) struct history_groups *groups = calloc(1, sizeof(*groups));
+	int error = groups ? groups_init(groups, grouping) : -ENOMEM;
+
+	if (!error)
+		*out = TAKE(groups);
+	return error;
+}
+
+void history_groups_free(struct history_groups *groups)
+{
+	if (groups)
+		groups_done(groups);
+	free(groups);
+}
+
+int history_groups_add(struct history_groups *groups, const struct flow_record *record,
+		       const struct flow_texts *texts)
+{
+	uint8_t key[FLOW_GROUP_KEY_MAX];
+	size_t len = flow_group_key((enum flow_group)groups->grouping.group, record, texts, key);
+
+	return add_key(groups, record, key, len, hash_key(key, len));
+}
+
+int history_groups_take(struct history_groups *groups, struct history_top *top)
+{
+	*top = (struct history_top){ 0 };
+	return take_first(groups, top);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/store/feeds.h"
+#include "agent/store/groups.h"
 #include "agent/store/incidents.h"
 #include "agent/store/reports.h"
 #include "agent/store/reputation.h"
@@ -116,6 +117,8 @@ struct history_search {
 	void *view_arg;
 	const struct flow_ends *(*ends)(void *arg, const struct flow_record *record); /* or NULL */
 	void *ends_arg;
+	/* enum flow_need: all that store_search's visitor reads of a record; 0 = everything */
+	unsigned int needs;
 };
 
 /* How far it came. */
@@ -133,39 +136,6 @@ typedef bool (*history_visit_fn)(void *arg, const struct flow_record *record,
 /* store_search - Returns 0 also when the deadline came; -EBADMSG (history is set aside), -errno. */
 int store_search(struct store *store, const struct history_search *search, history_visit_fn visit,
 		 void *arg, struct history_reach *reach);
-
-struct history_sums {
-	uint64_t records, packets, bytes; /* both directions */
-	uint64_t bytes_out, bytes_in;
-	int64_t first_unix_ms, last_unix_ms;
-};
-
-enum history_order {
-	HISTORY_BY_BYTES,
-	HISTORY_BY_PACKETS,
-	HISTORY_BY_RECORDS
-};
-
-/* What to add up, and by what. */
-struct history_grouping {
-	int group; /* enum flow_group */
-	enum history_order order;
-	size_t max; /* groups wanted */
-};
-
-struct history_group {
-	uint8_t key[256]; /* flow_group_format */
-	size_t key_len;
-	struct history_sums sums;
-};
-
-struct history_top {
-	struct history_group *groups; /* most first; caller frees */
-	size_t count;
-	uint64_t distinct;	    /* at least so many groups; exact while is_exact */
-	struct history_sums others; /* of all that is not listed */
-	bool is_exact;		    /* false: small groups were given up for room on the way */
-};
 
 /* store_search_top - sums per group over every match; the first @max in order. -ENOMEM as above. */
 int store_search_top(struct store *store, const struct history_search *search,
