@@ -6,12 +6,16 @@ import { icon } from "./icons.js";
 
 // What a click in a row is meant for instead of the row.
 const OTHERS = "a, button:not([data-open]), input, label, select";
+const FIRST_ROWS = 40; // more than a screen holds; the others come in the frames after it
+
+// one for all: each localeCompare with options makes its own
+const ORDER = new Intl.Collator("en", { numeric: true });
 
 function compare(a, b) {
 	if (typeof a === "number" && typeof b === "number") {
 		return a - b;
 	}
-	return String(a ?? "").localeCompare(String(b ?? ""), "en", { numeric: true });
+	return ORDER.compare(String(a ?? ""), String(b ?? ""));
 }
 
 function headCell(column, resort) {
@@ -107,6 +111,21 @@ function drawRows(spec, body, entries, rows) {
 	}
 }
 
+/** Calls @draw with more and more rows, a step a frame, until all are there. */
+function stepwise(draw) {
+	let frame = 0;
+
+	function next(rows, shown) {
+		draw(rows.slice(0, shown));
+		frame = shown < rows.length
+			? requestAnimationFrame(() => next(rows, 2 * shown)) : 0;
+	}
+	return (rows, known) => {
+		cancelAnimationFrame(frame);
+		next(rows, Math.max(FIRST_ROWS, known));
+	};
+}
+
 /**
  * @param {{
  *   caption: string,
@@ -133,12 +152,13 @@ export function createTable(spec) {
 		h("caption", { class: "hidden", id: caption }, spec.caption),
 		h("thead", {}, head), body);
 	const none = h("div", { class: "table-empty", hidden: true });
+	const drawSteps = stepwise((rows) => drawRows(spec, body, entries, rows));
 	let current = [];
 	let sort = spec.sort || null;
 
 	function draw() {
 		drawHead(head, sort);
-		drawRows(spec, body, entries, sorted(spec, current, sort));
+		drawSteps(sorted(spec, current, sort), entries.size);
 	}
 
 	function resort(column) {

@@ -90,14 +90,16 @@ function busiest(add) {
 	const element = panel("Busiest", { actions: [h("label", { for: id }, "by "), select] },
 		body, note);
 	let query = null;
+	let asked = null; // the query that is answered or on its way
 	let request = null;
 
 	async function load() {
 		request?.abort();
 		request = new AbortController();
+		asked = query;
 		try {
-			const asked = { by: select.value, q: query, limit: TOP_LIMIT };
-			const answer = await get("/top", asked, request.signal);
+			const answer = await get("/top", { by: select.value, q: query,
+				limit: TOP_LIMIT }, request.signal);
 			fill(body, answer.items.length ? topTable(answer, add) : null);
 			setText(note, answer.items.length ? topNote(answer) : "Nothing was found.");
 		} catch (error) {
@@ -108,17 +110,30 @@ function busiest(add) {
 		}
 	}
 
+	// it looks at every record in the time: not before somebody looks at it
+	const sight = new IntersectionObserver((seen) => {
+		if (seen.some((s) => s.isIntersecting) && query !== null && asked !== query) {
+			load();
+		}
+	}, { rootMargin: "200px" });
+
 	return {
 		element,
 		show(text) {
 			if (text !== query) {
 				query = text;
-				load();
+				request?.abort();
+				fill(body);
+				setText(note, "");
+				sight.unobserve(element);
+				sight.observe(element); // tells at once whether it is in sight
 			}
 		},
 		hide() {
 			query = null;
+			asked = null;
 			request?.abort();
+			sight.unobserve(element);
 		},
 	};
 }

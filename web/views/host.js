@@ -77,9 +77,9 @@ function factsPanel(host) {
 			`AS${Number(known.asn)}`), " ", name(known.as_owner, 96))]] : []),
 		["Now", live ? `${bytes(live.bytes)} and ${plural(live.flows, "flow")} in the last `
 			+ "minute" : h("span", { class: "muted" }, "silent for a minute or more")],
-		["First seen", time(host.first_seen)],
-		["Last seen", time(host.last_seen)],
-		["Flow records", count(host.records)],
+		...(host.series ? [["First seen", time(host.first_seen)],
+			["Last seen", time(host.last_seen)],
+			["Flow records", count(host.records)]] : []),
 		["Block", host.block ? link("/blocks", {}, `${clean(host.block.value, 64)}, `
 			+ `${count(host.block.hits)} packets dropped`) : "none"],
 		["Safe list", host.safe ? h("span", {}, mono(host.safe.prefix), " ",
@@ -156,13 +156,12 @@ function tops(host) {
 	];
 }
 
-/** Two columns: what it began, what was begun with it. */
-function pairs(host) {
-	const [out, into, used, serves, asked, named] = tops(host);
+/** Two columns: what it began, what was begun with it; the second with what is asked elsewhere. */
+function pairs(host, others) {
+	const [out, into, used, serves, asked, named] = host.series ? tops(host) : [];
 	return h("div", { class: "pairs" },
 		h("div", { class: "column" }, incidentsPanel(host), out, used, asked),
-		h("div", { class: "column" }, reputationPanel(host.ip),
-			host.live ? hostModelPanel(host.ip) : null, into, serves, named));
+		h("div", { class: "column" }, others, into, serves, named));
 }
 
 /** The host's course as rows of the chart: bytes a second. */
@@ -174,11 +173,32 @@ function courseRows(host) {
 
 function trafficPanel(host, chart) {
 	const has = (host.series || []).some((p) => p.bytes_in || p.bytes_out);
+	if (!host.series) {
+		return panel("Traffic", { class: "panel-host-traffic" },
+			h("p", { class: "muted", role: "status" }, "Searching the history…"));
+	}
 	return panel("Traffic", { class: "panel-host-traffic",
 		note: "as the host sees it; from the flow history" },
 	has ? chart.element : empty("No traffic", "No flow of this address in this time."),
 	host.complete ? null : h("p", { class: "muted" },
 		"The search was cut at its time limit: older records are not in the numbers."));
+}
+
+/** Panels that are asked for once and stay over redraws. */
+function askedOnce(ip) {
+	let [reputation, model] = [null, null];
+	return (host) => {
+		reputation ??= reputationPanel(ip);
+		model ??= host.live ? hostModelPanel(ip) : null;
+		return [reputation, model];
+	};
+}
+
+function refused(ip, error, retry) {
+	return [h("div", { class: "view-head" }, h("h1", {}, mono(ip))),
+		error.status === 422 || error.status === 404
+			? empty("No address", "This is not an IPv4 or IPv6 address.")
+			: failure(error, retry)];
 }
 
 /** @param {object} context see app.js @returns {object} the view */
@@ -187,9 +207,9 @@ export function hostView(context) {
 	const chart = timeChart({ drops: false });
 	const element = h("div", { class: "view view-wide" }, h("div", { class: "view-head" },
 		h("h1", {}, mono(ip)), h("p", { class: "muted", role: "status" }, "Searching…")));
+	const others = askedOnce(ip);
 	let range = context.query.get("range") || "86400";
-	let ends = [];
-	let shown = null;
+	let [ends, shown, isSearched] = [[], null, false];
 
 	const on = {
 		range(value) {
@@ -205,8 +225,18 @@ export function hostView(context) {
 		shown = host;
 		fill(element, head(host, range, on),
 			h("div", { class: "grid" }, trafficPanel(host, chart), factsPanel(host)),
-			pairs(host));
-		chart.set(courseRows(host), Date.parse(host.from), Date.parse(host.to));
+			pairs(host, others(host)));
+		if (host.series) {
+			chart.set(courseRows(host), Date.parse(host.from), Date.parse(host.to));
+		}
+	}
+
+	/** What is known without the history, while that is searched. */
+	async function begin() {
+		const host = await get(`/hosts/${ip}`, { history: 0 }).catch(() => null);
+		if (host && !isSearched) {
+			draw(host);
+		}
 	}
 
 	async function load() {
@@ -214,18 +244,16 @@ export function hostView(context) {
 		try {
 			draw(await get(`/hosts/${ip}`, { from }));
 		} catch (error) {
-			fill(element, h("div", { class: "view-head" }, h("h1", {}, mono(ip))),
-				error.status === 422 || error.status === 404
-					? empty("No address",
-						"This is not an IPv4 or IPv6 address.")
-					: failure(error, load));
+			fill(element, refused(ip, error, load));
 		}
+		isSearched = true;
 	}
 
 	const free = () => shown && !shown.block && !shown.safe && !whyNot("admin", "Blocking");
 	return {
 		title: clean(ip, 64), help: "hosts", element,
 		start() {
+			begin();
 			load();
 			ends = [subscribe("block", load), bindKeys([{ key: "b",
 				label: "block this address…", run: () => free() && on.block() }])];
