@@ -16,14 +16,18 @@ WAIT_S = 10
 
 
 class Browser:
-    """A driver with its profile folder; close() removes both."""
+    """A driver with its profile folder; close() removes both. @running: address and profile of a
+    browser that somebody else started and will end."""
 
-    def __init__(self, logs=True):
-        self.profile = tempfile.mkdtemp(prefix="sluice-web-")
+    def __init__(self, logs=True, running=None):
         options = webdriver.ChromeOptions()
-        for flag in [*FLAGS, "--user-data-dir=" + self.profile]:
-            options.add_argument(flag)
-        options.binary_location = shutil.which("chromium")
+        if running:
+            options.debugger_address, self.profile = running
+        else:
+            self.profile = tempfile.mkdtemp(prefix="sluice-web-")
+            for flag in [*FLAGS, "--user-data-dir=" + self.profile]:
+                options.add_argument(flag)
+            options.binary_location = shutil.which("chromium")
         if logs:
             options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options,
