@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/app/jobs.h"
 #include "agent/app/outlet.h"
@@ -11,6 +12,7 @@
 #include "agent/mail/mail.h"
 #include "agent/report/report.h"
 #include "agent/store/store.h"
+#include "agent/util/log.h"
 
 #define PART_BYTES (1U << 20)
 
@@ -46,14 +48,17 @@ void service_mail_report(void *arg, const struct report *report)
 {
 	const struct service *service = arg;
 	struct report_schedule schedules[REPORT_SCHEDULES_MAX];
-	const char *to = "";
+	const struct report_schedule *schedule;
 	int count =
 		store_report_schedule_list(service->options.store, schedules, REPORT_SCHEDULES_MAX);
 
-	for (int i = 0; i < count; i++) /* one that was deleted meanwhile has no wishes */
-		if (schedules[i].id == report->schedule_id)
-			to = schedules[i].to;
-	mail_report(service->mail, report, report_kind_title(report->kind), to);
+	if (count < 0)
+		log_warn("a report is not mailed report=%lld error=%s", (long long)report->id,
+			 strerror(-count));
+	schedule =
+		report_schedule_find(schedules, count < 0 ? 0 : (size_t)count, report->schedule_id);
+	if (schedule) /* one that was deleted while it was drawn sends nobody anything */
+		mail_report(service->mail, report, report_kind_title(report->kind), schedule->to);
 }
 
 int service_mail_start(struct service *service)

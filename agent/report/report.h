@@ -91,6 +91,10 @@ int report_read(struct report_service *service, int64_t id, struct report_part *
 /* report_schedule_add - kind, format, every, minute, zone, author; sets id. -ENOENT: no such zone;
  * -ENOSPC: REPORT_SCHEDULES_MAX are there. */
 int report_schedule_add(struct report_service *service, struct report_schedule *schedule);
+/* report_schedule_find - the one of @schedules with that id; NULL: it was deleted, or there was
+ * none. */
+const struct report_schedule *report_schedule_find(const struct report_schedule *schedules,
+						   size_t count, int64_t id);
 /* report_schedule_next - when it is due next, unix ms. */
 int64_t report_schedule_next(const struct report_schedule *schedule, int64_t now_unix_ms);
 

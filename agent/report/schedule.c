@@ -55,6 +55,15 @@ void schedule_due(const struct report_schedule *schedule, const struct zone *zon
 	out->at_unix_ms = due_s(schedule, zone, out->to_unix_ms / MS_PER_S) * MS_PER_S;
 }
 
+const struct report_schedule *report_schedule_find(const struct report_schedule *schedules,
+						   size_t count, int64_t id)
+{
+	for (size_t i = 0; i < count && id; i++)
+		if (schedules[i].id == id)
+			return &schedules[i];
+	return NULL;
+}
+
 int64_t report_schedule_next(const struct report_schedule *schedule, int64_t now_unix_ms)
 {
 	CLEANUP(zone_free) struct zone *zone = NULL;

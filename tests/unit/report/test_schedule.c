@@ -99,9 +99,21 @@ static void minutes_are_read_strictly(void **state)
 	assert_int_equal(minute, 1439);
 }
 
+static void a_deleted_schedule_is_not_found(void **state)
+{
+	const struct report_schedule schedules[] = { { .id = 3 }, { .id = 7 } };
+
+	(void)state;
+	assert_ptr_equal(report_schedule_find(schedules, 2, 7), &schedules[1]);
+	assert_null(report_schedule_find(schedules, 1, 7));
+	assert_null(report_schedule_find(schedules, 0, 3));
+	assert_null(report_schedule_find(schedules, 2, 0)); /* made by hand */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deleted_schedule_is_not_found),
 		cmocka_unit_test(a_day_is_due_at_its_minute),
 		cmocka_unit_test(a_week_begins_on_monday),
 		cmocka_unit_test(a_month_goes_over_the_year),
