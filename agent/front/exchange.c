@@ -386,7 +386,7 @@ static enum MHD_Result answer(struct exchange *exchange)
 		return answer_page(exchange, &context);
 	if (exchange->reply.error)
 		return reply_unavailable(&context, exchange->reply.error);
-	if (core->stream && core->status == MHD_HTTP_OK && exchange->method == METHOD_GET)
+	if (core->stream && core->status == MHD_HTTP_OK)
 		return stream_send(exchange, &context);
 	if (*core->next && core->status == MHD_HTTP_OK && exchange->method == METHOD_GET)
 		return parts_send(exchange, &context);

@@ -29,8 +29,9 @@ struct sse_stream {
 	unsigned int first_at, first_count;
 	struct blob *current; /* being sent */
 	size_t offset;
+	struct gzip_sum sum; /* of what was sent whole */
 	uint64_t beat_due_ns, check_due_ns;
-	bool is_asleep, is_due, is_over, has_beat, has_begun;
+	bool is_gzip, is_asleep, is_due, is_over, has_beat;
 };
 
 TAILQ_HEAD(stream_list, sse_stream);
@@ -42,6 +43,7 @@ struct sse_hub {
 	size_t ring_bytes;
 	struct sticky sticky[SSE_STICKY_MAX];
 	unsigned int sticky_count;
+	struct blob *begin, *beat; /* what every stream begins with; what shows that it lives */
 	struct stream_list streams;
 	struct stream_list due; /* those to wake, longest waiting first */
 	uint64_t next_stream_id;
@@ -55,7 +57,11 @@ int sse_hub_new(struct sse_hub **out)
 
 	if (!hub)
 		return -ENOMEM;
-	if (pthread_mutex_init(&hub->mutex, NULL)) {
+	hub->begin = blob_new_first("retry: 2000\n\n"); /* core is back in under 2 s */
+	hub->beat = blob_new_text(":\n\n");
+	if (!hub->begin || !hub->beat || pthread_mutex_init(&hub->mutex, NULL)) {
+		blob_unref(hub->begin);
+		blob_unref(hub->beat);
 		free(hub);
 		return -ENOMEM;
 	}
@@ -69,7 +75,7 @@ static void ring_drop_oldest(struct sse_hub *hub)
 {
 	struct blob **slot = &hub->ring[hub->oldest_seq++ % SSE_RING_EVENTS];
 
-	hub->ring_bytes -= (*slot)->len;
+	hub->ring_bytes -= blob_size(*slot);
 	blob_unref(*slot);
 	*slot = NULL;
 }
@@ -82,6 +88,8 @@ void sse_hub_free(struct sse_hub *hub)
 		ring_drop_oldest(hub);
 	for (unsigned int i = 0; i < hub->sticky_count; i++)
 		blob_unref(hub->sticky[i].blob);
+	blob_unref(hub->begin);
+	blob_unref(hub->beat);
 	(void)pthread_mutex_destroy(&hub->mutex); /* nobody holds it any more */
 	free(hub);
 }
@@ -178,12 +186,12 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	}
 	forget_other_core(hub, blob->id);
 	while (hub->next_seq - hub->oldest_seq == SSE_RING_EVENTS ||
-	       (hub->ring_bytes + blob->len > SSE_RING_BYTES_MAX &&
+	       (hub->ring_bytes + blob_size(blob) > SSE_RING_BYTES_MAX &&
 		hub->oldest_seq < hub->next_seq))
 		ring_drop_oldest(hub);
 	blob->seq = hub->next_seq;
 	hub->ring[hub->next_seq++ % SSE_RING_EVENTS] = blob;
-	hub->ring_bytes += blob->len;
+	hub->ring_bytes += blob_size(blob);
 	hub->counts.published++;
 	if (event->is_sticky)
 		keep_sticky(hub, event, blob);
@@ -255,7 +263,7 @@ static int check_room(struct sse_hub *hub, uint64_t session_tag)
 }
 
 int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct sse_sleeper *sleeper,
-	     const char *last_event_id, struct sse_stream **out)
+	     const struct sse_wish *wish, struct sse_stream **out)
 {
 	struct sse_stream *stream = calloc(1, sizeof(*stream));
 	uint64_t id, now = clock_monotonic_ns();
@@ -266,6 +274,7 @@ int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct ss
 	stream->hub = hub;
 	stream->owner = *owner;
 	stream->sleeper = *sleeper;
+	stream->is_gzip = wish->is_gzip;
 	stream->beat_due_ns = now + SSE_HEARTBEAT_S * NS_PER_S;
 	stream->check_due_ns = now + SSE_CHECK_S * NS_PER_S;
 	(void)pthread_mutex_lock(&hub->mutex);
@@ -276,8 +285,9 @@ int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct ss
 		free(stream);
 		return error;
 	}
-	if (!parse_id(last_event_id, &id) || !resume(stream, id))
+	if (!parse_id(wish->last_event_id, &id) || !resume(stream, id))
 		begin_with_sticky(stream);
+	stream->current = blob_ref(hub->begin);
 	TAILQ_INSERT_TAIL(&hub->streams, stream, all);
 	stream->id = ++hub->next_stream_id;
 	hub->counts.streams++;
@@ -305,11 +315,16 @@ void sse_close(struct sse_stream *stream)
 	free(stream);
 }
 
-/* The next event this role may see; NULL when there is none, or the stream fell out of the ring. */
+/* The next event this role may see, or a sign of life; NULL when there is none, or the stream fell
+ * out of the ring. */
 static struct blob *next_blob(struct sse_stream *stream)
 {
 	struct sse_hub *hub = stream->hub;
 
+	if (stream->has_beat) {
+		stream->has_beat = false;
+		return blob_ref(hub->beat);
+	}
 	if (stream->first_at < stream->first_count)
 		return stream->first[stream->first_at++]; /* with the reference it held */
 	if (stream->next_seq < hub->oldest_seq) {
@@ -326,53 +341,49 @@ static struct blob *next_blob(struct sse_stream *stream)
 	return NULL;
 }
 
-/* All of a short text or nothing. Returns the bytes put. */
-static size_t put(char *buf, size_t room, const char *text, size_t len)
+static void finish_current(struct sse_stream *stream)
 {
-	if (room < len)
-		return 0;
-	memcpy(buf, text, len);
-	return len;
+	gzip_sum_add(&stream->sum, &stream->current->piece);
+	blob_unref(stream->current);
+	stream->current = NULL;
+	stream->offset = 0;
 }
 
 /* As many whole events as fit; one that is longer than @max in parts. */
 static size_t fill(struct sse_stream *stream, char *buf, size_t max)
 {
-	static const char retry[] = "retry: 2000\n\n"; /* core is back in under 2 s */
-	static const char beat[] = ":\n\n";
 	size_t at = 0;
 
-	if (!stream->has_begun) {
-		stream->has_begun = true;
-		at += put(buf, max, retry, sizeof(retry) - 1);
-	}
-	if (stream->has_beat && !stream->current) {
-		stream->has_beat = false;
-		at += put(buf + at, max - at, beat, sizeof(beat) - 1);
-	}
 	while (at < max) {
-		size_t part;
+		size_t len, part;
+		const char *bytes;
 
-		if (!stream->current) {
-			stream->current = next_blob(stream);
-			stream->offset = 0;
-		}
-		if (!stream->current)
+		if (!stream->current && !(stream->current = next_blob(stream)))
 			break;
-		part = stream->current->len - stream->offset;
+		bytes = blob_bytes(stream->current, stream->is_gzip, &len);
+		part = len - stream->offset;
 		if (part > max - at && at)
 			break; /* it begins the next piece */
 		if (part > max)
 			part = max;
-		memcpy(buf + at, stream->current->text + stream->offset, part);
+		memcpy(buf + at, bytes + stream->offset, part);
 		at += part;
 		stream->offset += part;
-		if (stream->offset < stream->current->len)
+		if (stream->offset < len)
 			break;
-		blob_unref(stream->current);
-		stream->current = NULL;
+		finish_current(stream);
 	}
 	return at;
+}
+
+/* A member that was not broken off in the middle of an event is whole with this. */
+static ssize_t finish(struct sse_stream *stream, char *buf, size_t max)
+{
+	if (!stream->is_gzip || stream->current || max < GZIP_END_BYTES)
+		return -EPIPE;
+	stream->is_gzip = false; /* once */
+	gzip_end(&stream->sum, (uint8_t *)buf);
+	return GZIP_END_BYTES;
 }
 
 ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
@@ -383,7 +394,7 @@ ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
 	(void)pthread_mutex_lock(&hub->mutex);
 	result = stream->is_over ? 0 : (ssize_t)fill(stream, buf, max);
 	if (!result && stream->is_over) {
-		result = -EPIPE;
+		result = finish(stream, buf, max);
 	} else if (!result) {
 		stream->is_asleep = true;
 		stream->sleeper.sleep(stream->sleeper.arg);

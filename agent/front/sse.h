@@ -20,7 +20,8 @@
 #include "include/request.h"
 
 #define SSE_RING_EVENTS 512 /* docs/api.md: Last-Event-ID resumes from these */
-/* All texts in the ring: 512 events of 8 KiB, twice what a snapshot takes with ten hosts. */
+/* All texts in the ring, plain and compressed: 512 events of 8 KiB, more than twice what a snapshot
+ * takes with ten hosts. */
 #define SSE_RING_BYTES_MAX  (4U << 20)
 #define SSE_EVENT_BYTES_MAX (256U << 10)
 #define SSE_STICKY_MAX	    16
@@ -44,6 +45,12 @@ struct sse_owner {
 	char bearer[SSE_BEARER_MAX];
 };
 
+/* What its browser asked for. */
+struct sse_wish {
+	const char *last_event_id; /* borrowed for the call; NULL when there is none */
+	bool is_gzip;		   /* the stream is a member of gzip (gzip_piece.h) */
+};
+
 struct sse_hub;
 struct sse_stream;
 
@@ -60,13 +67,12 @@ void sse_hub_free(struct sse_hub *hub);
 DEFINE_CLEANUP(sse_hub_free, struct sse_hub)
 
 /*
- * sse_open - a new stream; it first gets the events after @last_event_id when the ring still holds
- * them, else the newest of each sticky name.
- * @last_event_id: digits, borrowed for the call; NULL when there is none
+ * sse_open - a new stream; it first gets the events after @wish->last_event_id when that is digits
+ * and the ring still holds them, else the newest of each sticky name.
  * Returns 0, -EAGAIN (the session has SSE_SESSION_MAX), -ENOSPC (all of them are taken), -ENOMEM.
  */
 int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct sse_sleeper *sleeper,
-	     const char *last_event_id, struct sse_stream **out);
+	     const struct sse_wish *wish, struct sse_stream **out);
 /* sse_close - ends and frees; the sleeper is not called any more after the return. */
 void sse_close(struct sse_stream *stream);
 DEFINE_CLEANUP(sse_close, struct sse_stream)

@@ -14,7 +14,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, NESTING, COLUMNS, TAB = 500, 60, 5, 3, 1
 
 # A vendor library is wrapped once: header pattern -> the one place that may include it.
 VENDORS = {
-    r"json-c/": "agent/util", r"sodium\.h": "agent/util", r"zlib\.h": "agent/util|tools",
+    r"json-c/": "agent/util", r"sodium\.h": "agent/util", r"zlib\.h": "agent/util|tools|tests/unit",
     r"cap-ng\.h": "agent/util", r"seccomp\.h": "agent/util", r"gnutls/": "agent/util|tests/unit/util",
     r"sqlite3\.h": "agent/store", r"bpf/(libbpf|bpf|btf)\.h": "agent/capture|tests/(bpf|bench|net|unit/capture)",
     r"microhttpd\.h": "agent/front", r"ini\.h": "agent/config", r"pcap": "agent/capture",

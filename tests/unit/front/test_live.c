@@ -1,6 +1,8 @@
 /* Live events over HTTP, from core to a browser. Expected values: docs/api.md "Events". */
 #include "tests/unit/front/client.h"
 
+#include <zlib.h>
+
 #include "agent/front/sse.h"
 
 static struct answer answer;
@@ -42,6 +44,101 @@ static void events_reach_the_browser(void **state)
 	assert_true(wait_for(fd, "event: block\ndata: {\"n\":1}\n\n"));
 	core_event(&web->core, "block", "{\"n\":2}", ROLE_VIEWER, false);
 	assert_true(wait_for(fd, "data: {\"n\":2}\n\n"));
+	assert_int_equal(close(fd), 0);
+}
+
+/* The next chunk's bytes, out of @raw at *@at; 0 at the last one, -1 when more must be read. */
+static long next_chunk(const struct answer *from, size_t *at, const char **bytes)
+{
+	const char *head = answer_body(from) + *at, *end = strstr(head, "\r\n");
+	unsigned long len = end ? strtoul(head, NULL, 16) : 0;
+
+	if (!end || from->text + from->len < end + 2 + len + 2)
+		return -1;
+	*bytes = end + 2;
+	*at = (size_t)(end + 2 + len + 2 - answer_body(from));
+	return (long)len;
+}
+
+/* Inflates what has come until @text is in it. */
+static bool wait_inflated(int fd, z_stream *z, size_t *at, char *out, const char *text)
+{
+	while (!strstr(out, text)) {
+		const char *bytes;
+		long len = next_chunk(&answer, at, &bytes);
+
+		if (len == 0 || (len < 0 && client_read(fd, &answer, WAIT_MS) <= 0))
+			return false;
+		if (len < 0)
+			continue;
+		z->next_in = (Bytef *)(uintptr_t)bytes;
+		z->avail_in = (uInt)len;
+		z->next_out = (Bytef *)out + z->total_out;
+		z->avail_out = (uInt)(ANSWER_MAX - z->total_out);
+		assert_int_equal(inflate(z, Z_SYNC_FLUSH), Z_OK);
+		out[z->total_out] = '\0';
+	}
+	return true;
+}
+
+static void who_takes_gzip_gets_each_event_compressed_at_once(void **state)
+{
+	static char out[ANSWER_MAX + 1];
+	struct web *web = *state;
+	int fd = open_stream(web, SESSION_VIEWER, "Accept-Encoding: gzip, deflate, br, zstd\r\n");
+	z_stream z = { 0 };
+	size_t at = 0;
+
+	assert_int_equal(answer.status, 200);
+	assert_field(&answer, "Content-Type", "text/event-stream");
+	assert_field(&answer, "Content-Encoding", "gzip");
+	assert_field(&answer, "Vary", "Accept-Encoding");
+	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	assert_true(wait_inflated(fd, &z, &at, out, "retry: 2000\n\n"));
+	core_event(&web->core, "block", "{\"gz\":1}", ROLE_VIEWER, false);
+	assert_true(wait_inflated(fd, &z, &at, out, "event: block\ndata: {\"gz\":1}\n\n"));
+	core_event(&web->core, "block", "{\"gz\":2}", ROLE_VIEWER, false);
+	assert_true(wait_inflated(fd, &z, &at, out, "data: {\"gz\":2}\n\n"));
+	(void)inflateEnd(&z);
+	assert_int_equal(close(fd), 0);
+}
+
+static void who_does_not_take_gzip_gets_plain_text(void **state)
+{
+	static const char *const fields[] = { "", "Accept-Encoding: gzip;q=0\r\n",
+					      "Accept-Encoding: br, gzip; q=0.0\r\n",
+					      "Accept-Encoding: identity\r\n" };
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		int fd = open_stream(*state, SESSION_VIEWER, fields[i]);
+
+		assert_int_equal(answer.status, 200);
+		assert_false(answer_field(&answer, "Content-Encoding", text, sizeof(text)));
+		assert_field(&answer, "Vary", "Accept-Encoding");
+		assert_true(wait_for(fd, "retry: 2000\n\n"));
+		assert_int_equal(close(fd), 0);
+	}
+}
+
+/* The next request on the connection is answered: no stream stands in its way. */
+static void head_has_the_fields_of_a_stream_and_opens_none(void **state)
+{
+	static const char text[] =
+		"HEAD /api/v1/events HTTP/1.1\r\nHost: localhost\r\n"
+		"Accept-Encoding: gzip\r\nCookie: sluice_%u=" SESSION_VIEWER "\r\n\r\n"
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	const struct web *web = *state;
+	int fd = client_connect(web);
+	char bytes[512];
+	int len = snprintf(bytes, sizeof(bytes), text, (unsigned int)web->port);
+
+	client_send(fd, bytes, (size_t)len);
+	client_read_head(fd, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_field(&answer, "Content-Type", "text/event-stream");
+	assert_field(&answer, "Content-Encoding", "gzip");
+	assert_true(wait_for(fd, "\r\n\r\nok"));
 	assert_int_equal(close(fd), 0);
 }
 
@@ -237,6 +334,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_reach_the_browser),
+		cmocka_unit_test(who_takes_gzip_gets_each_event_compressed_at_once),
+		cmocka_unit_test(who_does_not_take_gzip_gets_plain_text),
+		cmocka_unit_test(head_has_the_fields_of_a_stream_and_opens_none),
 		cmocka_unit_test(a_stream_resumes_after_the_last_event_seen),
 		cmocka_unit_test(a_new_stream_gets_the_newest_snapshot_first),
 		cmocka_unit_test(what_a_role_may_not_see_is_not_sent),

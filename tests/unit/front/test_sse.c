@@ -37,9 +37,10 @@ static int open_as(struct sse_hub *hub, struct listener *listener, enum role rol
 {
 	const struct sse_owner owner = { .role = (uint8_t)role, .session_tag = tag };
 	const struct sse_sleeper sleeper = { count_sleep, count_wake, listener };
+	const struct sse_wish wish = { .last_event_id = last_id };
 
 	memset(listener, 0, sizeof(*listener));
-	return sse_open(hub, &owner, &sleeper, last_id, &listener->stream);
+	return sse_open(hub, &owner, &sleeper, &wish, &listener->stream);
 }
 
 /* Everything there is to read now, in pieces of @piece bytes. */
@@ -111,9 +112,10 @@ static void a_turn_wakes_a_few_hundred_who_waited_longest(void **state)
 	for (unsigned int i = 0; i < COUNT; i++) {
 		const struct sse_owner owner = { .role = ROLE_VIEWER, .session_tag = i };
 		const struct sse_sleeper sleeper = { count_sleep, count_wake, &all[i] };
+		const struct sse_wish wish = { 0 };
 
 		all[i].woken = 0;
-		assert_int_equal(sse_open(*state, &owner, &sleeper, NULL, &all[i].stream), 0);
+		assert_int_equal(sse_open(*state, &owner, &sleeper, &wish, &all[i].stream), 0);
 		(void)read_all(&all[i], 4096);
 	}
 	publish(*state, 1, "a", ROLE_VIEWER, false);
