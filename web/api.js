@@ -12,7 +12,8 @@ let onMustChange = () => {};
 export class ApiError extends Error {
 	/**
 	 * @param {number} status HTTP status, 0 when no answer came
-	 * @param {{code?: string, message?: string, field?: string, request_id?: string}} error
+	 * @param {{code?: string, message?: string, field?: string, request_id?: string,
+	 *          who?: string, changed?: string[], current?: object}} error
 	 * @param {number} retryAfter seconds, 0 when not told
 	 */
 	constructor(status, error, retryAfter = 0) {
@@ -23,6 +24,9 @@ export class ApiError extends Error {
 		this.field = error.field || null;
 		this.requestId = error.request_id || null;
 		this.retryAfter = retryAfter;
+		this.who = error.who || null; // of changed_meanwhile: who was faster,
+		this.changed = error.changed || []; // which members are others now,
+		this.current = error.current || null; // and the whole, null when it is gone
 	}
 }
 
@@ -54,8 +58,11 @@ function timeoutSignal(outer) {
 	};
 }
 
-function headersOf(method) {
+function headersOf(method, seen) {
 	const headers = { Accept: "application/json" };
+	if (seen) {
+		headers["If-Match"] = seen;
+	}
 	if (method !== "GET") {
 		headers["X-CSRF-Token"] = csrf;
 		// also of a file's part: a body of any other type is refused, for no other site may
@@ -65,8 +72,8 @@ function headersOf(method) {
 	return headers;
 }
 
-async function exchange(method, url, body, outer) {
-	const headers = headersOf(method);
+async function exchange(method, url, { body, signal: outer, seen }) {
+	const headers = headersOf(method, seen);
 	const content = () => (body instanceof Blob ? body : JSON.stringify(body ?? {}));
 	const limit = timeoutSignal(outer);
 	try {
@@ -117,22 +124,23 @@ function refused(reply, data) {
  * Ask the API.
  * @param {string} method GET, POST or DELETE
  * @param {string} path below /api/v1, with a leading slash
- * @param {{query?: object, body?: object, signal?: AbortSignal}} options
+ * @param {{query?: object, body?: object, signal?: AbortSignal, seen?: string}} options seen: the
+ *        etag of what is changed; refused with `changed_meanwhile` when it is another by now
  * @returns {Promise<any>} the decoded body, null for 204; rejects with ApiError
  */
 export async function request(method, path, options = {}) {
 	return requestAt(BASE + path, method, options);
 }
 
-async function requestAt(url, method, { query, body, signal }) {
+async function requestAt(url, method, options) {
 	const params = new URLSearchParams();
-	for (const [key, value] of Object.entries(query || {})) {
+	for (const [key, value] of Object.entries(options.query || {})) {
 		if (value !== "" && value !== null && value !== undefined) {
 			params.set(key, String(value));
 		}
 	}
 	const tail = params.size ? `?${params}` : "";
-	const { reply, text } = await exchange(method, url + tail, body, signal);
+	const { reply, text } = await exchange(method, url + tail, options);
 	const data = parse(text);
 	if (!reply.ok) {
 		throw refused(reply, data);
@@ -158,15 +166,15 @@ export const postOriginal = (path, body) => requestAt(path, "POST", { body });
 /** PUT @param {string} path @param {object} body */
 export const put = (path, body) => request("PUT", path, { body });
 
-/** POST @param {string} path @param {object} [body] */
-export const post = (path, body) => request("POST", path, { body });
+/** POST @param {string} path @param {object} [body] @param {string} [seen] etag of what changes */
+export const post = (path, body, seen) => request("POST", path, { body, seen });
 
 /** POST of plain text,
 	a part of a file. @param {string} path @param {object} query @param {Blob} part */
 export const upload = (path, query, part) => request("POST", path, { query, body: part });
 
-/** DELETE @param {string} path */
-export const remove = (path) => request("DELETE", path);
+/** DELETE @param {string} path @param {string} [seen] etag of what goes */
+export const remove = (path, seen) => request("DELETE", path, { seen });
 
 /** Where live.js opens its stream. */
 export const EVENTS_URL = `${BASE}/events`;

@@ -182,18 +182,55 @@ export function toast(text, kind = "ok") {
 	setTimeout(() => element.remove(), TOAST_MS);
 }
 
+function shownValue(value) {
+	if (value === null || value === undefined || value === "") {
+		return "none";
+	}
+	if (typeof value === "boolean") {
+		return value ? "yes" : "no";
+	}
+	return /^\d{4}-\d\d-\d\dT/.test(value) ? absolute(value)
+		: clean(Array.isArray(value) ? value.join(", ") : value, 120);
+}
+
+/** What somebody else changed of a thing: "Role: viewer → analyst". */
+function whatChanged(item, { current, changed }) {
+	return h("ul", { class: "diff" }, changed.map((member) => h("li", {},
+		`${capital(member)}: `, h("del", {}, shownValue(item[member])), " → ",
+		h("ins", {}, shownValue(current[member])))));
+}
+
+/** Somebody was faster: say what is different now, and let the next try be about that. */
+function showConflict(where, { item, reload }, cause) {
+	if (cause.code !== "changed_meanwhile" || !item) {
+		return true;
+	}
+	reload?.();
+	if (!cause.current) {
+		return false; // it is gone: there is nothing left to confirm
+	}
+	fill(where, whatChanged(item, cause), h("p", { class: "muted" },
+		"What you entered is kept; confirm again to apply it to this."));
+	Object.assign(item, cause.current);
+	return true;
+}
+
 /**
  * Ask before something that matters. Escape and "Cancel" say no.
  * @param {{title: string, body: (Node|string)[], confirm: string, kind?: string,
- *          run: () => Promise<void>}} options run: a rejection stays in the dialog as its message
+ *          run: () => Promise<void>, item?: object, reload?: () => void}} options
+ *        run: a rejection stays in the dialog as its message; item: what is changed, so that the
+ *        dialog can say what somebody else did to it meanwhile; reload: the list behind it
  */
-export function confirmDialog({ title, body, confirm, kind = "danger", run }) {
+export function confirmDialog(options) {
+	const { title, body, confirm, kind = "danger", run } = options;
 	const error = h("p", { class: "form-error", role: "alert" });
+	const meanwhile = h("div", { class: "meanwhile" });
 	const id = uid("dialog");
 	const yes = button(confirm, { kind, type: "submit" });
 	const dialog = h("dialog", { class: "dialog", "aria-labelledby": id });
 	const form = h("form", { method: "dialog" }, h("h2", { id }, title),
-		h("div", { class: "dialog-body" }, ...body), error,
+		h("div", { class: "dialog-body" }, ...body), error, meanwhile,
 		h("div", { class: "dialog-actions" },
 			button("Cancel", { on: () => dialog.close() }), yes));
 	form.addEventListener("submit", async (event) => {
@@ -205,7 +242,8 @@ export function confirmDialog({ title, body, confirm, kind = "danger", run }) {
 			dialog.close();
 		} catch (cause) {
 			error.textContent = clean(cause.message, 400);
-			yes.disabled = false;
+			fill(meanwhile);
+			yes.disabled = !showConflict(meanwhile, options, cause);
 		}
 	});
 	dialog.append(form);

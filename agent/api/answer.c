@@ -16,7 +16,7 @@
 /* Half a snapshot's age: what is shown is never older than a second and a half. */
 #define LIVE_MS	  500
 #define TAG_BYTES 12 /* 96 bits: two answers never share one by chance */
-#define TAG_MAX	  (2 * TAG_BYTES + 16)
+#define TAG_MAX	  (CALL_VERSION_MAX + 2 * TAG_BYTES + 4)
 
 static struct response plain_response(const struct call *call, int status)
 {
@@ -49,8 +49,8 @@ static void send_tagged(struct call *call, struct response *response)
 		return;
 	}
 	crypto_digest(response->body, response->body_len, hash);
-	len = (size_t)(call->has_version ? snprintf(tag, sizeof(tag), "\"v%u-", call->version)
-					 : snprintf(tag, sizeof(tag), "\""));
+	len = (size_t)snprintf(tag, sizeof(tag), "\"%s%s", call->version,
+			       *call->version ? "-" : "");
 	for (size_t i = 0; i < TAG_BYTES; i++)
 		len += (size_t)snprintf(tag + len, 3, "%02x", hash[i]);
 	(void)snprintf(tag + len, 2, "\"");
@@ -136,10 +136,10 @@ void answer_empty(struct call *call, int status)
 }
 
 static struct json *error_body(const struct call *call, const char *code, const char *field,
-			       const char *message)
+			       const char *message, struct json *more)
 {
 	struct json *body = json_new_object();
-	struct json *error = json_new_object();
+	struct json *error = more ? more : json_new_object();
 
 	json_set_string(error, "code", code);
 	json_set_string(error, "message", message);
@@ -153,7 +153,13 @@ static struct json *error_body(const struct call *call, const char *code, const 
 void answer_error(struct call *call, int status, const char *code, const char *field,
 		  const char *message)
 {
-	answer_json(call, status, error_body(call, code, field, message));
+	answer_json(call, status, error_body(call, code, field, message, NULL));
+}
+
+void answer_overtaken(struct call *call, int status, const char *field, const char *message,
+		      struct json *more)
+{
+	answer_json(call, status, error_body(call, "changed_meanwhile", field, message, more));
 }
 
 void answer_throttled(struct call *call, int64_t retry_after_s, const char *message)
@@ -163,7 +169,7 @@ void answer_throttled(struct call *call, int64_t retry_after_s, const char *mess
 
 	(void)snprintf(seconds, sizeof(seconds), "%lld", (long long)retry_after_s);
 	response.location = seconds; /* front turns it into the Retry-After header */
-	send_json(call, &response, error_body(call, "throttled", NULL, message));
+	send_json(call, &response, error_body(call, "throttled", NULL, message, NULL));
 }
 
 void answer_not_allowed(struct call *call, const char *allow)
@@ -172,7 +178,8 @@ void answer_not_allowed(struct call *call, const char *allow)
 
 	response.location = allow; /* front turns it into the Allow header */
 	send_json(call, &response,
-		  error_body(call, "method_not_allowed", NULL, "This address does not take that."));
+		  error_body(call, "method_not_allowed", NULL, "This address does not take that.",
+			     NULL));
 }
 
 void answer_failure(struct call *call, int error)

@@ -124,7 +124,7 @@ struct json *encode_block(const struct block *block)
 	else
 		json_set_null(item, "parent_id");
 	json_set_time(item, "confirm_by", block->confirm_by_unix_ms);
-	return item;
+	return edit_tagged(EDITED_BLOCK, item);
 }
 
 static const char *source_name(uint8_t source)

@@ -91,6 +91,7 @@ void handle_block(struct call *call)
 		return;
 	}
 	item = encode_block(&block);
+	edit_show(call, EDITED_BLOCK, item);
 	json_set_bool(item, "applying",
 		      block.list[0] && block_list_is_busy(call->api->options.block));
 	answer_json(call, 200, item);
@@ -189,12 +190,26 @@ void handle_block_add(struct call *call)
 		answer_outcome(call, 201, &outcome);
 }
 
+/* The block of the path is as who asks saw it; one that never was is the order's own error. */
+static bool is_as_seen(struct call *call, int64_t id)
+{
+	struct block block;
+	CLEANUP(json_free) struct json *item = NULL;
+	const char *value = "";
+
+	if (block_get(call->api->options.block, id, &block))
+		return true;
+	item = encode_block(&block);
+	(void)json_get_string(item, "value", &value);
+	return edit_goes_on(call, EDITED_BLOCK, encode_block(&block), value);
+}
+
 void handle_block_confirm(struct call *call)
 {
 	struct block_outcome outcome;
 	int64_t id;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	(void)block_confirm(call->api->options.block, &call->who, id, &outcome);
 	answer_outcome(call, 200, &outcome);
@@ -205,7 +220,7 @@ static void turn(struct call *call, bool off)
 	struct block_outcome outcome;
 	int64_t id;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	(void)block_set_off(call->api->options.block, &call->who, id, off, &outcome);
 	answer_outcome(call, 200, &outcome);
@@ -226,7 +241,7 @@ void handle_block_remove(struct call *call)
 	struct block_outcome outcome;
 	int64_t id;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	(void)block_remove(call->api->options.block, &call->who, id, &outcome);
 	answer_outcome(call, 200, &outcome);
@@ -276,7 +291,7 @@ static struct json *encode_safe(const struct safe_entry *entry)
 	json_set_string(item, "prefix", prefix_format(&entry->prefix, text));
 	json_set_string(item, "kind", block_safe_kind_name(entry->kind));
 	json_set_string(item, "note", entry->note);
-	return item;
+	return edit_tagged(EDITED_SAFE, item);
 }
 
 void handle_safe(struct call *call)
@@ -328,12 +343,27 @@ void handle_safe_add(struct call *call)
 		answer_outcome(call, 201, &outcome);
 }
 
+/* The entry of the path is as who asks saw it. */
+static bool is_safe_as_seen(struct call *call, int64_t id)
+{
+	CLEANUP(free) struct safe_entry *entries = calloc(SAFE_MAX, sizeof(*entries));
+	char text[PREFIX_TEXT_MAX];
+	int count =
+		entries ? block_safe_list(call->api->options.block, entries, SAFE_MAX) : -ENOMEM;
+
+	for (int i = 0; i < count; i++)
+		if (entries[i].id == id)
+			return edit_goes_on(call, EDITED_SAFE, encode_safe(&entries[i]),
+					    prefix_format(&entries[i].prefix, text));
+	return count < 0 || edit_goes_on(call, EDITED_SAFE, NULL, call->part);
+}
+
 void handle_safe_remove(struct call *call)
 {
 	struct block_outcome outcome;
 	int64_t id;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_safe_as_seen(call, id))
 		return;
 	if (!block_safe_remove(call->api->options.block, &call->who, id, &outcome))
 		answer_empty(call, 204);

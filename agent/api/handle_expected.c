@@ -86,10 +86,15 @@ static int read_rest(struct call *call, const struct json *body, struct expected
 	return 0;
 }
 
+static struct json *encode_expected(const struct expected *expected)
+{
+	return edit_tagged(EDITED_EXPECTED, incident_expected_json(expected));
+}
+
 static void answer_added(struct call *call, const struct expected *expected, int error)
 {
 	if (!error)
-		answer_json(call, 201, incident_expected_json(expected));
+		answer_json(call, 201, encode_expected(expected));
 	else if (error == -EEXIST)
 		answer_error(call, 409, "already_expected", NULL,
 			     "Exactly this is expected already.");
@@ -159,8 +164,21 @@ void handle_expected(struct call *call)
 
 	list = incident_expected_list(call->api->options.incident, &count);
 	for (size_t i = count; i-- > 0;)
-		json_add(items, incident_expected_json(&list[i]));
+		json_add(items, encode_expected(&list[i]));
 	answer_list(call, items, 0);
+}
+
+/* The expectation of the path is as who asks saw it. */
+static bool is_as_seen(struct call *call, int64_t id)
+{
+	size_t count;
+	const struct expected *list = incident_expected_list(call->api->options.incident, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].id == id)
+			return edit_goes_on(call, EDITED_EXPECTED, encode_expected(&list[i]),
+					    call->part);
+	return edit_goes_on(call, EDITED_EXPECTED, NULL, call->part);
 }
 
 void handle_expected_remove(struct call *call)
@@ -169,11 +187,11 @@ void handle_expected_remove(struct call *call)
 	int64_t id;
 	int error;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	error = incident_expected_remove(call->api->options.incident, &call->who, id, &gone);
 	if (error)
 		answer_failure(call, error);
 	else
-		answer_json(call, 200, incident_expected_json(&gone));
+		answer_json(call, 200, encode_expected(&gone));
 }

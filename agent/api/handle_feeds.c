@@ -32,7 +32,7 @@ static struct json *encode_feed(const struct call *call, const struct feed *feed
 	json_set_time(item, "checked", feed->checked_unix_ms);
 	json_set_time(item, "changed", feed->changed_unix_ms);
 	json_set_string(item, "error", *feed->error ? feed->error : NULL);
-	return item;
+	return edit_tagged(EDITED_FEED, item);
 }
 
 static int audit(const struct call *call, const char *action, const char *name)
@@ -144,10 +144,26 @@ void handle_feed_add(struct call *call)
 		answer_json(call, 201, encode_feed(call, &feed));
 }
 
+/* The feed of the path is as who asks saw it. */
+static bool is_as_seen(struct call *call)
+{
+	CLEANUP(free) struct feed *rows = calloc(FEEDS_MAX, sizeof(*rows));
+	int count = rows ? feed_list(call->api->options.feeds, rows, FEEDS_MAX) : -ENOMEM;
+
+	for (int i = 0; i < count; i++)
+		if (!strcmp(rows[i].name, call->part))
+			return edit_goes_on(call, EDITED_FEED, encode_feed(call, &rows[i]),
+					    call->part);
+	return count < 0 || edit_goes_on(call, EDITED_FEED, NULL, call->part);
+}
+
 void handle_feed_remove(struct call *call)
 {
-	int error = feed_remove(call->api->options.feeds, &call->who, call->part);
+	int error;
 
+	if (!is_as_seen(call))
+		return;
+	error = feed_remove(call->api->options.feeds, &call->who, call->part);
 	if (error == -EBUSY) {
 		answer_error(call, 409, "busy", NULL, "It is being applied. Try again.");
 		return;
@@ -166,7 +182,7 @@ void handle_feed_refresh(struct call *call)
 	bool is_accepted = false;
 	int error;
 
-	if (body_json(call, &body))
+	if (body_json(call, &body) || !is_as_seen(call))
 		return;
 	(void)json_get_bool(body, "accept", &is_accepted); /* absent: no */
 	error = feed_refresh(call->api->options.feeds, call->part, is_accepted);

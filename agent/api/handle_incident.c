@@ -183,8 +183,7 @@ void answer_incident(struct call *call, int64_t id)
 	set_scopes(call, &incident, body);
 	set_details(call, &incident, &details, body);
 	store_incident_details_done(&details);
-	call->has_version = true;
-	call->version = incident.version;
+	(void)snprintf(call->version, sizeof(call->version), "v%u", incident.version);
 	answer_json(call, 200, body);
 }
 

@@ -64,7 +64,7 @@ static struct json *encode_schedule(const struct call *call, const struct report
 	json_set_time(item, "created", schedule->created_unix_ms);
 	json_set_time(item, "last_due", schedule->last_due_unix_ms);
 	json_set_time(item, "next_due", report_schedule_next(schedule, clock_unix_ms()));
-	return item;
+	return edit_tagged(EDITED_SCHEDULE, item);
 }
 
 static int audit(const struct call *call, const char *action, int64_t id)
@@ -174,15 +174,29 @@ void handle_report_create(struct call *call)
 	answer_made(call, &made, report_create(call->api->options.reports, &order, &made));
 }
 
-/* The original's form: one field, and its page afterwards. */
+/* The fields of the original's form, and two more that may be left out. */
+static int read_form(const struct call *call, struct report *order)
+{
+	const char *form = call->request->body;
+	char kind[PARAM_MAX], format[PARAM_MAX], period[PARAM_MAX];
+	int64_t seconds = 0;
+
+	if (param_text(form, "report_type", kind) || report_kind_parse(kind, &order->kind) ||
+	    param_text(form, "format", format) || param_text(form, "period", period) ||
+	    (*format && report_format_parse(format, &order->format)) ||
+	    (*period && (duration_parse(period, &seconds) || seconds <= 0)))
+		return -EINVAL;
+	if (seconds)
+		order->from_unix_ms = order->to_unix_ms - seconds * 1000;
+	return 0;
+}
+
+/* The original's form, and its page afterwards. */
 void handle_form_report(struct call *call)
 {
 	struct report order = last_day(call), made = { 0 };
-	char kind[PARAM_MAX];
-	int error = param_text(call->request->body, "report_type", kind);
+	int error = read_form(call, &order);
 
-	if (!error)
-		error = report_kind_parse(kind, &order.kind);
 	if (!error)
 		error = report_create(call->api->options.reports, &order, &made);
 	if (!error)
@@ -410,12 +424,26 @@ void handle_report_schedule_add(struct call *call)
 		answer_json(call, 201, encode_schedule(call, &schedule));
 }
 
+/* The schedule of the path is as who asks saw it. */
+static bool is_as_seen(struct call *call, int64_t id)
+{
+	struct report_schedule rows[REPORT_SCHEDULES_MAX];
+	int count =
+		store_report_schedule_list(call->api->options.store, rows, REPORT_SCHEDULES_MAX);
+
+	for (int i = 0; i < count; i++)
+		if (rows[i].id == id)
+			return edit_goes_on(call, EDITED_SCHEDULE, encode_schedule(call, &rows[i]),
+					    call->part);
+	return count < 0 || edit_goes_on(call, EDITED_SCHEDULE, NULL, call->part);
+}
+
 void handle_report_schedule_delete(struct call *call)
 {
 	int64_t id;
 	int error;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	error = store_report_schedule_delete(call->api->options.store, id);
 	if (!error)

@@ -21,7 +21,7 @@ static struct json *encode_policy(const struct call *call, uint8_t detector)
 	json_set_bool(item, "is_default", !*policy.author);
 	json_set_string(item, "author", *policy.author ? policy.author : NULL);
 	json_set_time(item, "changed", policy.changed_unix_ms);
-	return item;
+	return edit_tagged(EDITED_RESPONSE, item);
 }
 
 static void answer_policies(struct call *call)
@@ -95,7 +95,8 @@ void handle_response_set(struct call *call)
 		answer_error(call, 404, "not_found", NULL, "There is no such detector.");
 		return;
 	}
-	if (body_json(call, &body) || read_policy(call, body, &policy, &is_default))
+	if (body_json(call, &body) || read_policy(call, body, &policy, &is_default) ||
+	    !edit_goes_on(call, EDITED_RESPONSE, encode_policy(call, detector), call->part))
 		return;
 	error = incident_response_set(call->api->options.incident, &call->who, detector,
 				      is_default ? NULL : &policy);

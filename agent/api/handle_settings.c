@@ -153,6 +153,7 @@ void handle_settings(struct call *call)
 	json_set(body, "items", items);
 	json_set_null(body, "next");
 	json_set_string(body, "version", version);
+	(void)snprintf(call->version, sizeof(call->version), "%s", version);
 	answer_json(call, 200, body);
 }
 
@@ -345,11 +346,44 @@ static void answer_edit(struct edit *edit, bool is_applied)
 	answer_json(edit->call, 200, body);
 }
 
+/* The version that who asks saw is not the one that is kept. Answers itself. */
+static int refuse_stale(struct edit *edit, int status, const char *field)
+{
+	const struct audit_filter filter = { .action = "settings.change" };
+	struct audit_record last = { 0 };
+	struct json *more = json_new_object();
+	char message[400];
+
+	if (store_audit_list(edit->call->api->options.store, &filter, &last, 1) > 0)
+		(void)snprintf(message, sizeof(message),
+			       "%s changed %s meanwhile. Look at the settings again.", last.who,
+			       last.target);
+	else
+		(void)snprintf(message, sizeof(message),
+			       "Somebody changed settings meanwhile. Look at them again.");
+	json_set_string(more, "who", *last.who ? last.who : NULL);
+	json_set_time(more, "when", last.time_unix_ms);
+	answer_overtaken(edit->call, status, field, message, more);
+	store_audit_records_done(&last, 1);
+	return -ESTALE;
+}
+
+static int check_version(struct edit *edit, const char *seen)
+{
+	char version[VERSION_TEXT_MAX], tag[CALL_VERSION_MAX];
+
+	version_of(edit->kept, version);
+	if (edit_seen_tag(edit->call, tag) && strcmp(tag, version) != 0)
+		return refuse_stale(edit, 412, "If-Match");
+	if (*seen && strcmp(seen, version) != 0)
+		return refuse_stale(edit, 409, "version");
+	return 0;
+}
+
 /* What the body says beside the changes. Answers itself. */
 static int read_switches(struct edit *edit, const struct json *body, bool *confirm, bool *dry_run)
 {
 	const char *seen;
-	char version[VERSION_TEXT_MAX];
 
 	*confirm = *dry_run = false;
 	if (json_get_bool(body, "confirm", confirm) == -EINVAL)
@@ -358,11 +392,7 @@ static int read_switches(struct edit *edit, const struct json *body, bool *confi
 		return refuse(edit, "dry_run", 422, "invalid", "dry_run is true or false.");
 	if (body_text(edit->call, body, "version", &seen))
 		return -EINVAL;
-	version_of(edit->kept, version);
-	if (*seen && strcmp(seen, version) != 0)
-		return refuse(edit, "version", 409, "changed_meanwhile",
-			      "Somebody else changed settings meanwhile. Look at them again.");
-	return 0;
+	return check_version(edit, seen);
 }
 
 static void change(struct edit *edit, const struct json *body)

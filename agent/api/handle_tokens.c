@@ -31,7 +31,7 @@ static struct json *encode_token(const struct api_token *token)
 	json_set_time(item, "created", token->created_unix_ms);
 	json_set_time(item, "expires", token->expires_unix_ms);
 	json_set_time(item, "last_used", token->used_unix_ms);
-	return item;
+	return edit_tagged(EDITED_TOKEN, item);
 }
 
 void handle_tokens(struct call *call)
@@ -143,12 +143,25 @@ void handle_token_create(struct call *call)
 	answer_json(call, 201, answer);
 }
 
+/* The token of the path is as who asks saw it. */
+static bool is_as_seen(struct call *call, int64_t id)
+{
+	CLEANUP(free) struct api_token *rows = calloc(TOKENS_MAX, sizeof(*rows));
+	int count = rows ? store_token_list(call->api->options.store, rows, TOKENS_MAX) : -ENOMEM;
+
+	for (int i = 0; i < count; i++)
+		if (rows[i].id == id)
+			return edit_goes_on(call, EDITED_TOKEN, encode_token(&rows[i]),
+					    rows[i].name);
+	return count < 0 || edit_goes_on(call, EDITED_TOKEN, NULL, call->part);
+}
+
 void handle_token_revoke(struct call *call)
 {
 	int64_t id;
 	int error;
 
-	if (part_id(call, &id))
+	if (part_id(call, &id) || !is_as_seen(call, id))
 		return;
 	error = auth_token_revoke(call->api->options.store, call->api->options.auth, &call->who,
 				  id);

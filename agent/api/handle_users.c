@@ -37,7 +37,16 @@ static struct json *encode_user(const struct user *user)
 	json_set_bool(item, "totp", user->has_totp);
 	json_set_time(item, "created", user->created_unix_ms);
 	json_set_time(item, "last_login", user->last_login_unix_ms);
-	return item;
+	return edit_tagged(EDITED_USER, item);
+}
+
+/* The user of the path is as who asks saw it; nobody at all is the order's own error. */
+static bool is_as_seen(struct call *call)
+{
+	struct user user;
+
+	return store_user_by_name(call->api->options.store, call->part, &user) != 0 ||
+	       edit_goes_on(call, EDITED_USER, encode_user(&user), call->part);
 }
 
 void handle_users(struct call *call)
@@ -146,7 +155,8 @@ void handle_user_password(struct call *call)
 	struct auth_user_order order = { .name = call->part };
 	struct user_pending *pending;
 
-	if (body_json(call, &body) || body_text(call, body, "password", &order.password))
+	if (body_json(call, &body) || body_text(call, body, "password", &order.password) ||
+	    !is_as_seen(call))
 		return;
 	pending = keep(call, call->part, 200);
 	if (!pending)
@@ -169,6 +179,8 @@ void handle_user_disabled(struct call *call)
 		answer_error(call, 422, "invalid", "disabled", "disabled is true or false.");
 		return;
 	}
+	if (!is_as_seen(call))
+		return;
 	error = auth_disable_user(call->api->options.auth, &call->who, call->part, disabled,
 				  &message);
 	if (error)
@@ -190,6 +202,8 @@ void handle_user_role(struct call *call)
 		answer_error(call, 422, "invalid", "role", "role is viewer, analyst or admin.");
 		return;
 	}
+	if (!is_as_seen(call))
+		return;
 	error = auth_set_role(call->api->options.auth, &call->who, call->part, role, &message);
 	if (error)
 		answer_user_error(call, error, message);
@@ -210,6 +224,8 @@ void handle_user_totp(struct call *call)
 		answer_error(call, 422, "invalid", "on", "on is true or false.");
 		return;
 	}
+	if (!is_as_seen(call))
+		return;
 	error = auth_totp_set(call->api->options.store, &call->who, call->part, on, &gift);
 	if (error == -ENOENT)
 		answer_error(call, 404, "not_found", NULL,

@@ -5,6 +5,7 @@
  *   answer.c    answers and errors
  *   params.c    query strings, forms and JSON bodies
  *   encode*.c   nouns to JSON
+ *   edit.c      two people, one thing: If-Match
  *   handle_*.c  handlers, a file per resource
  *   live.c      bodies of live events
  *   search.h    searches on their own threads, records as text
@@ -20,6 +21,7 @@
 #define SESSION_TEXT_MAX 44
 #define PATH_PART_MAX	 128
 #define PARAM_MAX	 2049 /* a search of FLOW_QUERY_TEXT_MAX bytes */
+#define CALL_VERSION_MAX 40
 
 struct idempotent;
 struct search_job;
@@ -38,10 +40,9 @@ struct call {
 	struct principal who; /* role ROLE_NONE: nobody */
 	char csrf[SESSION_TEXT_MAX];
 	uint64_t session_tag;
-	bool has_version; /* what the answer shows has one: */
-	uint32_t version;
-	bool is_live;		  /* the answer is of this second: front may give it again */
-	char part[PATH_PART_MAX]; /* what stood for * in the route's path */
+	char version[CALL_VERSION_MAX]; /* of what the answer shows, for its ETag; "" has none */
+	bool is_live;			/* the answer is of this second: front may give it again */
+	char part[PATH_PART_MAX];	/* what stood for * in the route's path */
 	api_reply_fn reply;
 	void *reply_arg;
 };
@@ -53,6 +54,7 @@ enum route_flag {
 	ROUTE_ANY_PASSWORD = 1 << 3, /* also while a password change is due */
 	ROUTE_NO_TOKEN = 1 << 4,     /* of a person: no API token may */
 	ROUTE_SECRET = 1 << 5,	     /* its answer is shown once: never kept for a second */
+	ROUTE_EDIT = 1 << 6,	     /* honours If-Match: 412 when somebody was faster */
 };
 
 struct route {
@@ -100,6 +102,9 @@ void answer_part(struct call *call, const struct part *part);
 /* answer_error - @field NULL: none is at fault. */
 void answer_error(struct call *call, int status, const char *code, const char *field,
 		  const char *message);
+/* answer_overtaken - changed_meanwhile; @more: an object with what else is told of it; taken. */
+void answer_overtaken(struct call *call, int status, const char *field, const char *message,
+		      struct json *more);
 /* answer_failure - -errno of a store or service as a plain error. */
 void answer_failure(struct call *call, int error);
 void answer_redirect(struct call *call, const char *location, const char *set_session);
@@ -110,6 +115,38 @@ void answer_stream(struct call *call);
 void answer_not_allowed(struct call *call, const char *allow);
 /* answer_list - {"items":...,"next":...}; takes @items; @next 0 = none. */
 void answer_list(struct call *call, struct json *items, int64_t next);
+
+/* ---- edit.c -----------------------------------------------------------------------------------
+ */
+
+/* What people change in place. */
+enum edited {
+	EDITED_USER,
+	EDITED_BLOCK,
+	EDITED_SAFE,
+	EDITED_FEED,
+	EDITED_TOKEN,
+	EDITED_SCHEDULE,
+	EDITED_RESPONSE,
+	EDITED_EXPECTED,
+	EDITED_COUNT
+};
+
+/* edit_seen_tag - the first tag of If-Match up to its dash, behind which an answer's whole ETag
+ * goes on. False: nothing is asked for (absent, or "*"). */
+bool edit_seen_tag(const struct call *call, char out[static CALL_VERSION_MAX]);
+/* edit_tagged - @item with its `etag`, which a change sends back as If-Match. Returns @item. */
+struct json *edit_tagged(enum edited kind, struct json *item);
+/* edit_show - the answer shows @item: its ETag begins with the same tag. */
+void edit_show(struct call *call, enum edited kind, const struct json *item);
+/*
+ * edit_goes_on - may this change be made, as far as others are concerned?
+ * @item:   the thing as it is now, taken; NULL: it is gone
+ * @target: its name in the audit log
+ *
+ * Returns true without If-Match, or when it names @item's tag; else 412 was answered.
+ */
+bool edit_goes_on(struct call *call, enum edited kind, struct json *item, const char *target);
 
 /* ---- params.c ------------------------------------------------------------------------------- */
 

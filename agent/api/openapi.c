@@ -103,12 +103,14 @@ static void add_query(struct json *list, const char *query)
 	}
 }
 
-static struct json *parameters(const struct description *description)
+static struct json *parameters(const struct route *route, const struct description *description)
 {
 	struct json *list = json_new_array();
 
 	add_path_part(list, description->path);
 	add_query(list, description->query);
+	if (route->flags & ROUTE_EDIT)
+		json_add(list, parameter("If-Match", "header", false, shape_type("text")));
 	return list;
 }
 
@@ -219,7 +221,7 @@ static struct json *operation(const struct route *route, const struct descriptio
 	json_set_bool(item, "x-csrf",
 		      strcmp(route->method, "GET") != 0 &&
 			      !(route->flags & (ROUTE_PUBLIC | ROUTE_NO_CSRF)));
-	json_set(item, "parameters", parameters(description));
+	json_set(item, "parameters", parameters(route, description));
 	if (*description->body)
 		json_set(item, "requestBody", body_of(route, description));
 	json_set(item, "responses", responses(description->answer));

@@ -168,6 +168,7 @@ int auth_token_revoke(struct store *store, struct auth *auth, const struct princ
 		      int64_t id)
 {
 	struct api_token token;
+	struct json *detail;
 	int error = may_change(who) ? find_row(store, id, &token) : -EACCES;
 
 	if (!error)
@@ -176,7 +177,9 @@ int auth_token_revoke(struct store *store, struct auth *auth, const struct princ
 		return error;
 	if (auth)
 		session_tell_end(auth, session_tag_of(token.id_hash));
-	auth_audit(store, who, "token.revoke", token.name, NULL);
+	detail = json_new_object();
+	json_set_int(detail, "id", id);
+	auth_audit(store, who, "token.revoke", token.name, detail);
 	return 0;
 }
 

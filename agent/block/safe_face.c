@@ -273,6 +273,7 @@ int block_safe_remove(struct block_service *service, const struct principal *who
 	const struct safe_list *manual = &service->safe[SAFE_FROM_MANUAL];
 	const struct safe_entry *entry = NULL;
 	char text[PREFIX_TEXT_MAX];
+	struct json *detail;
 	int error;
 
 	*outcome = (struct block_outcome){ .field = "" };
@@ -291,6 +292,8 @@ int block_safe_remove(struct block_service *service, const struct principal *who
 	if (error)
 		return outcome_fail(outcome, error, "", "the entry could not be removed: %s",
 				    strerror(-error));
-	block_audit(service, who, "safe.remove", text, NULL);
+	detail = json_new_object();
+	json_set_int(detail, "id", id);
+	block_audit(service, who, "safe.remove", text, detail);
 	return reload(service, outcome);
 }

@@ -18,7 +18,7 @@
 #define SQUEEZE_MIN (1U << 10)
 #define SQUEEZE_MAX (512U << 10)
 /* W/, a version of 32 bits and 96 bits of hash (agent/api/answer.c) have 40 bytes. */
-#define ETAG_WEAK_MAX 64
+#define ETAG_WEAK_MAX 80
 
 struct header {
 	const char *name, *value;

@@ -1,5 +1,6 @@
 """The real program as a demo without privileges, and what the tests do to it from outside."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -42,12 +43,26 @@ class Program:
             self.command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self._read_url()
 
-    def restart(self):
-        """End it and start it again on the same state, at another port."""
+    def _end(self):
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(15) == 0
         self.process.stdout.close()
+
+    def restart(self):
+        """End it and start it again on the same state, at another port."""
+        self._end()
         self._start()
+
+    @contextlib.contextmanager
+    def away(self):
+        """Nobody answers meanwhile; afterwards it is back at the same port with the same state."""
+        self._end()
+        try:
+            yield
+        finally:
+            at = self.command.index("--listen") + 1
+            self.command[at] = self.url.split("//")[1].strip("/")
+            self._start()
 
     def _read_url(self):
         for line in self.process.stdout:
@@ -100,7 +115,7 @@ class Program:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Cookie": cookie, "X-CSRF-Token": csrf})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return (answer.status, json.loads(answer.read() or b"null"),
                         answer.headers.get("Set-Cookie", ""))
         except urllib.error.HTTPError as error:

@@ -113,8 +113,9 @@ function askRemove(block, removed) {
 			? `All ${count(block.entries)} entries of the list go. ` : "",
 		"Its packets pass again from the next one on. So far ",
 			h("strong", {}, count(block.hits)), " packets were dropped.")],
+		item: block, reload: removed,
 		run: async () => {
-			await remove(`/blocks/${Number(block.id)}`);
+			await remove(`/blocks/${Number(block.id)}`, block.etag);
 			toast(`${block.value} passes again.`);
 			removed();
 		},
@@ -150,7 +151,7 @@ function endCell(b) {
 
 async function confirmBlock(block, changed) {
 	try {
-		await post(`/blocks/${Number(block.id)}/confirm`);
+		await post(`/blocks/${Number(block.id)}/confirm`, {}, block.etag);
 		toast(`${block.value} stays blocked.`);
 	} catch (error) {
 		toast(error.message, "error");
@@ -161,7 +162,7 @@ async function confirmBlock(block, changed) {
 async function turn(block, changed) {
 	const on = block.state === "off";
 	try {
-		await post(`/blocks/${Number(block.id)}/${on ? "on" : "off"}`);
+		await post(`/blocks/${Number(block.id)}/${on ? "on" : "off"}`, {}, block.etag);
 		toast(on ? `${block.value} is blocked again.` : `${block.value} passes for now.`);
 	} catch (error) {
 		toast(error.message, "error");
@@ -230,7 +231,8 @@ function columns(removed) {
 				+ `${b.confirm_by && remaining(b.confirm_by)}`,
 			cell: endCell },
 		{ key: "remove", label: "", name: "Remove", class: "action-cell",
-			signature: (b) => b.state, cell: (b) => actionCell(b, removed) },
+			signature: (b) => `${b.state} ${b.etag}`,
+			cell: (b) => actionCell(b, removed) },
 	];
 }
 

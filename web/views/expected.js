@@ -20,8 +20,9 @@ function askRemove(entry, removed) {
 		body: [h("p", {},
 			`${capital(clean(entry.detector, 48) || "Every kind")}: from now on such `
 			+ "incidents are reported again.")],
+		item: entry, reload: removed,
 		run: async () => {
-			await remove(`/expected/${Number(entry.id)}`);
+			await remove(`/expected/${Number(entry.id)}`, entry.etag);
 			toast("It is reported again.");
 			removed();
 		},

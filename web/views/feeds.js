@@ -68,8 +68,9 @@ function stateCell(f) {
 function askRemove(feed, done) {
 	confirmDialog({ title: `Remove the feed ${clean(feed.name, 48)}?`, confirm: "Remove",
 		body: [h("p", {}, `Its list of ${count(feed.entries)} entries goes with it.`)],
+		item: feed, reload: done,
 		run: async () => {
-			await remove(path(feed));
+			await remove(path(feed), feed.etag);
 			done();
 		} });
 }
@@ -78,11 +79,11 @@ function actions(feed, load) {
 	const why = whyNot("admin", "Feeds");
 	const fetchNow = async (accept) => {
 		try {
-			await post(`${path(feed)}/refresh`, { accept });
-			load();
+			await post(`${path(feed)}/refresh`, { accept }, feed.etag);
 		} catch (error) {
 			toast(error.message, "error");
 		}
+		load(); // also after a refusal: somebody else may have been faster
 	};
 	return h("span", { class: "row-actions" },
 		feed.state === "held" ? button("Accept", { kind: "small", why,
@@ -109,7 +110,7 @@ function columns(load) {
 		{ key: "changed", label: "Changed", class: "when p2", value: (f) => f.changed || "",
 			cell: (f) => time(f.changed) },
 		{ key: "change", label: "", name: "Change", class: "action-cell",
-			signature: (f) => f.state, cell: (f) => actions(f, load) },
+			signature: (f) => `${f.state} ${f.etag}`, cell: (f) => actions(f, load) },
 	];
 }
 

@@ -175,10 +175,15 @@ function schedulesPart() {
 	const problem = h("div", {});
 	const end = (s) => button("Remove", { kind: "quiet small",
 		why: whyNot("analyst", "Schedules"), label: `Remove the schedule ${s.id}`,
-		on: async () => {
-			await remove(`/reports/schedules/${Number(s.id)}`);
-			load();
-		} });
+		on: () => confirmDialog({ title: "Remove this schedule?", confirm: "Remove",
+			body: [h("p", {}, name(s.title, 80), `, ${clean(s.every, 12)} at `
+				+ `${clean(s.at, 8)}, is no longer made by itself. `
+				+ "Reports that are there stay.")],
+			item: s, reload: load,
+			run: async () => {
+				await remove(`/reports/schedules/${Number(s.id)}`, s.etag);
+				load();
+			} }) });
 	const table = createTable({ caption: "Schedules", class: "compact", columns: [
 		{ key: "title", label: "Report", value: (s) => s.title, cell: (s) =>
 			[name(s.title, 80),

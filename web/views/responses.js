@@ -21,9 +21,10 @@ function askPolicy(item, done) {
 		body: [h("p", {},
 			"A block by itself is exactly one address wide (a /64 of IPv6), never "
 			+ "on the safe list, and ends after its time."), what.element, ttl.element],
+		item, reload: done,
 		run: async () => {
 			await post(`/response/${encodeURIComponent(item.detector)}`,
-				{ response: what.input.value, ttl: ttl.input.value });
+				{ response: what.input.value, ttl: ttl.input.value }, item.etag);
 			toast("The policy is changed.");
 			done();
 		} });
@@ -62,7 +63,8 @@ export function responsesPanel() {
 			cell: (r) => (r.author ? [name(r.author, 64), " ", time(r.changed)] : "") },
 		{ key: "change", label: "", name: "Change", class: "action-cell",
 			cell: (r) => button("Change…", { kind: "quiet small", why,
-				label: `Change: ${r.title}`, on: () => askPolicy(r, load) }) },
+				label: `Change: ${r.title}`, on: () => askPolicy(r, load) }),
+			signature: (r) => JSON.stringify(r) },
 	], rowKey: (r) => r.detector });
 
 	async function load() {

@@ -18,8 +18,9 @@ function askRemove(entry, removed) {
 	confirmDialog({
 		title: `Take ${clean(entry.prefix, 64)} off the safe list?`, confirm: "Take off",
 		body: [h("p", {}, "It can be blocked again after that.")],
+		item: entry, reload: removed,
 		run: async () => {
-			await remove(`/safe/${Number(entry.id)}`);
+			await remove(`/safe/${Number(entry.id)}`, entry.etag);
 			toast(`${entry.prefix} is no longer on the safe list.`);
 			removed();
 		},

@@ -168,8 +168,9 @@ function tokenForm(added) {
 function askRevoke(token, done) {
 	confirmDialog({ title: `Revoke ${clean(token.name, 64)}?`, confirm: "Revoke",
 		body: [h("p", {}, "Whatever uses it is refused from now on.")],
+		item: token, reload: done,
 		run: async () => {
-			await remove(`/tokens/${Number(token.id)}`);
+			await remove(`/tokens/${Number(token.id)}`, token.etag);
 			toast("The token is revoked.");
 			done();
 		} });

@@ -69,6 +69,7 @@ function row(item, changed) {
 	const input = control(item, id, () => self.changed());
 	const initial = input.value;
 	const error = h("p", { class: "field-error", id: `${id}-error`, role: "alert" });
+	const meanwhile = h("p", { class: "risk meanwhile" });
 	const back = button("Take back", { kind: "quiet small",
 		label: `Take back what this page keeps of ${item.key}`,
 		on: () => self.takeBack() });
@@ -78,7 +79,7 @@ function row(item, changed) {
 			h("p", { class: "setting-help" }, name(sentence(item.help), 400)),
 				marks(item)),
 		h("div", { class: "setting-how" }, input, h("p", { class: "field-hint",
-			id: `${id}-hint` }, bounds(item)), error, back));
+			id: `${id}-hint` }, bounds(item)), error, meanwhile, back));
 	const self = {
 		element, item, taken: false,
 		changed() {
@@ -91,6 +92,21 @@ function row(item, changed) {
 			self.taken = true;
 			element.setAttribute("data-changed", "");
 			changed();
+		},
+		/** Somebody else changed this while the page stood open. */
+		noteOther(who) {
+			setText(meanwhile, `${who || "Somebody"} changed this meanwhile${
+				item.type === "secret" ? "" : `: it is ${
+					clean(item.value, 80) || "empty"} now`}.`);
+		},
+		/** Ask for this again, which was typed before the page was loaded anew. */
+		askFor(wish) {
+			if (wish === null) {
+				self.takeBack();
+			} else if (item.settable) {
+				input.value = wish;
+				self.changed();
+			}
 		},
 		/** What to ask for: undefined when nothing changed, null to take back. */
 		wish: () => (self.taken ? null : input.value === initial ? undefined : input.value),
@@ -124,18 +140,35 @@ function wishes(rows) {
 }
 
 /** Show the difference; apply it when it is confirmed. */
-async function review(rows, version, done) {
+async function review({ rows, version }, done, overtaken) {
 	const changes = wishes(rows);
+	/** Ask; when somebody was faster, say so and show theirs. @returns the answer or null */
+	const ask = async (more) => {
+		try {
+			return await put("/settings", { changes, version, ...more });
+		} catch (error) {
+			if (error.code !== "changed_meanwhile") {
+				throw error;
+			}
+			await overtaken(error.who);
+			toast(`${error.message} What you entered is still here.`, "error");
+			return null;
+		}
+	};
 	try {
-		const plan = await put("/settings", { changes, version, dry_run: true });
-		const risky = plan.changes.some((c) => c.risk);
+		const plan = await ask({ dry_run: true });
+		const risky = plan?.changes.some((c) => c.risk);
+		if (!plan) {
+			return;
+		}
 		confirmDialog({
 			title: "Apply these changes?", confirm: "Apply",
 			kind: risky ? "danger" : "primary", body: [difference(plan.changes)],
 			run: async () => {
-				await put("/settings", { changes, version, confirm: risky });
-				toast("The settings are changed.");
-				done();
+				if (await ask({ confirm: risky })) {
+					toast("The settings are changed.");
+					done();
+				}
 			},
 		});
 	} catch (error) {
@@ -182,25 +215,47 @@ function narrow(root, rows, text) {
 export function settingsView() {
 	const list = h("div", { class: "settings" });
 	const state = { rows: [], version: null };
-	const bar = barOf(() => review(state.rows, state.version, load), () => load());
+	const bar = barOf(() => review(state, load, overtaken),
+		() => load());
 	const search = h("input", { type: "search", class: "filter-input", maxlength: "100",
 		placeholder: "Search settings", "aria-label": "Search settings",
 		on: { input: () => narrow(list, state.rows, search.value.trim().toLowerCase()) } });
 	const outputs = outputsPanel();
 	const draw = () => bar.draw(Object.keys(wishes(state.rows)).length);
 
+	async function read() {
+		const answer = await get("/settings");
+		state.version = answer.version;
+		state.rows = answer.items.map((item) => row(item, draw));
+		fill(list, state.rows.length ? groups(state.rows)
+			: empty("No settings", "This program has none."));
+		narrow(list, state.rows, search.value.trim().toLowerCase());
+		draw();
+	}
+
 	async function load() {
 		try {
-			const answer = await get("/settings");
-			state.version = answer.version;
-			state.rows = answer.items.map((item) => row(item, draw));
-			fill(list, state.rows.length ? groups(state.rows)
-				: empty("No settings", "This program has none."));
-			narrow(list, state.rows, search.value.trim().toLowerCase());
-			draw();
+			await read();
 		} catch (error) {
 			fill(list, failure(error, load));
 		}
+	}
+
+	/** Somebody was faster: what is there now, with what was typed here, and theirs marked. */
+	async function overtaken(who) {
+		const before = state.rows;
+		await read();
+		for (const now of state.rows) {
+			const was = before.find((r) => r.item.key === now.item.key);
+			if (was && (was.item.value !== now.item.value
+				|| was.item.stored !== now.item.stored)) {
+				now.noteOther(who);
+			}
+			if (was?.wish() !== undefined) {
+				now.askFor(was.wish());
+			}
+		}
+		draw();
 	}
 	return {
 		title: "Settings", help: "settings", keeps: () =>

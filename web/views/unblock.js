@@ -8,15 +8,16 @@ import { button, fill, h, link, toast } from "../ui.js";
 export function unblockView(context) {
 	const [id] = context.params;
 	const what = h("p", { class: "muted" }, "Looking it up…");
+	let seen = "";
 	const go = button("Unblock", { kind: "primary", on: async () => {
 		go.disabled = true;
 		try {
-			await remove(`/blocks/${id}`);
+			await remove(`/blocks/${id}`, seen);
 			toast("Unblocked.");
 			context.navigate("/blocks");
 		} catch (error) {
-			go.disabled = false;
 			toast(error.message, "error");
+			load();
 		}
 	} });
 	go.disabled = true;
@@ -27,6 +28,7 @@ export function unblockView(context) {
 			fill(what, h("strong", {}, clean(block.value, 300)), ended
 				? " is not blocked any more." : " will be let through again.");
 			go.disabled = ended;
+			seen = block.etag;
 		} catch (error) {
 			fill(what, clean(error.message, 300));
 		}

@@ -46,16 +46,18 @@ function addPanel(added) {
 			h("dt", {}, capital(role)), h("dd", {}, text))))));
 }
 
-function askPassword(user) {
+function askPassword(user, changed) {
 	const next = field({ name: "password", label: "New password", type: "password",
 		autocomplete: "new-password", maxlength: 1024,
 		hint: "It must be changed at the next login; all sessions of this user end." });
 	confirmDialog({
 		title: `New password for ${clean(user.name, 64)}`, confirm: "Set password",
-		kind: "primary", body: [next.element],
+		kind: "primary", body: [next.element], item: user, reload: changed,
 		run: async () => {
-			await post(`${path(user)}/password`, { password: next.input.value });
+			await post(`${path(user)}/password`, { password: next.input.value },
+				user.etag);
 			toast(`The password of ${user.name} is changed.`);
+			changed();
 		},
 	});
 }
@@ -64,9 +66,9 @@ function askRole(user, changed) {
 	const role = field({ name: "role", label: "Role", options: ROLES, value: user.role });
 	confirmDialog({
 		title: `Role of ${clean(user.name, 64)}`, confirm: "Change role", kind: "primary",
-		body: [role.element],
+		body: [role.element], item: user, reload: changed,
 		run: async () => {
-			await post(`${path(user)}/role`, { role: role.input.value });
+			await post(`${path(user)}/role`, { role: role.input.value }, user.etag);
 			toast(`${user.name} is ${role.input.value} from now on.`);
 			changed();
 		},
@@ -82,8 +84,9 @@ function askDisabled(user, changed) {
 		body: [h("p", {}, off
 			? "All sessions and tokens of this user end at once. What the user "
 			+ "did stays in the audit log." : "The user can log in again.")],
+		item: user, reload: changed,
 		run: async () => {
-			await post(`${path(user)}/disabled`, { disabled: off });
+			await post(`${path(user)}/disabled`, { disabled: off }, user.etag);
 			toast(off ? `${user.name} is disabled.` : `${user.name} is enabled.`);
 			changed();
 		},
@@ -97,8 +100,9 @@ function askTotp(user, changed) {
 		body: [h("p", {},
 			"For somebody who lost the phone and the recovery codes. The password "
 			+ "alone is enough until a new second factor is set up.")],
+		item: user, reload: changed,
 		run: async () => {
-			await post(`${path(user)}/totp`, { on: false });
+			await post(`${path(user)}/totp`, { on: false }, user.etag);
 			toast(`${user.name} logs in with the password alone.`);
 			changed();
 		},
@@ -112,7 +116,7 @@ function actions(user, changed) {
 	const why = own ? "This is you." : "";
 	return h("span", { class: "row-actions" },
 		small("Role…", () => askRole(user, changed), why),
-		small("Password…", () => askPassword(user), why),
+		small("Password…", () => askPassword(user, changed), why),
 		user.totp ? small("Second factor…", () => askTotp(user, changed), why) : null,
 		small(user.disabled ? "Enable…" : "Disable…", () => askDisabled(user, changed),
 			why));
