@@ -14,6 +14,7 @@
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/cleanup.h"
+#include "agent/util/clock.h"
 
 /* A field of the form; false when it cannot be decoded. */
 static bool field(const struct call *call, const char *name, char out[static PARAM_MAX])
@@ -33,6 +34,20 @@ static bool is_checked(const struct call *call, const char *name)
 /* ---- blocks -----------------------------------------------------------------------------------
  */
 
+/* The field "ttl": a lifetime, "never" (0), or nothing (-1, the default). */
+static bool lifetime(const struct call *call, int64_t *ttl_s)
+{
+	char text[PARAM_MAX];
+
+	*ttl_s = -1;
+	if (!field(call, "ttl", text))
+		return false;
+	if (!*text)
+		return true;
+	*ttl_s = 0;
+	return !strcmp(text, "never") || (!duration_parse(text, ttl_s) && *ttl_s > 0);
+}
+
 static void block(struct call *call, const char *name)
 {
 	char value[PARAM_MAX], reason[PARAM_MAX];
@@ -44,7 +59,8 @@ static void block(struct call *call, const char *name)
 					 .reason = reason };
 	struct block_outcome outcome = { .error = -EINVAL };
 
-	if (field(call, name, value) && field(call, "reason", reason))
+	if (field(call, name, value) && field(call, "reason", reason) &&
+	    lifetime(call, &request.ttl_s))
 		(void)block_add(call->api->options.block, &call->who, &request, &outcome);
 	answer_redirect(call, outcome.error ? "/blocks?refused=1" : "/blocks", "");
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/api/internal.h"
+#include "agent/api/search.h"
 #include "agent/incident/incident.h"
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
@@ -277,7 +277,7 @@ void handle_recent_incidents(struct call *call)
 		answer_json(call, 200, encode_rows(call, rows, count, incident_to_legacy_json));
 }
 
-void handle_stats_protocols(struct call *call)
+static void chart_incidents(struct call *call)
 {
 	uint64_t severities[3], counts[256];
 	struct json *body, *labels, *data;
@@ -306,4 +306,28 @@ void handle_stats_protocols(struct call *call)
 	json_set(body, "labels", labels);
 	json_set(body, "data", data);
 	answer_json(call, 200, body);
+}
+
+void handle_stats_protocols(struct call *call)
+{
+	static const struct {
+		const char *word;
+		enum history_order order;
+	} traffic[] = { { "packets", HISTORY_BY_PACKETS },
+			{ "bytes", HISTORY_BY_BYTES },
+			{ "flows", HISTORY_BY_RECORDS } };
+	char of[PARAM_MAX];
+
+	if (param_text(call->request->query, "of", of))
+		of[0] = '?';
+	if (!*of || !strcmp(of, "incidents")) {
+		chart_incidents(call);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(traffic) / sizeof(traffic[0]); i++)
+		if (!strcmp(of, traffic[i].word)) {
+			answer_protocol_chart(call, traffic[i].order);
+			return;
+		}
+	answer_error(call, 422, "invalid", "of", "of is incidents, packets, bytes or flows.");
 }

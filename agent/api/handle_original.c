@@ -12,8 +12,9 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 
-#define MS_PER_HOUR  3600000LL
+#define MS_PER_MIN   60000LL
 #define HOURS_MAX    (31LL * 24)
+#define STEP_MAX_MIN (24LL * 60)
 #define ZONE_MAX_MIN (14LL * 60) /* of what clocks show on earth */
 
 static void answer_chart(struct call *call, struct json *labels, struct json *data)
@@ -45,33 +46,58 @@ void handle_stats_severity(struct call *call)
 	answer_chart(call, labels, data);
 }
 
-/* Whole hours of the zone, the present one last. */
-void handle_stats_timeline(struct call *call)
+/* What the timeline counts by. */
+struct course {
+	int64_t first_ms, step_ms, zone_ms;
+	size_t steps;
+};
+
+/* Whole steps of the zone, the present one last. Answers 422 itself. */
+static int read_course(struct call *call, struct course *course)
 {
-	int64_t hours = 24, zone_min = 0, first_ms, zone_ms;
-	uint64_t counts[HOURS_MAX];
-	struct json *labels, *data;
-	int error;
+	int64_t hours = 24, step_min = 60, zone_min = 0, now_ms;
 
 	if (param_int(call, "hours", 1, HOURS_MAX, &hours) ||
+	    param_int(call, "step", 1, STEP_MAX_MIN, &step_min) ||
 	    param_int(call, "tz", -ZONE_MAX_MIN, ZONE_MAX_MIN, &zone_min))
+		return -EINVAL;
+	if (hours * 60 < step_min || hours * 60 / step_min > HOURS_MAX) {
+		answer_error(call, 422, "invalid", "step", "hours are 1 to 744 steps.");
+		return -EINVAL;
+	}
+	*course = (struct course){ .step_ms = step_min * MS_PER_MIN,
+				   .zone_ms = zone_min * MS_PER_MIN,
+				   .steps = (size_t)(hours * 60 / step_min) };
+	now_ms = clock_unix_ms() + course->zone_ms;
+	course->first_ms = now_ms / course->step_ms * course->step_ms - course->zone_ms -
+			   ((int64_t)course->steps - 1) * course->step_ms;
+	return 0;
+}
+
+void handle_stats_timeline(struct call *call)
+{
+	uint64_t counts[HOURS_MAX];
+	struct json *labels, *data;
+	struct course course;
+	int error;
+
+	if (read_course(call, &course))
 		return;
-	zone_ms = zone_min * 60000;
-	first_ms = (clock_unix_ms() + zone_ms) / MS_PER_HOUR * MS_PER_HOUR - zone_ms -
-		   (hours - 1) * MS_PER_HOUR;
-	error = store_incident_course(call->api->options.store, first_ms, MS_PER_HOUR, counts,
-				      (size_t)hours);
+	error = store_incident_course(call->api->options.store, course.first_ms, course.step_ms,
+				      counts, course.steps);
 	if (error) {
 		answer_failure(call, error);
 		return;
 	}
 	labels = json_new_array();
 	data = json_new_array();
-	for (int64_t i = 0; i < hours; i++) {
-		int64_t hour = (first_ms + zone_ms) / MS_PER_HOUR + i;
+	for (size_t i = 0; i < course.steps; i++) {
+		int64_t at_min = (course.first_ms + course.zone_ms + (int64_t)i * course.step_ms) /
+				 MS_PER_MIN;
 		char label[16];
 
-		(void)snprintf(label, sizeof(label), "%02lld:00", (long long)(hour % 24));
+		(void)snprintf(label, sizeof(label), "%02d:%02d", (int)(at_min / 60 % 24),
+			       (int)(at_min % 60));
 		json_add_string(labels, label);
 		json_add_int(data, (int64_t)counts[i]);
 	}

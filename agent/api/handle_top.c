@@ -16,6 +16,7 @@
 #define TOP_LIMIT_DEFAULT 20
 #define TOP_LIMIT_MAX	  1000
 #define DEFAULT_RANGE_MS  (24LL * 3600 * 1000)
+#define PROTOCOLS	  256 /* of an IP header */
 
 static void append_sums(struct buffer *out, const struct history_sums *sums)
 {
@@ -219,6 +220,74 @@ static void answer_hours(struct call *call, enum flow_group group, int64_t hours
 	/* whole hours, the present one among them */
 	job->search.from_unix_ms = (now_ms / MS_PER_HOUR + 1 - hours) * MS_PER_HOUR;
 	search_job_start(job, sum_hours);
+}
+
+/* ---- the original's chart of protocols, of traffic ---------------------------------------------
+ */
+
+static uint64_t chart_value(const struct top_row *row, enum history_order of)
+{
+	if (of == HISTORY_BY_BYTES)
+		return row->sums.bytes_out + row->sums.bytes_in;
+	return of == HISTORY_BY_PACKETS ? row->sums.packets_out + row->sums.packets_in
+					: row->sums.records;
+}
+
+/* The row with the most of it; NULL: none is left. */
+static struct top_row *most_of(struct top_row *rows, int count, enum history_order of)
+{
+	struct top_row *most = NULL;
+
+	for (int i = 0; i < count; i++)
+		if (rows[i].len && !rows[i].is_others &&
+		    (!most || chart_value(&rows[i], of) > chart_value(most, of)))
+			most = &rows[i];
+	return most;
+}
+
+static int chart_protocols(struct search_job *job)
+{
+	const struct top_query query = { .from_unix_ms = job->search.from_unix_ms,
+					 .to_unix_ms = job->search.to_unix_ms,
+					 .by = TOP_PROTOCOL };
+	CLEANUP(free) struct top_row *rows = calloc(PROTOCOLS + 1, sizeof(*rows));
+	CLEANUP(json_free) struct json *body = json_new_object();
+	CLEANUP(free) char *text = NULL;
+	struct json *labels = json_new_array(), *data = json_new_array();
+	char name[PROTO_TEXT_MAX];
+	int count = rows ? store_top(job->call.api->options.store, &query, rows, PROTOCOLS + 1)
+			 : -ENOMEM;
+
+	for (struct top_row *row; (row = most_of(rows, count, job->grouping.order)); row->len = 0) {
+		json_add_string(labels, proto_format(row->key[0], name));
+		json_add_int(data, (int64_t)chart_value(row, job->grouping.order));
+	}
+	json_set(body, "labels", labels);
+	json_set(body, "data", data);
+	text = json_print(body, NULL);
+	if (count < 0 || !text)
+		return count < 0 ? count : -ENOMEM;
+	buffer_append_text(&job->body, text);
+	return 0;
+}
+
+void answer_protocol_chart(struct call *call, enum history_order of)
+{
+	struct search_job *job = search_job_new(call);
+	int64_t now_ms = clock_unix_ms();
+	struct history_search *search;
+
+	if (!job)
+		return;
+	job->grouping.order = of;
+	search = &job->search;
+	if (!search->to_unix_ms || search->to_unix_ms > now_ms)
+		search->to_unix_ms = now_ms;
+	if (!search->from_unix_ms)
+		search->from_unix_ms = search->to_unix_ms - DEFAULT_RANGE_MS;
+	else if (search->from_unix_ms > search->to_unix_ms)
+		search->from_unix_ms = search->to_unix_ms;
+	search_job_start(job, chart_protocols);
 }
 
 void handle_top(struct call *call)

@@ -121,4 +121,10 @@ void append_time(struct buffer *out, int64_t unix_ms, const char *quote);
 /* ifaces_fill - names by index, of the interfaces watched now. */
 void ifaces_fill(const struct snapshot *snapshot, char (*names)[IFACE_TEXT_MAX]);
 
+/* ---- handle_top.c, for the original's chart ----------------------------------------------------
+ */
+
+/* answer_protocol_chart - labels and data of the protocols between from and to of the query. */
+void answer_protocol_chart(struct call *call, enum history_order of);
+
 #endif

@@ -1,6 +1,7 @@
 """ORIGINAL.md as a table: a test for each of the original's routes, endpoints, fields and events."""
 
 import csv
+import datetime
 import io
 import json
 import re
@@ -48,7 +49,7 @@ class Visitor:
             headers.update({"Content-Type": "application/json", "X-CSRF-Token": self.csrf})
         request = urllib.request.Request(self.url + path, data=data, headers=headers)
         try:
-            with OPENER.open(request, timeout=10) as answer:
+            with OPENER.open(request, timeout=30) as answer:
                 data = answer.read()
                 return answer.status, answer.headers, data if raw else data.decode()
         except urllib.error.HTTPError as error:
@@ -99,6 +100,12 @@ def nobody(demo):
     visitor = Visitor(demo, *VERA)
     visitor.cookie = ""
     return visitor
+
+
+def seconds(begin, end):
+    """Between two times of the API."""
+    begin, end = (datetime.datetime.fromisoformat(t.replace("Z", "+00:00")) for t in (begin, end))
+    return (end - begin).total_seconds()
 
 
 def blocks(admin):
@@ -190,6 +197,12 @@ def test_route_block_ip(admin, viewer):
     assert admin.goes("/block_ip", form) == "/blocks"
     assert blocks(admin)["203.0.113.5"]["reason"] == "it scans"
     assert admin.goes("/block_ip", {"ip_address": "300.1.2.3"}) == "/blocks?refused=1"
+    assert admin.goes("/block_ip", {"ip_address": "203.0.113.4", "ttl": "2h"}) == "/blocks"
+    made = blocks(admin)["203.0.113.4"]
+    assert seconds(made["created"], made["expires"]) == pytest.approx(7200, abs=2)
+    for ttl in ("2 years", "-1h", "0"):
+        form = {"ip_address": "203.0.113.3", "ttl": ttl}
+        assert admin.goes("/block_ip", form) == "/blocks?refused=1", ttl
 
 
 def test_route_block_domain(admin):
@@ -216,6 +229,13 @@ def test_route_generate_report(admin, viewer, path):
     assert viewer.goes(path, {"report_type": "general"}) == "/dashboard?refused=1"
     assert admin.goes(path, {"report_type": "general"}) == "/reports"
     assert admin.goes(path, {"report_type": "nonsense"}) == "/reports?refused=1"
+    week = {"report_type": "traffic", "period": "7d", "format": "json"}
+    assert admin.goes(path, week) == "/reports"
+    made = admin.json("/api/v1/reports?limit=1")["items"][0]
+    assert (made["kind"], made["format"]) == ("traffic", "json")
+    assert seconds(made["from"], made["to"]) == 7 * 86400
+    assert admin.goes(path, {**week, "period": "week"}) == "/reports?refused=1"
+    assert admin.goes(path, {**week, "format": "docx"}) == "/reports?refused=1"
 
 
 @pytest.mark.parametrize("kind", ["general", "incidents", "traffic", "anomaly"])
@@ -254,6 +274,27 @@ def test_api_stats_protocols(viewer):
     body = viewer.json("/api/stats/protocols")
     assert set(body) == {"labels", "data"} and len(body["labels"]) == len(body["data"]) > 0
     assert body["data"] == sorted(body["data"], reverse=True)
+
+
+def test_api_stats_protocols_of_traffic(viewer):
+    for of in ("packets", "bytes", "flows"):
+        body = viewer.json("/api/stats/protocols?of=" + of)
+        assert "TCP" in body["labels"] and len(body["labels"]) == len(body["data"])
+        assert body["data"] == sorted(body["data"], reverse=True) and body["data"][-1] > 0
+    assert viewer.json("/api/stats/protocols?of=incidents") == viewer.json("/api/stats/protocols")
+    assert viewer.json("/api/stats/protocols?of=bytes&from=2001-01-01&to=2001-01-02") == {
+        "labels": [], "data": []}
+    assert viewer.ask("/api/stats/protocols?of=nonsense")[0] == 422
+    assert viewer.ask("/api/stats/protocols?of=bytes&from=nonsense")[0] == 422
+
+
+def test_api_stats_timeline_by_other_steps(viewer):
+    quarters = viewer.json("/api/stats/timeline?hours=6&step=15")
+    assert len(quarters["labels"]) == len(quarters["data"]) == 24
+    assert {label[-2:] for label in quarters["labels"]} == {"00", "15", "30", "45"}
+    assert len(viewer.json("/api/stats/timeline?hours=48&step=1440")["data"]) == 2
+    for wrong in ("hours=1&step=61", "hours=744&step=1", "step=0", "step=1441", "step=x"):
+        assert viewer.ask("/api/stats/timeline?" + wrong)[0] == 422, wrong
 
 
 def test_api_stats_timeline(viewer):
@@ -337,7 +378,7 @@ def events(admin):
     """What a new live view is told, by name."""
     request = urllib.request.Request(admin.url + "/api/v1/events", headers={"Cookie": admin.cookie})
     found = {}
-    with urllib.request.urlopen(request, timeout=10) as stream:
+    with urllib.request.urlopen(request, timeout=30) as stream:
         name = ""
         for raw in stream:
             line = raw.decode().rstrip("\n")
@@ -362,3 +403,51 @@ def test_event_statistics_update(events):
 
 def test_event_incidents_update(events):
     assert INCIDENT_KEYS <= set(events["incidents_update"][0])
+
+
+def test_event_new_incident():
+    program = Program(seed=3)
+    try:
+        program.claim()
+        cookie, _ = program.log_in("admin", PASSWORD)
+        request = urllib.request.Request(program.url + "/api/v1/events", headers={"Cookie": cookie})
+        with urllib.request.urlopen(request, timeout=60) as stream:
+            while next(stream) != b"event: new_incident\n":
+                pass
+            found = json.loads(next(stream)[len("data: "):])
+        assert INCIDENT_KEYS <= set(found) and found["severity"] in ("low", "medium", "high")
+    finally:
+        program.stop()
+
+
+# ---- 4.4 models ----------------------------------------------------------------------------------
+
+# the original's model: where it is now, and its fields by their names here (in the order of the list)
+MODELS = {
+    "User": ("/api/v1/users", "id name email role created", "totp disabled last_login must_change"),
+    "Incident": ("/api/recent_incidents", "id timestamp src_ip dst_ip protocol details severity "
+                 "resolved", "state detector score first_seen last_seen count"),
+    "AnalyzerConfig": ("/api/v1/settings", "id key value section help",
+                       "type default min max"),
+    "BlockedIP": ("/api/v1/blocks", "id value reason created author state",
+                  "kind direction proto port expires source hits last_hit"),
+    "BlockedDomain": ("/api/v1/blocks", "id value reason created author state",
+                      "kind layers expires hits"),
+    "PacketStatistics": ("/api/v1/hosts", "ip packets bytes ports last_seen", "flows name country"),
+    "Report": ("/api/v1/reports", "id title created author kind",
+               "from to format size sha256 schedule_id state"),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_fields_of_the_models(admin, model):
+    path, fields, added = MODELS[model]
+    answer = admin.json(path)
+    rows = answer if isinstance(answer, list) else answer["items"]
+    if model == "Incident":
+        rows = [{**rows[0], **admin.json("/api/v1/incidents/%d" % rows[0]["id"])}]
+    if model == "BlockedDomain":
+        rows = [row for row in rows if row["kind"] == "domain"]
+    assert rows and set(fields.split()) | set(added.split()) <= set(rows[0])
+    if model == "PacketStatistics":  # what was is_anomaly
+        assert "flagged" in admin.json("/api/v1/model?ip=" + rows[0]["ip"])

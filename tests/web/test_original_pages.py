@@ -61,6 +61,8 @@ ELEMENTS = {
                          ("option", "Anomaly detection")),
     "reports_recent": ("viewer", "/reports", (".table-reports th", "Made"),
                        (".table-reports th", "By"), (".table-reports a", "Download")),
+    "admin_only_refusal": ("viewer", "/dashboard?refused=1",
+                           (".toast", "You need administrator privileges to do this.")),
     "error_page": ("viewer", "/nowhere", ("h1", "no such page"), ("a", "Go to the overview")),
 }
 
