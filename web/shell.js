@@ -4,6 +4,7 @@
 import { icon, logo } from "./icons.js";
 import { liveState, latest, subscribe } from "./live.js";
 import { navigation } from "./nav.js";
+import { printHead } from "./print.js";
 import { session, setTheme, theme } from "./session.js";
 import { fill, h, setText } from "./ui.js";
 import { clean } from "./format.js";
@@ -147,6 +148,7 @@ export function mountShell(root, onHelp) {
 	const lost = connectionBanner();
 	const nav = navigation();
 	const main = h("main", { id: "main", tabindex: "-1" });
+	const paper = printHead(main);
 	fill(root, h("div", { class: "shell" },
 		h("header", { class: "top" },
 			h("a", { href: "/dashboard", class: "brand",
@@ -157,7 +159,8 @@ export function mountShell(root, onHelp) {
 				"aria-label": "Help", title: "Help", on: { click: onHelp } },
 			icon("help")), menu.element),
 		nav.element,
-		h("div", { class: "page" }, demoBanner(), lost.element, main, footer())));
+		h("div", { class: "page" }, paper.element, demoBanner(), lost.element, main,
+			footer())));
 
 	const onState = (state) => {
 		chips.drawLight(state);
@@ -168,7 +171,8 @@ export function mountShell(root, onHelp) {
 	if (latest("snapshot")) {
 		onSnapshot(latest("snapshot"));
 	}
-	const ends = [subscribe("state", onState), subscribe("snapshot", onSnapshot), menu.stop];
+	const ends = [subscribe("state", onState), subscribe("snapshot", onSnapshot), menu.stop,
+		paper.stop];
 	return {
 		main,
 		select: nav.select,

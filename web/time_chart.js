@@ -2,6 +2,7 @@
 // classic script when first needed. In above zero, out below, drops as bars on the floor.
 
 import { absolute, bits, clock, compact } from "./format.js";
+import { paperChart } from "./paper_chart.js";
 import { h, setText } from "./ui.js";
 
 const SCRIPT = "/vendor/dygraphs.min.js";
@@ -132,6 +133,19 @@ function watchAppearance(plot, restyle, resize) {
 	};
 }
 
+/** The same course on paper, drawn when it is asked for. */
+function paperOf(state) {
+	const element = h("div", {});
+	const print = () => element.replaceChildren(paperChart(state.rows, state.from, state.to));
+	const printed = () => element.replaceChildren();
+	window.addEventListener("beforeprint", print);
+	window.addEventListener("afterprint", printed);
+	return { element, stop() {
+		window.removeEventListener("beforeprint", print);
+		window.removeEventListener("afterprint", printed);
+	} };
+}
+
 function describe(state) {
 	const top = (i) => bits(Math.max(0, ...state.rows.map((r) => Math.abs(r[i] || 0))));
 	return `Traffic from ${absolute(state.from)} to ${absolute(state.to)}: at most `
@@ -192,10 +206,11 @@ export function timeChart({ drops = true, onZoom = null } = {}) {
 		},
 		zoom: (from, to) => to - from >= ZOOM_MIN_MS && onZoom?.(from, to),
 	};
+	const paper = paperOf(state);
 	const unwatch = watchAppearance(plot, () => state.graph?.updateOptions(colours()),
 		() => state.graph?.resize());
 	return {
-		element: h("div", { class: "chart" }, legend.element, plot),
+		element: h("div", { class: "chart" }, legend.element, plot, paper.element),
 		set(rows, from, to) {
 			state.rows = rows.map(([t, i, o, d]) => [t, i, o === null ? null : -o, d]);
 			Object.assign(state, { from, to });
@@ -215,6 +230,7 @@ export function timeChart({ drops = true, onZoom = null } = {}) {
 		stop() {
 			state.stopped = true;
 			unwatch();
+			paper.stop();
 			state.graph?.destroy();
 		},
 	};

@@ -26,7 +26,8 @@ function techniqueLink(technique) {
 }
 
 function both(at) {
-	return h("span", {}, time(at), h("span", { class: "muted" }, ` · ${absolute(at)}`));
+	return h("span", {}, time(at),
+		h("span", { class: "muted on-screen" }, ` · ${absolute(at)}`));
 }
 
 const PLACES = { own: "this host", local: "local network" };
