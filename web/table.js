@@ -178,8 +178,10 @@ export function createTable(spec) {
 			draw();
 			table.hidden = rows.length === 0 && Boolean(spec.empty);
 			none.hidden = !table.hidden;
-			if (!none.hidden) {
-				none.replaceChildren(spec.empty());
+			const said = none.hidden ? null : spec.empty();
+			// the same words stay: what has the focus in them keeps it
+			if (said && none.textContent !== said.textContent) {
+				none.replaceChildren(said);
 			}
 		},
 	};

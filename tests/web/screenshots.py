@@ -1,5 +1,5 @@
 """
-Pictures of every page in both themes and two widths: full, empty and failing, from the mock.
+Pictures of every whole page in both themes and two widths: full, empty and failing, from the mock.
 
 usage: screenshots.py OUT_DIR [--state full|empty|failing] [page ...]     pages by name, else all
 """
@@ -7,6 +7,8 @@ usage: screenshots.py OUT_DIR [--state full|empty|failing] [page ...]     pages 
 import pathlib
 import sys
 import time
+
+from selenium.common.exceptions import TimeoutException
 
 from browser import Browser
 from mock_server import Server
@@ -24,23 +26,27 @@ OUTSIDE = {"login": ("none", "/login"), "setup": ("setup", "/setup#mock-token"),
            "needs-setup": ("setup", "/login"), "viewer-incident": ("viewer", "/incidents/10"),
            "viewer-blocks": ("viewer", "/blocks")}
 VIEWS = [("wide", 1440, 900), ("phone", 390, 844)]
+LONGEST = 5200  # pixels of a page that are looked at
 
 
 def shoot(browser, url, out, name):
-    """One page in all four ways; prints what went wrong in it."""
+    """One page in all four ways, from its head to its foot; prints what went wrong in it."""
     for label, width, height in VIEWS:
+        browser.size(width, height, "light")
+        browser.open("about:blank")
+        browser.open(url)
+        browser.wait("document.querySelector('h1') !== null")
+        time.sleep(1.2)  # let the second's snapshot and the chart arrive
+        whole = min(LONGEST, browser.js("return document.documentElement.scrollHeight"))
         for scheme in ("light", "dark"):
-            browser.size(width, height, scheme)
-            browser.open("about:blank")
-            browser.open(url)
-            browser.wait("document.querySelector('h1') !== null")
-            time.sleep(1.2)  # let the second's snapshot and the chart arrive
+            browser.size(width, max(height, whole), scheme)
+            browser.settle()
             browser.driver.save_screenshot(str(out / ("%s-%s-%s.png" % (name, label, scheme))))
-            extra = browser.js("return document.documentElement.scrollWidth") - width
-            if extra > 0:
-                print(name, label, "scrolls sideways by", extra)
-            for error in browser.errors():
-                print(name, label, error)
+        extra = browser.js("return document.documentElement.scrollWidth") - width
+        if extra > 0:
+            print(name, label, "scrolls sideways by", extra)
+        for error in browser.errors():
+            print(name, label, error)
 
 
 def main():
@@ -66,7 +72,12 @@ def main():
                 servers[role].state.failing = kind == "failing"
                 if kind == "empty":
                     servers[role].state.forget_all()
-            shoot(browser, servers[role].url + path, out, "%s-%s" % (name, kind))
+            for _ in range(3):  # on a machine with other work a picture may take too long
+                try:
+                    shoot(browser, servers[role].url + path, out, "%s-%s" % (name, kind))
+                    break
+                except TimeoutException:
+                    print(name, "took too long, tried again")
         for role, server in servers.items():
             for report in server.state.csp_reports:
                 print(role, "CSP", report)

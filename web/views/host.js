@@ -114,12 +114,12 @@ function topRows(rows, cell) {
 	});
 }
 
-function topPanel(title, note, rows, { distinct, cell }) {
+function topPanel(title, note, rows, { what, distinct, cell }) {
 	const known = (rows || []).filter((r) => r.key !== null && r.key !== "");
 	if (known.length === 0) {
 		return panel(title, { note }, h("p", { class: "muted" }, "None in this time."));
 	}
-	const heads = ["Value", "Bytes", "", "Records", "Last seen"];
+	const heads = [what, "Bytes", "", "Flows", "Last seen"];
 	const classes = [null, "num", "share", "num p2", "when p3"];
 	return panel(title, { note: distinct > known.length
 		? `${note}; ${count(known.length)} of ${count(distinct)}` : note },
@@ -142,17 +142,19 @@ function tops(host) {
 	const named = (key) => flowsLink(host.ip, `domain=${key}`, name(key, 90));
 	return [
 		topPanel("Contacted", "it began the flow", out.peers,
-			{ distinct: out.peers_distinct, cell: (k) => hostLink(k) }),
+			{ what: "Address", distinct: out.peers_distinct,
+				cell: (k) => hostLink(k) }),
 		topPanel("Contacted by", "the other side began", into.peers,
-			{ distinct: into.peers_distinct, cell: (k) => hostLink(k) }),
+			{ what: "Address", distinct: into.peers_distinct,
+				cell: (k) => hostLink(k) }),
 		topPanel("Ports it used", "on other hosts", out.ports,
-			{ distinct: out.ports_distinct, cell: port }),
+			{ what: "Port", distinct: out.ports_distinct, cell: port }),
 		topPanel("Ports it serves", "asked for here", into.ports,
-			{ distinct: into.ports_distinct, cell: port }),
+			{ what: "Port", distinct: into.ports_distinct, cell: port }),
 		topPanel("Names it asked for", "server names", out.names,
-			{ distinct: out.names_distinct, cell: named }),
+			{ what: "Name", distinct: out.names_distinct, cell: named }),
 		topPanel("Names it serves", "asked for here", into.names,
-			{ distinct: into.names_distinct, cell: named }),
+			{ what: "Name", distinct: into.names_distinct, cell: named }),
 	];
 }
 

@@ -1,11 +1,14 @@
 // What the model knows of one host: its numbers now against what is normal for hosts of its kind.
 
 import { get } from "../api.js";
-import { clean, duration } from "../format.js";
+import { bytes, clean, duration } from "../format.js";
 import { fill, h, name, panel } from "../ui.js";
 
 const SHOWN = 8; // of the features of a window, the rarest first
 const COUNTED = new Set(["flows", "addresses", "ports", "pairs", "packets", "names"]);
+
+const BYTES = new Set(["B", "bytes"]);
+const BRINGS = new Set([...BYTES, "share"]); // their unit along
 
 /** Shares in percent, counts whole (they are estimates), the rest in three digits. */
 function amount(value, unit) {
@@ -14,6 +17,9 @@ function amount(value, unit) {
 	}
 	if (unit === "share") {
 		return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+	}
+	if (BYTES.has(unit)) {
+		return bytes(value);
 	}
 	return Number(value).toLocaleString("en-US", value >= 1 && COUNTED.has(unit)
 		? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 });
@@ -29,7 +35,7 @@ function row(f) {
 	const side = known && f.value > f.high ? "above" : known && f.value < f.low ? "below" : "";
 	return h("tr", {}, h("th", { scope: "row" }, name(f.name.replaceAll("_", " "), 80)),
 		h("td", { class: "num" }, h(side ? "strong" : "span", {}, amount(f.value, f.unit)),
-		f.unit === "share" ? "" : ` ${clean(f.unit, 12)}`, side
+		BRINGS.has(f.unit) ? "" : ` ${clean(f.unit, 12)}`, side
 				? h("span", { class: "badge badge-wait" }, side) : null),
 		h("td", { class: "num" }, normal(f)));
 }

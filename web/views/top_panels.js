@@ -27,7 +27,8 @@ function withShares(rows) {
 }
 
 const BYTES = (kind) => ({ key: "bytes", label: "Bytes", class: "share", value: (r) => r.bytes,
-	unsortable: true, signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
+	head: () => h("span", { class: "share-head" }, "Bytes"), unsortable: true,
+	signature: (r) => `${bytes(r.bytes)} ${r.share.toFixed(3)}`,
 	cell: shareCell(kind) });
 const number = (key, label, klass) => ({ key, label, class: `num ${klass}`, unsortable: true,
 	value: (r) => (r[key] === undefined ? "–" : count(r[key])) });
