@@ -17,6 +17,7 @@
 
 #include "agent/app/greet.h"
 #include "agent/app/internal.h"
+#include "agent/app/patience.h"
 #include "agent/app/reload.h"
 #include "agent/capture/capture.h"
 #include "agent/util/cleanup.h"
@@ -25,7 +26,6 @@
 #include "agent/util/notify.h"
 
 #define STOP_GRACE_NS	 (10 * NS_PER_S) /* a child that does not end by itself is killed */
-#define BEAT_LIMIT_NS	 (10 * NS_PER_S) /* a child whose threads stand still is killed */
 #define AWAY_NS		 (2 * NS_PER_S)	 /* this process looks 4 times a second */
 #define QUICK_DEATH_NS	 (5 * NS_PER_S)	 /* the second that died sooner in a row has to wait */
 #define RESTART_DELAY_NS (1 * NS_PER_S)
@@ -330,9 +330,6 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		s->is_ready = true;
 		(void)notify_send("READY=1\nSTATUS=counting and enforcing");
 		break;
-	case SUPERVISE_BEAT:
-		(void)notify_send("WATCHDOG=1");
-		break;
 	case SUPERVISE_FILLED:
 		if (s->app->kernel)
 			capture_kernel_filled(s->app->kernel);
@@ -366,7 +363,8 @@ static void kill_still(struct supervisor *s, uint64_t now)
 
 		if (!child->pid || !child->beat_ns)
 			continue;
-		if (!was_away && now - child->beat_ns <= BEAT_LIMIT_NS)
+		if (!was_away && (now - child->beat_ns <= PATIENCE_LEAST_NS ||
+				  now - child->beat_ns <= patience_now_ns()))
 			continue;
 		child->beat_ns = now;
 		if (was_away)
@@ -380,6 +378,9 @@ static void check_time(struct supervisor *s)
 {
 	uint64_t now = clock_monotonic_ns();
 
+	/* its own sign of life: its children it watches itself */
+	if (now / NS_PER_S != s->checked_ns / NS_PER_S)
+		(void)notify_send("WATCHDOG=1");
 	if (s->end_ns && now >= s->end_ns)
 		begin_stop(s);
 	if (s->is_stopping && now >= s->kill_ns) {

@@ -50,27 +50,3 @@ int notify_send(const char *state)
 		return -errno;
 	return 1;
 }
-
-/* A whole decimal number, or -1. */
-static int64_t number_of_environment(const char *name)
-{
-	const char *text = getenv(name);
-	char *end = NULL;
-	long long value;
-
-	if (!text || text[0] < '0' || text[0] > '9')
-		return -1;
-	errno = 0;
-	value = strtoll(text, &end, 10);
-	return errno || *end != '\0' ? -1 : value;
-}
-
-int64_t notify_watchdog_ms(void)
-{
-	int64_t usec = number_of_environment("WATCHDOG_USEC");
-	int64_t pid = number_of_environment("WATCHDOG_PID");
-
-	if (usec <= 0 || (pid >= 0 && pid != getpid()))
-		return 0;
-	return usec < 2000 ? 1 : usec / 2000;
-}

@@ -1,4 +1,4 @@
-/* The protocol: sd_notify(3) and sd_watchdog_enabled(3). */
+/* The protocol: sd_notify(3). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +19,6 @@ static int clear_environment(void **state)
 {
 	(void)state;
 	assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
-	assert_int_equal(unsetenv("WATCHDOG_USEC"), 0);
-	assert_int_equal(unsetenv("WATCHDOG_PID"), 0);
 	return 0;
 }
 
@@ -91,31 +89,6 @@ static void wrong_sockets_are_errors(void **state)
 	assert_int_equal(notify_send("READY=1"), -ENAMETOOLONG);
 }
 
-static void watchdog_is_half_of_what_systemd_waits(void **state)
-{
-	(void)state;
-	assert_int_equal(notify_watchdog_ms(), 0);
-	assert_int_equal(setenv("WATCHDOG_USEC", "30000000", 1), 0);
-	assert_int_equal(notify_watchdog_ms(), 15000);
-	assert_int_equal(setenv("WATCHDOG_USEC", "1500", 1), 0);
-	assert_int_equal(notify_watchdog_ms(), 1);
-	assert_int_equal(setenv("WATCHDOG_USEC", "30s", 1), 0);
-	assert_int_equal(notify_watchdog_ms(), 0);
-}
-
-static void watchdog_of_another_process_is_not_ours(void **state)
-{
-	char pid[20];
-
-	(void)state;
-	assert_int_equal(setenv("WATCHDOG_USEC", "30000000", 1), 0);
-	assert_int_equal(setenv("WATCHDOG_PID", "1", 1), 0);
-	assert_int_equal(notify_watchdog_ms(), 0);
-	(void)snprintf(pid, sizeof(pid), "%d", getpid());
-	assert_int_equal(setenv("WATCHDOG_PID", pid, 1), 0);
-	assert_int_equal(notify_watchdog_ms(), 15000);
-}
-
 #define cleared(test) cmocka_unit_test_setup_teardown(test, clear_environment, clear_environment)
 
 int main(void)
@@ -125,8 +98,6 @@ int main(void)
 		cleared(state_reaches_an_abstract_name),
 		cleared(nothing_is_sent_when_nobody_asks),
 		cleared(wrong_sockets_are_errors),
-		cleared(watchdog_is_half_of_what_systemd_waits),
-		cleared(watchdog_of_another_process_is_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
