@@ -204,6 +204,12 @@ int store_backup_make(const struct store_backup *order, uint64_t *bytes, char *e
 
 	if (!result)
 		result = backup_writer_new(order->file, order->key, &writer);
+	if (result == -EEXIST) {
+		(void)snprintf(error, STORE_ERROR_MAX,
+			       "%.160s is there already and is no backup: name another file",
+			       order->file);
+		return result;
+	}
 	if (result)
 		return fail(error, result, "cannot write", order->file);
 	result = put_main(writer, order);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/store/backup_format.h"
@@ -97,6 +98,27 @@ static int write_header(struct backup_writer *writer, const struct store_backup_
 	return write_summed(writer, (const uint8_t *)&header, sizeof(header));
 }
 
+/*
+ * Only a backup or an empty file gives way: a name that was mistyped may be a database's, a
+ * device's, anybody's.
+ */
+static int check_place(const char *path)
+{
+	static const char magic[8] = BACKUP_MAGIC; /* without an end */
+	char begin[sizeof(magic)];
+	struct stat info;
+
+	if (lstat(path, &info))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISREG(info.st_mode))
+		return -EEXIST;
+	CLEANUP(close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, begin, sizeof(begin));
+	if (len < 0)
+		return -errno;
+	return !len || (len == sizeof(magic) && !memcmp(begin, magic, sizeof(magic))) ? 0 : -EEXIST;
+}
+
 int backup_writer_new(const char *path, const struct store_backup_key *key,
 		      struct backup_writer **out)
 {
@@ -110,6 +132,9 @@ int backup_writer_new(const char *path, const struct store_backup_key *key,
 		writer->part[0] = '\0';
 		return -ENAMETOOLONG;
 	}
+	int error = check_place(writer->path);
+	if (error)
+		return error;
 	/* one that was cut off before may lie there */
 	if (unlink(writer->part) && errno != ENOENT)
 		return -errno;
@@ -117,7 +142,7 @@ int backup_writer_new(const char *path, const struct store_backup_key *key,
 	if (writer->fd < 0)
 		return -errno;
 	crypto_digester_init(&writer->digester);
-	int error = write_header(writer, key);
+	error = write_header(writer, key);
 	if (error)
 		return error;
 	*out = TAKE(writer);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/store/backup.h"
@@ -40,6 +41,31 @@ static void backup_of_a_running_store_is_restored_elsewhere(void **state)
 	assert_int_equal(access(fixture_path(pair->to, "restore.part", path), F_OK), -1);
 	/* and the first one still runs */
 	assert_int_equal(raw_int(pair->from, "main.db", "SELECT count(*) FROM sessions"), 1);
+}
+
+static void only_an_older_backup_is_written_over(void **state)
+{
+	struct pair *pair = *state;
+	struct stat info;
+
+	fill(pair->from);
+	assert_int_equal(file_write(pair->file, "", 0, 0600), 0);
+	assert_int_equal(backup(pair, NULL, false), 0);
+	assert_int_equal(backup(pair, NULL, false), 0);
+	assert_int_equal(unlink(pair->file), 0);
+	assert_int_equal(file_write(pair->file, "SLUICEB", 7, 0600), 0);
+	assert_int_equal(backup(pair, NULL, false), -EEXIST);
+	assert_true(raw_file_has(pair->to, "b.backup", "SLUICEB"));
+	assert_int_equal(unlink(pair->file), 0);
+	assert_int_equal(symlink("/dev/null", pair->file), 0);
+	assert_int_equal(backup(pair, NULL, false), -EEXIST);
+	assert_int_equal(lstat(pair->file, &info), 0);
+	assert_true(S_ISLNK(info.st_mode));
+	assert_int_equal(unlink(pair->file), 0);
+	/* the database itself, under the service */
+	(void)fixture_path(pair->from, "main.db", pair->file);
+	assert_int_equal(backup(pair, NULL, false), -EEXIST);
+	assert_true(raw_file_has(pair->from, "main.db", "SQLite format 3"));
 }
 
 static void former_state_is_moved_aside(void **state)
@@ -330,6 +356,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 	const struct CMUnitTest tests[] = {
 		T(backup_of_a_running_store_is_restored_elsewhere),
+		T(only_an_older_backup_is_written_over),
 		T(former_state_is_moved_aside),
 		T(changed_and_cut_backups_are_refused),
 		T(passphrase_opens_and_another_does_not),
