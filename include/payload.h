@@ -16,7 +16,7 @@ struct payload {
 	uint8_t iface;
 	uint8_t tcp_flags;
 	bool is_frame;	  /* ARP, neighbour discovery: data begins at the Ethernet header */
-	bool is_fragment; /* of a UDP datagram: data begins behind the IP header, ports as known */
+	bool is_fragment; /* data begins behind the IP header, ports as known */
 	bool more;	  /* fragment: others follow */
 	uint16_t offset;  /* fragment: where data lies in the datagram, bytes */
 	uint32_t seq;	  /* TCP: sequence number of data[0]; fragment: identification */

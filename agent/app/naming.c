@@ -157,8 +157,9 @@ static void judge(struct naming_way *way, const struct name_event *event)
 	case NAME_QUIC_HELLO:
 		remember(way, event, HIT_QUIC, event->hello->sni);
 		break;
-	case NAME_HTTP_REQUEST:
-		remember(way, event, HIT_HTTP, host_of(event->http));
+	case NAME_HTTP_REQUEST: /* servers differ in which of the two they go by */
+		remember(way, event, HIT_HTTP, event->http->authority);
+		remember(way, event, HIT_HTTP, event->http->host);
 		break;
 	case NAME_DNS_QUERY:
 	case NAME_DNS_ANSWER:

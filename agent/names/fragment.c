@@ -1,7 +1,7 @@
 /*
- * UDP datagrams out of IP fragments (RFC 791 3.2, RFC 8200 4.5). Fragments that overlap end the
- * datagram (RFC 5722, here for both families): no resolver sends them, and who does wants two
- * readers to see two texts. A copy of what is there already is passed over.
+ * UDP datagrams and TCP segments out of IP fragments (RFC 791 3.2, RFC 8200 4.5). Fragments that
+ * overlap end the datagram (RFC 5722, here for both families): nobody honest sends them, and who
+ * does wants two readers to see two texts. A copy of what is there already is passed over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +16,17 @@
 #define WAIT_NS	       30000000000u /* Linux: ipfrag_time, 30 s; RFC 8200 says 60 */
 #define PORT_DNS       53
 #define QUIC_LONG      0x80 /* RFC 9000 17.2 */
+#define PROTO_TCP      6
 #define PROTO_UDP      17
+#define TCP_BYTES      20 /* RFC 9293 3.1 */
+#define TCP_SEQ_AT     4
+#define TCP_LENGTH_AT  12 /* words of its header, in the upper half */
+#define TCP_FLAGS_AT   13
 
 struct datagram {
 	bool is_used, is_dead; /* dead: remembered so that its other fragments begin nothing new */
 	struct addr src, dst;
+	uint8_t proto;
 	uint32_t id;
 	uint32_t whole; /* 0 until the last fragment came */
 	uint32_t rule_id;
@@ -60,6 +66,7 @@ void fragment_table_free(struct fragment_table *table)
 static bool is_of(const struct datagram *datagram, const struct payload *payload)
 {
 	return datagram->is_used && datagram->id == payload->seq &&
+	       datagram->proto == payload->tuple.proto &&
 	       addr_is_equal(&datagram->src, &payload->tuple.src) &&
 	       addr_is_equal(&datagram->dst, &payload->tuple.dst);
 }
@@ -89,6 +96,7 @@ static struct datagram *datagram_of(struct fragment_table *table, const struct p
 		.is_used = true,
 		.src = payload->tuple.src,
 		.dst = payload->tuple.dst,
+		.proto = payload->tuple.proto,
 		.id = payload->seq,
 		.since_ns = payload->at_ns,
 		.pieces = { .data = table->memory +
@@ -129,52 +137,74 @@ static int add(struct datagram *datagram, const struct payload *payload)
 	return result < 0 ? result : 0;
 }
 
-/* DNS, or the long header of QUIC's first packets. */
+/* TCP, DNS, or the long header of QUIC's first packets. */
 static bool is_wanted(const struct payload *datagram)
 {
 	const struct five_tuple *tuple = &datagram->tuple;
 
-	return tuple->src_port == PORT_DNS || tuple->dst_port == PORT_DNS ||
-	       (datagram->len > 0 && datagram->data[0] & QUIC_LONG);
+	return tuple->proto == PROTO_TCP || tuple->src_port == PORT_DNS ||
+	       tuple->dst_port == PORT_DNS || (datagram->len > 0 && datagram->data[0] & QUIC_LONG);
 }
 
-/* The whole datagram as one packet would have carried it; false when nobody reads it. */
-static bool finish(const struct datagram *datagram, const struct payload *payload,
+/* Bytes of the transport header in front of @len bytes of payload; 0: not all there, or broken. */
+static uint32_t header_of(uint8_t proto, const uint8_t *data, uint32_t len)
+{
+	uint32_t header = UDP_BYTES;
+
+	if (proto == PROTO_TCP)
+		header = len < TCP_BYTES ? TCP_BYTES : (data[TCP_LENGTH_AT] >> 4) * 4u;
+	if (proto == PROTO_TCP && header < TCP_BYTES)
+		return 0;
+	return header <= len ? header : 0;
+}
+
+/* The datagram's first @len of @whole bytes as one packet would have carried them; false when
+ * nobody reads it. */
+static bool unfold(const struct payload *payload, const uint8_t *data, uint32_t len, uint32_t whole,
 		   struct payload *out)
 {
-	const uint8_t *data = datagram->pieces.data;
-	uint32_t len = datagram->whole - UDP_BYTES;
-	uint16_t udp_len = read_u16(data + 4);
+	uint32_t header = header_of(payload->tuple.proto, data, len);
 
-	if (udp_len >= UDP_BYTES && udp_len < datagram->whole)
-		len = udp_len - UDP_BYTES;
+	if (!header)
+		return false;
 	*out = *payload;
 	out->tuple.src_port = read_u16(data);
 	out->tuple.dst_port = read_u16(data + 2);
 	out->is_fragment = out->more = false;
 	out->offset = 0;
 	out->seq = 0;
-	out->rule_id = datagram->rule_id;
-	out->data = data + UDP_BYTES;
-	out->len = out->whole = len;
+	if (payload->tuple.proto == PROTO_TCP) {
+		out->seq = (uint32_t)read_u16(data + TCP_SEQ_AT) << 16 |
+			   read_u16(data + TCP_SEQ_AT + 2);
+		out->tcp_flags = data[TCP_FLAGS_AT];
+	}
+	out->data = data + header;
+	out->len = len - header;
+	out->whole = whole - header;
 	return is_wanted(out);
+}
+
+static bool finish(const struct datagram *datagram, const struct payload *payload,
+		   struct payload *out)
+{
+	const uint8_t *data = datagram->pieces.data;
+	uint32_t len = datagram->whole;
+
+	if (datagram->proto == PROTO_UDP && len >= UDP_BYTES && read_u16(data + 4) >= UDP_BYTES &&
+	    read_u16(data + 4) < len)
+		len = read_u16(data + 4);
+	if (!unfold(payload, data, len, len, out))
+		return false;
+	out->rule_id = datagram->rule_id;
+	return true;
 }
 
 /* A first fragment that the capture did not keep whole: its message is read as far as it goes, for
  * there will never be more of it. */
 static bool finish_cut(const struct payload *payload, struct payload *out)
 {
-	if (payload->offset || payload->len < UDP_BYTES)
-		return false;
-	*out = *payload;
-	out->tuple.src_port = read_u16(payload->data);
-	out->tuple.dst_port = read_u16(payload->data + 2);
-	out->is_fragment = out->more = false;
-	out->seq = 0;
-	out->data += UDP_BYTES;
-	out->len -= UDP_BYTES;
-	out->whole -= UDP_BYTES;
-	return is_wanted(out);
+	return !payload->offset &&
+	       unfold(payload, payload->data, (uint32_t)payload->len, payload->whole, out);
 }
 
 int fragment_take(struct fragment_table *table, const struct payload *payload, struct payload *out)
@@ -182,7 +212,8 @@ int fragment_take(struct fragment_table *table, const struct payload *payload, s
 	struct datagram *datagram;
 	int error;
 
-	if (payload->tuple.proto != PROTO_UDP || payload->len == 0)
+	if ((payload->tuple.proto != PROTO_UDP && payload->tuple.proto != PROTO_TCP) ||
+	    payload->len == 0)
 		return 0;
 	datagram = datagram_of(table, payload);
 	if (datagram->is_dead)
@@ -197,7 +228,7 @@ int fragment_take(struct fragment_table *table, const struct payload *payload, s
 	if (error || datagram->whole == 0 || pieces_front(&datagram->pieces) < datagram->whole)
 		return 0;
 	datagram->is_dead = true; /* done: a late copy of a fragment begins nothing */
-	return datagram->whole >= UDP_BYTES && finish(datagram, payload, out);
+	return finish(datagram, payload, out);
 }
 
 void fragment_expire(struct fragment_table *table, uint64_t now_ns)

@@ -72,7 +72,8 @@ static const char *const methods[] = {
 };
 
 static const char version[] = "HTTP/1.";
-#define VERSION_BYTES (sizeof(version) - 1)
+#define VERSION_BYTES	  (sizeof(version) - 1)
+#define ANY_VERSION_BYTES 5 /* of it: what some servers take in a request */
 
 /* @data begins with @words, or is itself a beginning of them. */
 static bool is_start(const uint8_t *data, size_t len, const char *words)
@@ -196,7 +197,7 @@ static void read_authority(struct span target, struct http_message *out)
 	}
 }
 
-/* method SP target SP HTTP/1.x */
+/* method SP target SP HTTP/x */
 static bool read_request_line(struct span line, struct http_message *out)
 {
 	const uint8_t *space = memchr(line.data, ' ', line.len);
@@ -210,7 +211,7 @@ static bool read_request_line(struct span line, struct http_message *out)
 	target.len = line.len - method_len - 1;
 	space = memrchr(target.data, ' ', target.len);
 	if (!space || (size_t)(target.data + target.len - (space + 1)) < VERSION_BYTES ||
-	    memcmp(space + 1, version, VERSION_BYTES) != 0)
+	    memcmp(space + 1, version, ANY_VERSION_BYTES) != 0)
 		return false;
 	target.len = (size_t)(space - target.data);
 	put(out->method, sizeof(out->method), (struct span){ line.data, method_len });

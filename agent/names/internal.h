@@ -123,7 +123,7 @@ void stream_take(struct stream_table *table, const struct payload *payload);
 void stream_expire(struct stream_table *table, uint64_t now_ns);
 const struct stream_counters *stream_count(const struct stream_table *table);
 
-/* ---- fragment.c: IP fragments of UDP datagrams ------------------------------------------------
+/* ---- fragment.c: IP fragments of UDP datagrams and TCP segments -------------------------------
  */
 
 struct fragment_table;
@@ -136,7 +136,7 @@ int fragment_table_new(unsigned int max, struct fragment_table **out);
 void fragment_table_free(struct fragment_table *table); /* accepts NULL */
 DEFINE_CLEANUP(fragment_table_free, struct fragment_table)
 /*
- * fragment_take - one fragment. Returns 1 when it completes a datagram of port 53 or of QUIC, or
+ * fragment_take - one fragment. Returns 1 when it completes TCP, a datagram of port 53 or QUIC, or
  * begins one but is cut in the capture: @out is then the datagram, as one packet would have carried
  * it, its bytes borrowed until the next call; else 0.
  */

@@ -283,7 +283,11 @@ static void take_fragment(struct names *names, const struct payload *payload)
 {
 	struct payload whole;
 
-	if (fragment_take(names->fragments, payload, &whole) == 1)
+	if (fragment_take(names->fragments, payload, &whole) != 1)
+		return;
+	if (whole.tuple.proto == PROTO_TCP)
+		stream_take(names->streams, &whole);
+	else
 		take_datagram(names, &whole, true);
 }
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Stretches with holes between them at once; more is an attack, not reordering. */
-#define PIECES_RANGES 16
+#define PIECES_RANGES 64
 
 struct pieces {
 	uint8_t *data;

@@ -8,9 +8,9 @@
 
 #include "agent/names/stream_table.h"
 
-#define IDLE_NS                                                                                    \
-	10000000000u	       /* a segment that was lost comes again within seconds: RFC 6298 2.4 \
-				*/
+/* Servers wait so long for a head (nginx client_header_timeout, 60 s): who sends a name in two
+ * pieces, far apart, is read all the same. */
+#define IDLE_NS	     60000000000u
 #define NEAR	     65536     /* bytes within which a segment belongs to what is being read */
 #define FAR	     (1 << 20) /* bytes beyond which an old number is another connection's */
 #define PORT_DNS     53

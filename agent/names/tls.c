@@ -22,11 +22,12 @@
 /* ---- extensions -------------------------------------------------------------------------------
  */
 
+/* The first counts, also of several such extensions, as in the kernel (RFC 8446 4.2 allows one). */
 static void read_sni(struct cursor content, struct hello *out)
 {
 	struct cursor list = cursor_vector(&content, 2);
 
-	while (list.left) {
+	while (list.left && !out->sni[0]) {
 		const bool is_host = cursor_number(&list, 1) == HOST_NAME;
 		struct cursor name = cursor_vector(&list, 2);
 		struct text text;

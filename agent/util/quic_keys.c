@@ -34,7 +34,21 @@ static const struct scheme scheme_v2 = {
 	"quicv2 iv",
 	"quicv2 hp",
 };
-/* draft-ietf-quic-tls-29 5.2 */
+/* draft-ietf-quic-tls-22 5.2, -23, -29 */
+static const struct scheme scheme_draft_22 = {
+	{ 0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a,
+	  0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd, 0x7a, 0x02, 0x64, 0x4a },
+	"quic key",
+	"quic iv",
+	"quic hp",
+};
+static const struct scheme scheme_draft_23 = {
+	{ 0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7,
+	  0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02 },
+	"quic key",
+	"quic iv",
+	"quic hp",
+};
 static const struct scheme scheme_draft_29 = {
 	{ 0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97,
 	  0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99 },
@@ -45,14 +59,25 @@ static const struct scheme scheme_draft_29 = {
 
 static const struct scheme *find_scheme(uint32_t version)
 {
-	if (version == QUIC_VERSION_1)
-		return &scheme_v1;
-	if (version == QUIC_VERSION_2)
-		return &scheme_v2;
-	if (version >= QUIC_VERSION_DRAFT_29 && version <= QUIC_VERSION_DRAFT_32)
-		return &scheme_draft_29;
-	if (version > QUIC_VERSION_DRAFT_32 && version <= QUIC_VERSION_DRAFT_34)
-		return &scheme_v1;
+	static const struct {
+		uint32_t first, last;
+		const struct scheme *scheme;
+	} known[] = {
+		{ QUIC_VERSION_1, QUIC_VERSION_1, &scheme_v1 },
+		{ QUIC_VERSION_2, QUIC_VERSION_2, &scheme_v2 },
+		{ QUIC_VERSION_DRAFT_22, QUIC_VERSION_DRAFT_22, &scheme_draft_22 },
+		{ QUIC_VERSION_DRAFT_23, QUIC_VERSION_DRAFT_28, &scheme_draft_23 },
+		{ QUIC_VERSION_DRAFT_29, QUIC_VERSION_DRAFT_32, &scheme_draft_29 },
+		{ QUIC_VERSION_DRAFT_32 + 1, QUIC_VERSION_DRAFT_34, &scheme_v1 },
+		{ QUIC_VERSION_MVFST_22, QUIC_VERSION_MVFST_22, &scheme_draft_22 },
+		{ QUIC_VERSION_MVFST_27, QUIC_VERSION_MVFST_27, &scheme_draft_23 },
+		{ QUIC_VERSION_MVFST_NEXT, QUIC_VERSION_MVFST_NEXT, &scheme_draft_23 },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (version >= known[i].first && version <= known[i].last)
+			return known[i].scheme;
+	}
 	return NULL;
 }
 

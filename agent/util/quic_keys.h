@@ -18,9 +18,15 @@
 enum quic_version {
 	QUIC_VERSION_1 = 0x00000001,	    /* RFC 9000 15 */
 	QUIC_VERSION_2 = 0x6b3343cf,	    /* RFC 9369 3 */
-	QUIC_VERSION_DRAFT_29 = 0xff00001d, /* the first with a salt still in use */
+	QUIC_VERSION_DRAFT_22 = 0xff000016, /* the first with today's headers */
+	QUIC_VERSION_DRAFT_23 = 0xff000017,
+	QUIC_VERSION_DRAFT_28 = 0xff00001c, /* 23 to 28 have one salt */
+	QUIC_VERSION_DRAFT_29 = 0xff00001d,
 	QUIC_VERSION_DRAFT_32 = 0xff000020, /* the last with that salt */
 	QUIC_VERSION_DRAFT_34 = 0xff000022, /* 33 and 34 have version 1's */
+	QUIC_VERSION_MVFST_22 = 0xfaceb001, /* Facebook's, after those drafts */
+	QUIC_VERSION_MVFST_27 = 0xfaceb002,
+	QUIC_VERSION_MVFST_NEXT = 0xfaceb00e,
 };
 
 struct quic_keys {

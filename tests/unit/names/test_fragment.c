@@ -83,6 +83,51 @@ static void fragments_in_any_order_make_the_datagram(void **state)
 	}
 }
 
+/* RFC 791 3.2: numbers are counted for each protocol. */
+static void segment_of_tcp_is_put_together(void **state)
+{
+	static const uint8_t segment[28] = {
+		0x9c, 0x40, 0, 80, 1, 2, 3, 4, 0, 0, 0,	  0,   0x60, 0x18,
+		0,    0,    0, 0,  0, 0, 1, 1, 1, 1, 'G', 'E', 'T',  ' ',
+	};
+	struct world *world = *state;
+	struct payload piece = { .tuple = { .proto = 6 }, .is_fragment = true, .seq = 9 };
+
+	assert_int_equal(send(world, 9, 0, 16), 0);
+	piece.offset = 16;
+	piece.data = segment + 16;
+	piece.len = piece.whole = 12;
+	assert_int_equal(fragment_take(world->table, &piece, &world->whole), 0);
+	piece.more = true;
+	piece.offset = 0;
+	piece.data = segment;
+	piece.len = piece.whole = 16;
+	assert_int_equal(fragment_take(world->table, &piece, &world->whole), 1);
+	assert_int_equal(world->whole.tuple.src_port, 40000);
+	assert_int_equal(world->whole.tuple.dst_port, 80);
+	assert_int_equal(world->whole.seq, 0x01020304);
+	assert_int_equal(world->whole.tcp_flags, 0x18);
+	assert_int_equal(world->whole.len, 4);
+	assert_memory_equal(world->whole.data, "GET ", 4);
+}
+
+static void segment_without_a_whole_header_is_none(void **state)
+{
+	static const uint8_t broken[20] = { [12] = 0x40 }, beyond[20] = { [12] = 0x60 };
+	struct world *world = *state;
+	struct payload piece = { .tuple = { .proto = 6 }, .is_fragment = true, .seq = 1 };
+
+	piece.len = piece.whole = 20;
+	piece.data = broken;
+	assert_int_equal(fragment_take(world->table, &piece, &world->whole), 0);
+	piece.seq = 2;
+	piece.data = beyond;
+	assert_int_equal(fragment_take(world->table, &piece, &world->whole), 0);
+	piece.seq = 3;
+	piece.len = piece.whole = 12;
+	assert_int_equal(fragment_take(world->table, &piece, &world->whole), 0);
+}
+
 static void datagrams_of_other_ports_are_left(void **state)
 {
 	struct world *world = *state;
@@ -232,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FRAGMENT_TEST(fragments_in_any_order_make_the_datagram),
+		FRAGMENT_TEST(segment_of_tcp_is_put_together),
+		FRAGMENT_TEST(segment_without_a_whole_header_is_none),
 		FRAGMENT_TEST(datagrams_of_other_ports_are_left),
 		FRAGMENT_TEST(datagrams_that_may_be_quic_are_not_left),
 		FRAGMENT_TEST(copy_of_a_fragment_is_passed_over),

@@ -56,13 +56,36 @@ static void version_2_has_the_keys_of_rfc_9369(void **state)
 	assert_memory_equal(got + 1, mask, sizeof(mask));
 }
 
+/* The first keys of draft-ietf-quic-tls-27 A.1 and -29 A.1; and with version 1's salt 33 and 34. */
+static void drafts_have_the_keys_of_their_time(void **state)
+{
+	static const struct {
+		uint32_t version;
+		uint8_t key[4];
+	} known[] = {
+		{ QUIC_VERSION_DRAFT_23, { 0xaf, 0x7f, 0xd7, 0xef } },
+		{ QUIC_VERSION_DRAFT_28, { 0xaf, 0x7f, 0xd7, 0xef } },
+		{ QUIC_VERSION_MVFST_27, { 0xaf, 0x7f, 0xd7, 0xef } },
+		{ QUIC_VERSION_DRAFT_29, { 0x17, 0x52, 0x57, 0xa3 } },
+		{ QUIC_VERSION_DRAFT_32, { 0x17, 0x52, 0x57, 0xa3 } },
+		{ QUIC_VERSION_DRAFT_34, { 0x1f, 0x36, 0x96, 0x13 } },
+	};
+	struct quic_keys keys;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		assert_int_equal(quic_keys_derive(known[i].version, cid, sizeof(cid), &keys), 0);
+		assert_memory_equal(keys.key, known[i].key, sizeof(known[i].key));
+	}
+}
+
 static void other_versions_have_none(void **state)
 {
 	struct quic_keys keys;
 
 	(void)state;
 	assert_int_equal(quic_keys_derive(0, cid, sizeof(cid), &keys), -EPROTONOSUPPORT);
-	assert_int_equal(quic_keys_derive(0xff00001c, cid, 8, &keys), -EPROTONOSUPPORT);
+	assert_int_equal(quic_keys_derive(0xff000015, cid, 8, &keys), -EPROTONOSUPPORT);
 	assert_int_equal(quic_keys_derive(0xff000023, cid, 8, &keys), -EPROTONOSUPPORT);
 	assert_int_equal(quic_keys_derive(QUIC_VERSION_1, cid, 21, &keys), -EINVAL);
 }
@@ -84,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(version_1_has_the_keys_of_rfc_9001),
 		cmocka_unit_test(version_2_has_the_keys_of_rfc_9369),
+		cmocka_unit_test(drafts_have_the_keys_of_their_time),
 		cmocka_unit_test(other_versions_have_none),
 		cmocka_unit_test(box_shorter_than_its_tag_does_not_open),
 	};
