@@ -22,15 +22,11 @@ enum packet_verdict {
  * repeat. */
 #define QUIC_EVENTS 10
 
-#define SEEK_PACKETS  64 /* of a direction whose beginning was not seen */
-#define NAME_EVENTS   64 /* for one window: a hello of 2 kB in segments of 32 bytes */
-#define HTTP_WINDOW   4096
-#define SECOND_WINDOW 4096
-#define SSH_WINDOW    256   /* RFC 4253 4.2: 255 with CR LF */
-#define STREAM_WINDOW 65535 /* DNS over TCP */
-#define LOGIN_WINDOW  2048  /* greeting, options and prompts of each side, then the login */
+#define SEEK_PACKETS 64	 /* of a direction whose beginning was not seen */
+#define SEEK_BEHIND  24	 /* of one that began as nothing known: XMPP turns to TLS in the seventh */
+#define NAME_EVENTS  250 /* for one window: a hello of 250 bytes in as many segments */
 
-/* Fragments of UDP datagrams without known ports may be anybody's, and devices may tell their names
+/* Fragments without known ports may be anybody's, and devices may tell their names
  * without end: both leave half of the budget to what flows are called. */
 #define FRAGMENT_RESERVE (PAYLOAD_BURST / 2)
 
@@ -89,7 +85,10 @@ HOT enum speech window_begin(struct spoken *w, const struct head *head, const bo
 		return SPEECH_TLS;
 	}
 	if (kinds & (sure ? HEAD_HTTP : HEAD_HTTP_PART)) {
-		window_open(w, NAME_HTTP, HTTP_WINDOW);
+		__u64 answer = WORD8('H', 'T', 'T', 'P', 0, 0, 0, 0);
+
+		answer = (head->words[0] ^ answer) & WORD_MASK(4);
+		window_open(w, NAME_HTTP, HTTP_WINDOW >> is_zero(answer) * 2);
 		return SPEECH_HTTP;
 	}
 	if (kinds & (sure ? HEAD_SSH : HEAD_SSH_PART)) {
@@ -162,11 +161,23 @@ HOT enum speech tcp_hear_later(struct spoken *w, const struct head *head)
 	return SPEECH_NONE;
 }
 
+/* What began as nothing known: TLS may follow (STARTTLS, SOCKS, a database's SSLRequest). */
+HOT enum speech tcp_hear_behind(struct spoken *w, const struct head *head)
+{
+	enum speech speech = window_begin(w, head, true);
+
+	if (speech == SPEECH_NONE && w->packets >= SEEK_BEHIND)
+		w->mark.state = NAME_CLOSED;
+	return speech;
+}
+
 HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 {
 	struct name_mark *mark = &w->mark;
 	enum speech speech;
 
+	if (w->frag) /* the whole segment may be anything */
+		return SPEECH_PIECE;
 	if (is_dns(&w->who))
 		return tcp_hear_dns(w);
 	if (mark->state == NAME_UNKNOWN) {
@@ -181,9 +192,11 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 		speech = window_begin(w, head, false);
 		if (speech != SPEECH_NONE)
 			return speech;
-		mark->state = NAME_CLOSED;
+		mark->state = NAME_SEEK;
 		return login_open(w);
 	}
+	if (mark->state == NAME_SEEK)
+		return tcp_hear_behind(w, head);
 	if (mark->state == NAME_OPEN) {
 		/* ahead of the first byte: wanted when that turns out to be a hello's */
 		mark->bytes = HELLO_WINDOW;
@@ -201,14 +214,6 @@ HOT enum speech tcp_hear(struct spoken *w, const struct head *head)
 }
 
 /* ---- UDP ---- */
-
-HOT bool names_device(const struct suspect *s)
-{
-	return s->proto == IP_UDP &&
-	       (s->dst_port == PORT_MDNS || s->dst_port == PORT_DHCP_SERVER ||
-		s->dst_port == PORT_DHCP_CLIENT || s->dst_port == PORT_DHCP6_SERVER ||
-		s->dst_port == PORT_DHCP6_CLIENT);
-}
 
 HOT enum speech udp_hear(struct spoken *w, const struct head *head)
 {
@@ -333,7 +338,7 @@ HOT bool mark_takes_event(struct spoken *w)
 {
 	__u32 most = w->who.proto == IP_TCP ? NAME_EVENTS : QUIC_EVENTS;
 
-	if (w->who.proto == IP_UDP && (w->frag || is_dns(&w->who) || names_device(&w->who)))
+	if (w->frag || (w->who.proto == IP_UDP && (is_dns(&w->who) || names_device(&w->who))))
 		return true;
 	if (w->mark.events >= most)
 		return false;

@@ -7,11 +7,13 @@
 
 #include "bpf/env.h"
 
-#define QUIC_LONG    0x80 /* RFC 9000 17.2 */
-#define QUIC_HEAD    5	  /* first byte and version */
-#define QUIC_V1	     0x00000001
-#define QUIC_V2	     0x6b3343cf /* RFC 9369 3.1 */
-#define QUIC_DRAFT29 0xff00001d
+#define QUIC_LONG 0x80 /* RFC 9000 17.2 */
+#define QUIC_HEAD 5    /* first byte and version */
+#define QUIC_V1	  0x00000001
+#define QUIC_V2	  0x6b3343cf /* RFC 9369 3.1 */
+/* What the others begin with: IETF's drafts, Facebook's mvfst. */
+#define QUIC_DRAFTS 0xff0000
+#define QUIC_MVFST  0xfaceb0
 /* Where people log in without encryption: FTP, telnet, SMTP, POP3, IMAP, submission (IANA). */
 #define PORT_FTP    21
 #define PORT_TELNET 23
@@ -26,8 +28,13 @@
 #define PORT_DHCP6_SERVER HTONS(547)
 #define PORT_MDNS	  HTONS(5353)
 
-#define HELLO_WINDOW 16389 /* a record and its header (RFC 8446 5.1) */
-#define HELLO_MAX    32768 /* over several records */
+#define HELLO_WINDOW  16389 /* a record and its header (RFC 8446 5.1) */
+#define HELLO_MAX     32768 /* over several records */
+#define HTTP_WINDOW   16384 /* HTTP_HEAD_MAX of agent/names; of an answer a quarter */
+#define SECOND_WINDOW 4096
+#define SSH_WINDOW    256   /* RFC 4253 4.2: 255 with CR LF */
+#define STREAM_WINDOW 65535 /* DNS over TCP */
+#define LOGIN_WINDOW  2048  /* greeting, options and prompts of each side, then the login */
 
 #define HEAD_BYTES 16
 
@@ -201,7 +208,8 @@ HOT __u32 head_is_initial(__u64 word, __u32 have)
 	return (is_less(have, QUIC_HEAD) ^ 1) &
 	       ((is_zero(first ^ 0x90) & is_zero(version ^ QUIC_V2)) |
 		(is_zero(first ^ 0x80) &
-		 (is_zero(version ^ QUIC_V1) | is_zero(version ^ QUIC_DRAFT29))));
+		 (is_zero(version ^ QUIC_V1) | is_zero(version >> 8 ^ QUIC_DRAFTS) |
+		  is_zero(version >> 8 ^ QUIC_MVFST))));
 }
 
 /* enum head_kind of the first @have bytes, 1 to HEAD_BYTES. Apart: proven once, for any bytes. */

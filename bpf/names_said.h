@@ -55,6 +55,14 @@ HOT bool may_name_device(__be16 port)
 	       port == PORT_MDNS;
 }
 
+HOT bool names_device(const struct suspect *s)
+{
+	return s->proto == IP_UDP &&
+	       (s->dst_port == PORT_MDNS || s->dst_port == PORT_DHCP_SERVER ||
+		s->dst_port == PORT_DHCP_CLIENT || s->dst_port == PORT_DHCP6_SERVER ||
+		s->dst_port == PORT_DHCP6_CLIENT);
+}
+
 HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
 {
 	__u8 first;
@@ -76,7 +84,7 @@ HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
 HOT bool name_is_said(struct packet *p, struct flow_value *value)
 {
 	if (p->proto == IP_TCP)
-		return !p->frag && tcp_is_said(p, value);
+		return UNLIKELY(p->frag) || tcp_is_said(p, value);
 	return p->proto == IP_UDP && udp_is_said(p, value);
 }
 

@@ -11,21 +11,18 @@
 
 #include "bpf/maps.h"
 
-#define ETHER_IPV4	      0x0800 /* EtherTypes: IEEE 802 numbers, IANA */
-#define ETHER_ARP	      0x0806
-#define ETHER_VLAN	      0x8100 /* 802.1Q */
-#define ETHER_IPV6	      0x86dd
-#define ETHER_QINQ	      0x88a8 /* 802.1ad */
-#define ETHER_MPLS	      0x8847 /* RFC 3032 5; the next one: multicast or upstream-assigned */
-#define ETHER_MPLS2	      0x8848
-#define ETHER_PPPOE_DISCOVERY 0x8863 /* RFC 2516 4 */
-#define ETHER_PPPOE	      0x8864
-#define VLAN_ID		      0x0fff
-#define VLAN_TAGS	      2
-#define VLAN_BYTES	      4
-#define ETHER_BYTES	      14
-#define L3_MASK		      63 /* 14 + 2 * 4 + 8 * 4 fits */
-#define L4_MASK		      0x7fff
+#define ETHER_IPV4     0x0800 /* EtherTypes: IEEE 802 numbers, IANA */
+#define ETHER_ARP      0x0806
+#define ETHER_VLAN     0x8100 /* 802.1Q */
+#define ETHER_IPV6     0x86dd
+#define ETHER_QINQ     0x88a8 /* 802.1ad */
+#define ETHER_QINQ_OLD 0x9100 /* what switches wrote before there was 802.1ad */
+#define VLAN_ID	       0x0fff
+#define VLAN_TAGS      2
+#define VLAN_BYTES     4
+#define ETHER_BYTES    14
+#define L3_MASK	       63 /* 14 + 2 * 4 + 8 * 4 fits */
+#define L4_MASK	       0x7fff
 
 #define IPV4_OFFSET 0x1fff /* RFC 791 3.1: fragment offset */
 #define IPV4_MORE   0x2000 /* others follow */
@@ -133,7 +130,7 @@ HOT enum skip_reason parse_ethernet(struct packet *p, __u32 *type)
 	for (int i = 0; i <= VLAN_TAGS; i++) {
 		struct vlan_tag tag;
 
-		if (LIKELY(*type != ETHER_VLAN && *type != ETHER_QINQ))
+		if (LIKELY(*type != ETHER_VLAN && *type != ETHER_QINQ && *type != ETHER_QINQ_OLD))
 			return SKIP_NONE;
 		if (i == VLAN_TAGS)
 			break;
@@ -165,12 +162,12 @@ HOT enum skip_reason parse_bare(struct packet *p, __u32 *type)
 	return SKIP_NONE;
 }
 
-/* A merged packet's own length field may be 0 (over 64 KiB: Linux BIG TCP); the frame's counts. */
+/* The header says 0 where Linux merged (BIG TCP) or a device was to segment: the frame's counts. */
 HOT __u32 parse_ip_bytes(const struct packet *p, __u32 said)
 {
 	__u32 len;
 
-	if (LIKELY(!frame_merged(p->ctx, p->hook).size))
+	if (LIKELY(said && !frame_merged(p->ctx, p->hook).size))
 		return said;
 	len = frame_len(p->ctx, p->hook);
 	return len > p->l3 ? len - p->l3 : 0;

@@ -7,6 +7,11 @@
 
 #include "bpf/parse.h"
 
+#define ETHER_MPLS	      0x8847 /* RFC 3032 5; the next one: multicast or upstream-assigned */
+#define ETHER_MPLS2	      0x8848
+#define ETHER_PPPOE_DISCOVERY 0x8863 /* RFC 2516 4 */
+#define ETHER_PPPOE	      0x8864
+
 struct pppoe { /* RFC 2516 4, and PPP's protocol (RFC 1661 2) */
 	__u8 version;
 	__u8 code;

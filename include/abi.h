@@ -66,6 +66,7 @@ enum name_state {
 	NAME_HTTP,	  /* HTTP/1: each message begins anew */
 	NAME_STREAM,	  /* DNS over TCP, an SSH banner: the first bytes, whatever they are */
 	NAME_CLOSED,	  /* nothing of it is wanted */
+	NAME_SEEK,	  /* its beginning says nothing: a hello may follow */
 };
 
 /* What an ICMP flow keeps where TCP keeps its flags: who asks and who answers (RFC 792, RFC 4443).

@@ -159,6 +159,7 @@ static void total_below_header4(struct frame *f)
 	put_udp(f);
 }
 
+/* Taken above a device that segments: the frame says how long it is. */
 static void total_zero4(struct frame *f)
 {
 	put_ether(f, 0x0800);
@@ -188,6 +189,15 @@ static void qinq(struct frame *f)
 	put_tag(f, 100, 0x8100);
 	put_tag(f, 42, 0x86dd);
 	put_ipv6(f, 8, 17);
+	put_udp(f);
+}
+
+static void old_qinq(struct frame *f)
+{
+	put_ether(f, 0x9100);
+	put_tag(f, 100, 0x8100);
+	put_tag(f, 42, 0x0800);
+	put_ipv4(f, 5, 28, 0, 17);
 	put_udp(f);
 }
 
@@ -339,10 +349,11 @@ static const struct frame_case frame_cases[] = {
 	{ "wrong_version4", wrong_version4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
 	{ "header_too_short4", header_too_short4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
 	{ "total_below_header4", total_below_header4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
-	{ "total_zero4", total_zero4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
+	{ "total_zero4", total_zero4, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
 	{ "options_cut4", options_cut4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
 	{ "tagged", tagged, IS_FLOW, 4, 17, 0, 5000, 53, 42, 28 },
 	{ "qinq", qinq, IS_FLOW, 6, 17, 0, 5000, 53, 100, 48 },
+	{ "old_qinq", old_qinq, IS_FLOW, 4, 17, 0, 5000, 53, 100, 28 },
 	{ "priority_tag", priority_tag, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
 	{ "priority_over_vlan", priority_over_vlan, IS_FLOW, 4, 17, 0, 5000, 53, 7, 28 },
 	{ "three_tags", three_tags, NOT_FLOW_TAGS, 0, 0, 0, 0, 0, 0, 0 },

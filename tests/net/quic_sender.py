@@ -4,7 +4,7 @@ drops QUIC by its server name. Needs python3-cryptography.
     quic_sender.py send ADDR PORT SNI [VERSION] [PIECES]   exit 0 when an answer came within 2 s
     quic_sender.py serve ADDR PORT                         answers each Initial until killed
 
-VERSION is 1, 2 or draft-29; PIECES datagrams carry the hello's pieces, the last piece first.
+VERSION is a key of VERSIONS; PIECES datagrams carry the hello's pieces, the last piece first.
 """
 
 import os
@@ -17,11 +17,17 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 # number, salt, prefix of the labels, type bits of an Initial
-# (RFC 9001 5.2; RFC 9369 3; draft-ietf-quic-tls-29 5.2)
+# (RFC 9001 5.2; RFC 9369 3; draft-ietf-quic-tls-22, -23, -29, -33 5.2)
 VERSIONS = {
     "1": (0x00000001, "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", "quic ", 0),
     "2": (0x6B3343CF, "0dede3def700a6db819381be6e269dcbf9bd2ed9", "quicv2 ", 1),
+    "draft-22": (0xFF000016, "7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a", "quic ", 0),
+    "draft-23": (0xFF000017, "c3eef712c72ebb5a11a7d2432bb46365bef9f502", "quic ", 0),
+    "draft-28": (0xFF00001C, "c3eef712c72ebb5a11a7d2432bb46365bef9f502", "quic ", 0),
     "draft-29": (0xFF00001D, "afbfec289993d24c9e9786f19c6111e04390a899", "quic ", 0),
+    "draft-32": (0xFF000020, "afbfec289993d24c9e9786f19c6111e04390a899", "quic ", 0),
+    "draft-34": (0xFF000022, "38762cf7f55934b34d179ae6a4c80cadccbb7f0a", "quic ", 0),
+    "mvfst": (0xFACEB002, "c3eef712c72ebb5a11a7d2432bb46365bef9f502", "quic ", 0),
 }
 DATAGRAM_MIN = 1200  # RFC 9000 14.1
 TAG = 16
