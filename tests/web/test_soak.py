@@ -58,12 +58,14 @@ class LoneBrowser:
 
 
 def renderer(profile):
-    """Process id of the page of the browser with this profile; a spare renderer did less."""
+    """Process id of the page of the browser with this profile, not of its own surface; a spare
+    renderer did less."""
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().decode(errors="replace")
-            if "--type=renderer" in words and profile in words:
+            if ("--type=renderer" in words and profile in words
+                    and "--top-chrome-webui" not in words):
                 found.append((cpu_s(int(folder.name)), int(folder.name)))
         except OSError:
             continue  # it ended meanwhile
