@@ -237,10 +237,10 @@ HOT bool flow_drops(const struct packet *p)
 /* KIND_ of entries that may hold an IPv4 address. */
 HOT __u32 kinds4(CONTEXT *ctx, __be32 addr)
 {
-	__u32 host = NTOHL(addr);
-	const __u64 *word = WORDS(ctx, bits16, host >> 22);
+	__u32 host = NTOHL(addr), net16 = NTOHS((__be16)addr);
+	const __u64 *word = WORDS(ctx, bits16, net16 >> 6);
 
-	if (!(*word >> (host >> 16 & 63) & 1))
+	if (LIKELY(!(*word >> (net16 & 63) & 1)))
 		return 0;
 	word = ARRAY_ELEM(ctx, bits24, host >> 13);
 	return word ? *word >> (host >> 8 & 31) * 2 & (KIND_EXACT | KIND_PREFIX) : 0;

@@ -21,10 +21,10 @@ HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
 		const struct iface_entry *entry =
 			WORDS(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1));
 
+		if (LIKELY(entry->ifindex == ifindex))
+			return entry;
 		if (!entry->ifindex && !entry->was_used)
 			return NULL;
-		if (entry->ifindex == ifindex)
-			return entry;
 	}
 	return NULL;
 }
@@ -140,8 +140,7 @@ HOT void value_grow(struct flow_value *value, const struct packet *p)
 	VOLATILE(value->bytes) += p->bytes;
 	VOLATILE(value->packets) += p->segments;
 	VOLATILE(value->last_jiffies) = (__u32)clock_jiffies(p->ctx);
-	if (tcp_flags(p) & ~(__u32)value->tcp_flags)
-		value->tcp_flags |= tcp_flags(p);
+	value->tcp_flags |= tcp_flags(p);
 	if (UNLIKELY(p->vlan && !value->vlan))
 		value->vlan = p->vlan;
 }
@@ -179,6 +178,14 @@ struct flow_place {
 	struct flow4_set *set4; /* of the packet's family; NULL: this CPU has no range */
 	struct flow6_set *set6;
 };
+
+/* Of the CPU's own sets the one of a hash, by its upper half. */
+HOT __u32 flow_set_index(const struct packet *p, __u64 hash)
+{
+	__u32 sets = FLOW_SETS(p->ctx);
+
+	return CPU_ID(p->ctx) * sets + (hash >> 32 & (sets - 1));
+}
 
 /* ---- IPv4 ---- */
 
@@ -229,7 +236,7 @@ HOT __u32 flow4_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 addresses = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
 	__u64 hash = addresses * HASH_MUL1 ^ tail * HASH_MUL2;
-	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
+	__u32 index = flow_set_index(p, hash);
 	struct flow4_set *set = ARRAY_ELEM(p->ctx, flows4, index);
 
 	*place = (struct flow_place){ .tail = tail, .index = index, .set4 = set };
@@ -296,7 +303,7 @@ HOT __u32 flow6_find(const struct packet *p, struct flow_place *place)
 	__u64 tail = key_tail(p);
 	__u64 half = b * HASH_MUL2 ^ d * HASH_MUL1;
 	__u64 hash = a * HASH_MUL1 ^ (c ^ tail) * HASH_MUL2 ^ (half ^ half >> 32) * HASH_MUL2;
-	__u32 index = CPU_ID(p->ctx) * FLOW_SETS(p->ctx) + (hash >> 32 & (FLOW_SETS(p->ctx) - 1));
+	__u32 index = flow_set_index(p, hash);
 	struct flow6_set *set = ARRAY_ELEM(p->ctx, flows6, index);
 
 	*place = (struct flow_place){ .tail = tail, .index = index, .set6 = set };

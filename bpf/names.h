@@ -16,8 +16,6 @@ enum packet_verdict {
 	PACKET_ANSWER, /* the packet is its own answer now: back where it came from */
 };
 
-#define TCP_BYTES_MIN 20
-
 /* A ClientHello takes 1 to 3 Initials; servers may ask to begin again (RFC 9000 17.2.5) and clients
  * repeat. */
 #define QUIC_EVENTS 10

@@ -63,20 +63,24 @@ HOT bool names_device(const struct suspect *s)
 		s->dst_port == PORT_DHCP6_CLIENT);
 }
 
-HOT bool udp_is_said(struct packet *p, const struct flow_value *value)
+HOT bool udp_is_said(struct packet *p, struct flow_value *value)
 {
 	__u8 first;
 	__be16 len;
 
 	if (UNLIKELY(p->frag))
 		return true;
+	if (LIKELY(value && value->name_state == NAME_CLOSED))
+		return false;
 	if (UNLIKELY(src_port(p) == PORT_DNS || dst_port(p) == PORT_DNS))
 		return l4_holds(p, UDP_BYTES + 1) && header_read(p, p->l4 + 4, &len, sizeof(len)) &&
 		       len != HTONS(UDP_BYTES);
 	if (UNLIKELY(may_name_device(dst_port(p)))) /* one flow may be many devices' */
 		return l4_holds(p, UDP_BYTES + 1);
-	if (value && value->packets >= QUIC_PACKETS)
+	if (value && value->packets >= QUIC_PACKETS) {
+		value->name_state = NAME_CLOSED;
 		return false;
+	}
 	return l4_holds(p, UDP_BYTES + QUIC_HEAD) &&
 	       header_read(p, p->l4 + UDP_BYTES, &first, sizeof(first)) && first & QUIC_LONG;
 }

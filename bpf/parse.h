@@ -34,6 +34,7 @@
 #define IPV6_EXT_BYTES_MAX 0x7000 /* and so far into the packet; L4_MASK has room for it */
 #define JUMBO_BYTES	   8	  /* RFC 2675 2 */
 #define UDP_BYTES	   8	  /* RFC 768 */
+#define TCP_BYTES_MIN	   20	  /* RFC 9293 3.1 */
 
 enum ip_protocol { /* IANA protocol numbers */
 	IP_HOP_OPTIONS = 0,

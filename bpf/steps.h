@@ -10,6 +10,7 @@
 #include "bpf/names.h"
 #include "bpf/parse.h"
 #include "bpf/parse_carrier.h"
+#include "bpf/parse_plain.h"
 
 /* No IP header that could be read: nothing to check, nothing to flow. */
 HOT void packet_skip(struct packet *p, enum skip_reason reason)
@@ -79,15 +80,11 @@ HOT void packet_blur(struct packet *p)
 	p->wire_bytes ^= zero;
 }
 
-/* From the transport header on. @reason: not a flow, but its addresses are known. */
-HOT enum packet_verdict packet_finish(struct packet *p, enum skip_reason reason)
+/* Once all of it is read. @reason: not a flow, but its addresses are known. */
+HOT enum packet_verdict packet_settle(struct packet *p, enum skip_reason reason)
 {
-	struct iface_counters *counters;
+	struct iface_counters *counters = counters_find(p);
 
-	parse_transport(p);
-	packet_measure(p);
-	packet_blur(p);
-	counters = counters_find(p);
 	if (!counters)
 		return PACKET_PASS;
 	count_seen(counters, p);
@@ -100,6 +97,15 @@ HOT enum packet_verdict packet_finish(struct packet *p, enum skip_reason reason)
 	else
 		return packet_count(p, counters);
 	return PACKET_PASS;
+}
+
+/* From the transport header on. */
+HOT enum packet_verdict packet_finish(struct packet *p, enum skip_reason reason)
+{
+	parse_transport(p);
+	packet_measure(p);
+	packet_blur(p);
+	return packet_settle(p, reason);
 }
 
 HOT enum packet_verdict packet4_judge(struct packet *p)
@@ -129,24 +135,60 @@ HOT enum packet_verdict packet6_judge(struct packet *p)
 }
 
 /* By family early on: each way has its own state and no other's. */
-HOT enum packet_verdict packet_judge(CONTEXT *ctx, enum hook hook, __u8 direction)
+HOT enum packet_verdict packet_walk(struct packet *p)
 {
-	struct packet p = { .ctx = ctx, .hook = hook, .direction = direction };
-	enum skip_reason reason;
 	__u32 type = 0;
+	enum skip_reason reason = parse_link(p, &type);
 
-	packet_begin(&p);
-	reason = parse_link(&p, &type);
 	if (UNLIKELY(reason == SKIP_NONE && type != ETHER_IPV4 && type != ETHER_IPV6))
-		reason = parse_carrier(&p, &type);
+		reason = parse_carrier(p, &type);
 	if (reason == SKIP_NONE && type == ETHER_IPV4)
-		return packet4_judge(&p);
+		return packet4_judge(p);
 	if (reason == SKIP_NONE)
-		return packet6_judge(&p);
+		return packet6_judge(p);
 	if (reason == SKIP_ARP)
-		packet_tell(&p);
-	packet_skip(&p, reason);
+		packet_tell(p);
+	packet_skip(p, reason);
 	return PACKET_PASS;
 }
+
+/* Any packet. */
+HOT enum packet_verdict packet_judge_any(CONTEXT *ctx, enum hook hook, __u8 direction)
+{
+	struct packet p = { .ctx = ctx, .hook = hook, .direction = direction };
+
+	packet_begin(&p);
+	return packet_walk(&p);
+}
+
+#ifdef SLUICE_USER
+#define packet_judge packet_judge_any
+#else
+/* The short way, where it goes. The long one has a struct packet of its own: else clang would carry
+ * what this one has read so far, on the stack, up to every way out of it. */
+HOT enum packet_verdict packet_judge_xdp(struct xdp_md *ctx)
+{
+	struct packet p = { .ctx = ctx, .hook = HOOK_XDP, .direction = ABI_INGRESS };
+	struct plain plain;
+	__be16 type;
+
+	packet_begin(&p);
+	type = plain_link(&p, &plain);
+	if (LIKELY(type == HTONS(ETHER_IPV4)) && LIKELY(plain_ipv4(&p, &plain))) {
+		p.family = 4;
+		return packet_settle(&p, SKIP_NONE);
+	}
+	if (type == HTONS(ETHER_IPV6) && LIKELY(plain_ipv6(&p, &plain))) {
+		p.family = 6;
+		return packet_settle(&p, SKIP_NONE);
+	}
+	return packet_judge_any(ctx, HOOK_XDP, ABI_INGRESS);
+}
+
+HOT enum packet_verdict packet_judge(CONTEXT *ctx, enum hook hook, __u8 direction)
+{
+	return hook == HOOK_XDP ? packet_judge_xdp(ctx) : packet_judge_any(ctx, hook, direction);
+}
+#endif
 
 #endif

@@ -183,6 +183,40 @@ static void tagged(struct frame *f)
 	put_udp(f);
 }
 
+/* Whole: nothing of it is cut, so that XDP may take the short way (bpf/parse_plain.h). */
+static void whole4(struct frame *f)
+{
+	put_ether(f, 0x0800);
+	put_ipv4(f, 5, 48, 0, 17);
+	put_udp(f);
+	put_zero(f, 20);
+}
+
+static void whole_fragment4(struct frame *f)
+{
+	put_ether(f, 0x0800);
+	put_ipv4(f, 5, 48, 0x2001, 17);
+	put_zero(f, 28);
+}
+
+static void whole_tagged4(struct frame *f)
+{
+	put_ether(f, 0x8100);
+	put_tag(f, 42, 0x0800);
+	put_ipv4(f, 5, 60, 0, 6);
+	put_tcp(f, 0x18);
+	put_zero(f, 20);
+}
+
+static void whole_tagged6(struct frame *f)
+{
+	put_ether(f, 0x88a8);
+	put_tag(f, 43, 0x86dd);
+	put_ipv6(f, 40, 6);
+	put_tcp(f, 0x12);
+	put_zero(f, 20);
+}
+
 static void qinq(struct frame *f)
 {
 	put_ether(f, 0x88a8);
@@ -352,6 +386,10 @@ static const struct frame_case frame_cases[] = {
 	{ "total_zero4", total_zero4, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
 	{ "options_cut4", options_cut4, NOT_FLOW_IPV4_HEADER, 0, 0, 0, 0, 0, 0, 0 },
 	{ "tagged", tagged, IS_FLOW, 4, 17, 0, 5000, 53, 42, 28 },
+	{ "whole4", whole4, IS_FLOW, 4, 17, 0, 5000, 53, 0, 48 },
+	{ "whole_fragment4", whole_fragment4, IS_FLOW, 4, 17, 0, 0, 0, 0, 48 },
+	{ "whole_tagged4", whole_tagged4, IS_FLOW, 4, 6, 0x18, 40000, 443, 42, 60 },
+	{ "whole_tagged6", whole_tagged6, IS_FLOW, 6, 6, 0x12, 40000, 443, 43, 80 },
 	{ "qinq", qinq, IS_FLOW, 6, 17, 0, 5000, 53, 100, 48 },
 	{ "old_qinq", old_qinq, IS_FLOW, 4, 17, 0, 5000, 53, 100, 28 },
 	{ "priority_tag", priority_tag, IS_FLOW, 4, 17, 0, 5000, 53, 0, 28 },
