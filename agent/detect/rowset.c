@@ -1,6 +1,7 @@
 /*
  * Rows in sets of eight, found by their keys alone: the hash is seeded, so that two of the table's
- * rows share one of 64 bits by chance only (16384 rows: 1 in 10^11).
+ * rows share one of 64 bits by chance only (16384 rows: 1 in 10^11). Rows lie in the order in which
+ * they were first needed: by their hash each of a thousand would touch a page of its own.
  */
 #include "agent/detect/rowset.h"
 
@@ -27,10 +28,11 @@ int rowset_init(struct rowset *table, unsigned int max, const struct row_shape *
 	count = table->set_count * WAYS;
 	crypto_random(&table->seed, sizeof(table->seed));
 	table->rows = calloc(count, shape->size);
+	table->places = calloc(count, sizeof(*table->places));
 	table->keys = aligned_alloc(LINE, count * sizeof(*table->keys));
 	table->claims = aligned_alloc(LINE, count * sizeof(*table->claims));
 	table->dirty = calloc(count, sizeof(*table->dirty));
-	if (!table->rows || !table->keys || !table->claims || !table->dirty)
+	if (!table->rows || !table->places || !table->keys || !table->claims || !table->dirty)
 		return -ENOMEM;
 	memset(table->keys, 0, count * sizeof(*table->keys));
 	memset(table->claims, 0, count * sizeof(*table->claims));
@@ -40,6 +42,7 @@ int rowset_init(struct rowset *table, unsigned int max, const struct row_shape *
 void rowset_done(struct rowset *table)
 {
 	free(table->rows);
+	free(table->places);
 	free(table->keys);
 	free(table->claims);
 	free(table->dirty);
@@ -59,7 +62,15 @@ uint64_t rowset_key(const struct rowset *table, const struct addr *a, const stru
 
 static struct row *row_at(const struct rowset *table, uint32_t number)
 {
-	return (struct row *)(void *)(table->rows + number * table->row_size);
+	return (struct row *)(void *)(table->rows + table->places[number] * table->row_size);
+}
+
+/* The same of a number that may be used for the first time: its key is 0. */
+static struct row *row_place(struct rowset *table, uint32_t number)
+{
+	if (!table->keys[number])
+		table->places[number] = table->placed++;
+	return row_at(table, number);
 }
 
 static uint32_t set_of(const struct rowset *table, uint64_t key)
@@ -113,7 +124,7 @@ void *rowset_take(struct rowset *table, uint64_t key, uint64_t now_ns, bool *is_
 	*is_new = !row || is_over(table, row->number, now_ns);
 	if (*is_new) {
 		number = row ? row->number : make_room(table, set_of(table, key), now_ns);
-		row = row_at(table, number);
+		row = row_place(table, number);
 		is_dirty = row->is_dirty; /* its number stays in the list */
 		memset(row, 0, table->clear_size);
 		row->key = table->keys[number] = key;

@@ -30,7 +30,9 @@ struct row_claim {
 };
 
 struct rowset {
-	uint8_t *rows;
+	uint8_t *rows;	  /* in the order of their first use */
+	uint32_t *places; /* of each number among them, once it has a key */
+	uint32_t placed;
 	uint64_t *keys; /* of each row, together as well */
 	struct row_claim *claims;
 	uint32_t *dirty; /* numbers of rows to judge, in the order they became so */
