@@ -1,5 +1,6 @@
-"""Live events as clients take them: curl, and zlib fed byte by byte."""
+"""Live events as clients take them: a real Chromium, curl, and zlib fed byte by byte."""
 
+import json
 import re
 import shutil
 import socket
@@ -33,6 +34,39 @@ def assert_whole(seen):
     """Some, one after the other, none lost or twice."""
     assert len(seen) >= SNAPSHOTS
     assert seen == list(range(seen[0], seen[0] + len(seen)))
+
+
+def stream_fields(browser):
+    """Fields of the answers that were event streams, by name in lower case."""
+    found = []
+    for entry in browser.driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] != "Network.responseReceived":
+            continue
+        answer = message["params"]["response"]
+        if answer["url"].endswith("/api/v1/events"):
+            found.append({name.lower(): value for name, value in answer["headers"].items()})
+    return found
+
+
+def test_chromium_takes_live_events_compressed(browser, demo):
+    name, value = demo.log_in("admin", PASSWORD)[0].split("=", 1)
+    browser.driver.execute_cdp_cmd("Network.setCookie", {
+        "name": name, "value": value, "url": demo.url, "path": "/", "httpOnly": True})
+    browser.open(demo.url + "/dashboard")
+    browser.wait("document.querySelector('.chip[data-state=live]') !== null", WAIT_S)
+    browser.js("window.seen = []; window.source = new EventSource('/api/v1/events');"
+               "source.addEventListener('snapshot',"
+               " (event) => seen.push(JSON.parse(event.data).seq))")
+    browser.wait("seen.length >= %d" % SNAPSHOTS, WAIT_S)
+    assert_whole(browser.js("source.close(); return seen"))
+    fields = stream_fields(browser)
+    assert fields, "the page's own stream and ours"
+    for one in fields:
+        assert one["content-type"] == "text/event-stream"
+        assert one["content-encoding"] == "gzip"
+        assert "accept-encoding" in one["vary"].lower()
+    browser.driver.delete_all_cookies()
 
 
 @pytest.mark.parametrize("compressed", [True, False])
