@@ -12,9 +12,9 @@
 #include "agent/names/internal.h"
 #include "agent/util/addr.h"
 
-#define OPTIONS_MAX 64 /* of one level; a message of 1500 bytes has far fewer that mean anything \
-			*/
-#define FQDN_BYTES 255 /* RFC 1035 2.3.4 */
+/* Options of one level; a message of 1500 bytes has far fewer that mean anything. */
+#define OPTIONS_MAX 64
+#define FQDN_BYTES  255 /* RFC 1035 2.3.4 */
 
 enum {
 	MESSAGE_SOLICIT = 1,
