@@ -320,9 +320,6 @@ static void handle_message(struct supervisor *s, enum child_kind kind)
 		s->children[kind].beat_ns = clock_monotonic_ns();
 	if (kind != CHILD_CORE)
 		return;
-	for (int i = 0; i < HELPER_COUNT; i++)
-		if (helpers[i].answer == message.kind)
-			hand_helper(s, (enum helper)i);
 	switch (message.kind) {
 	case SUPERVISE_READY:
 		if (!s->is_ready)
