@@ -150,8 +150,8 @@ stage_web() {
 			with_mock+=("$file")
 		fi
 	done
-	pytest_run web-1 400 "${with_program[@]}" &
-	pytest_run web-2 400 "${with_mock[@]}"
+	pytest_run web-1 700 "${with_program[@]}" &
+	pytest_run web-2 700 "${with_mock[@]}"
 	wait $!
 	pytest_note web-1
 	pytest_note web-2

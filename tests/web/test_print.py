@@ -4,6 +4,7 @@ page, which address and which time it was, and page numbers.
 usage: test_print.py OUT_DIR     the same as files, to look at"""
 
 import base64
+import os
 import pathlib
 import re
 import subprocess
@@ -16,6 +17,7 @@ from mock_server import Server
 from test_access import PATHS, settled
 
 PAPER_PX = 703  # A4 without the margins of @page: 210 - 24 mm at 96 dpi
+SOAK = bool(os.environ.get("SLUICE_SOAK"))  # every page; else some of them
 MORE = ("/dashboard?span=604800", "/flows?q=since:1h")
 
 # what is wider than the paper below it
@@ -65,7 +67,7 @@ def dark(browser):
     browser.size(1280, 900)
 
 
-@pytest.mark.parametrize("path", PATHS + MORE)
+@pytest.mark.parametrize("path", PATHS + MORE if SOAK else PATHS[::3])
 def test_a_page_is_fit_for_paper(dark, mock, path):
     del mock.state.flows[40:]
     settled(dark, mock, path)
