@@ -168,6 +168,7 @@ void handle_feed_preview(struct call *call)
 	}
 	if (preview_prepare(call, job))
 		return;
+	job->search.needs |= FLOW_NEED_NAMES; /* lists hold names, too */
 	job->set = prefix_set_ref(preview->set);
 	search_job_start(TAKE(job), look_back);
 }
