@@ -57,7 +57,7 @@ sum() {
 counted_run() {
 	local name=$1
 	shift
-	timeout 600 "$@" >"$log/$name" 2>&1
+	timeout 1500 "$@" >"$log/$name" 2>&1
 }
 
 # counted_note NAME: what counted_run left.
@@ -150,15 +150,15 @@ stage_web() {
 			with_mock+=("$file")
 		fi
 	done
-	pytest_run web-1 700 "${with_program[@]}" &
-	pytest_run web-2 700 "${with_mock[@]}"
+	pytest_run web-1 1200 "${with_program[@]}" &
+	pytest_run web-2 1200 "${with_mock[@]}"
 	wait $!
 	pytest_note web-1
 	pytest_note web-2
 }
 # Four files at a time: most of their time is waiting.
 stage_net() {
-	pytest_run net 900 -n 4 --dist loadfile tests/net
+	pytest_run net 1500 -n 4 --dist loadfile tests/net
 	pytest_note net
 }
 # net waits and hardly computes; fuzz and kernel61 compute and are in no hurry.
@@ -166,7 +166,7 @@ stage_beside() {
 	{
 		renice -n 15 -p "$BASHPID" >/dev/null
 		counted_run fuzz tests/fuzz/run.sh 3
-		pytest_run kernel61 600 tests/kernel61
+		pytest_run kernel61 1200 tests/kernel61
 	} &
 	stage_net
 	wait $!
