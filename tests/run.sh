@@ -150,11 +150,14 @@ stage_web() {
 			with_mock+=("$file")
 		fi
 	done
-	pytest_run web-1 1200 "${with_program[@]}" &
-	pytest_run web-2 1200 "${with_mock[@]}"
+	pytest_run web-1 1200 -m "not alone" "${with_program[@]}" &
+	pytest_run web-2 1200 -m "not alone" "${with_mock[@]}"
 	wait $!
 	pytest_note web-1
 	pytest_note web-2
+	# what times a browser, with nothing beside it
+	pytest_run web-alone 300 -m alone tests/web
+	pytest_note web-alone
 }
 # Four files at a time: most of their time is waiting.
 stage_net() {

@@ -102,8 +102,9 @@ def test_a_busy_xdp_hook_is_named_and_tc_gives_the_same_verdicts(lab, tmp_path):
 def test_a_role_that_stands_still_is_started_again(lab, service, role):
     before = service.pids()
     os.kill(before[role], signal.SIGSTOP)
-    wait_for(lambda: service.pids()[role] not in (None, before[role]), 75, f"a new {role}")
-    # 10 s; up to a minute on a crowded machine
+    # patience grows where more than four tasks want each CPU (agent/app/patience.h)
+    limit = 20 if os.getloadavg()[0] <= 4 * os.cpu_count() else 75
+    wait_for(lambda: service.pids()[role] not in (None, before[role]), limit, f"a new {role}")
     wait_for(lambda: serving(service) and service.cli("status")[0] == 0, 5, "it answers")
     other = "front" if role == "core" else "core"
     assert service.pids()[other] == before[other], "the other one was left alone"

@@ -47,5 +47,6 @@ def mock(request):
 
 
 def pytest_configure(config):
-    """Names the marker."""
+    """Names the markers."""
     config.addinivalue_line("markers", "mock(role, mode): what the mock server pretends to be")
+    config.addinivalue_line("markers", "alone: times a browser; nothing else runs beside it")
