@@ -13,8 +13,8 @@
 #define WORDS_PER_16 8			   /* words of bits24 for each /16: 256 * 2 bits */
 #define EXACT_BITS   0x5555555555555555ULL /* the lower bit of each pair in bits24 */
 #define STALE_MIN    64 /* removals before a rebuild, which costs about a millisecond */
-#define MARKED_AT_ONCE \
-	4096 /* targets of a list: some 25 us, several times that where memory is slow */
+/* Targets of a list: some 25 us, several times that where memory is slow. */
+#define MARKED_AT_ONCE 4096
 
 struct bits {
 	uint64_t *bits16, *bits24, *bits48;
