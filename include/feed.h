@@ -9,10 +9,11 @@
 #include "include/block.h"
 
 enum feed_state {
-	FEED_NEW = 0,	 /* not fetched yet */
-	FEED_OK = 1,	 /* what is in force is what was fetched last */
-	FEED_FAILED = 2, /* the last try; what was fetched before stays in force */
-	FEED_HELD = 3,	 /* it changed by more than half: a person has to accept it */
+	FEED_NEW = 0,	  /* not fetched yet */
+	FEED_OK = 1,	  /* what is in force is what was fetched last */
+	FEED_FAILED = 2,  /* the last try; what was fetched before stays in force */
+	FEED_HELD = 3,	  /* it changed by more than half: a person has to accept it */
+	FEED_EXPIRED = 4, /* not fetched for its lifetime: nothing of it is in force */
 	FEED_STATE_COUNT
 };
 
@@ -31,6 +32,8 @@ struct feed {
 	uint8_t state;	/* enum feed_state */
 	uint8_t column; /* of CSV, from 1; 0: the first address of a line */
 	int64_t every_s;
+	int64_t lifetime_s; /* of an entry after it was seen in the feed; 0: as long as it holds */
+	int64_t seen_unix_ms; /* all entries, in the last good answer, "unchanged" among them */
 	int64_t created_unix_ms, checked_unix_ms, changed_unix_ms;
 	int64_t entries, refused;	  /* lines that became entries, and that did not */
 	char etag[FEED_TAG_MAX];	  /* RFC 9110 8.8.3; "" none */

@@ -24,6 +24,7 @@ static struct json *encode_feed(const struct call *call, const struct feed *feed
 	json_set_string(item, "state", feed_state_name(feed->state));
 	json_set_bool(item, "fetching", feed_is_fetching(call->api->options.feeds, feed->id));
 	json_set_int(item, "every", feed->every_s);
+	json_set_int(item, "lifetime", feed->lifetime_s);
 	json_set_int(item, "column", feed->column);
 	json_set_int(item, "entries", feed->entries);
 	json_set_int(item, "refused", feed->refused);
@@ -31,6 +32,8 @@ static struct json *encode_feed(const struct call *call, const struct feed *feed
 	json_set_time(item, "created", feed->created_unix_ms);
 	json_set_time(item, "checked", feed->checked_unix_ms);
 	json_set_time(item, "changed", feed->changed_unix_ms);
+	json_set_time(item, "seen", feed->seen_unix_ms);
+	json_set_time(item, "expires", feed_expires_unix_ms(feed));
 	json_set_string(item, "error", *feed->error ? feed->error : NULL);
 	return edit_tagged(EDITED_FEED, item);
 }
@@ -83,18 +86,33 @@ void handle_feeds_offered(struct call *call)
 	answer_list(call, items, 0);
 }
 
+/* A time of the body; absent or empty: @seconds stays. */
+static int read_time(struct call *call, const struct json *body, const char *field,
+		     int64_t *seconds)
+{
+	char message[64];
+	const char *text;
+
+	if (body_text(call, body, field, &text))
+		return -EINVAL;
+	if (!*text || !duration_parse(text, seconds))
+		return 0;
+	(void)snprintf(message, sizeof(message), "%s is a time like 6h or 1d.", field);
+	answer_error(call, 422, "invalid", field, message);
+	return -EINVAL;
+}
+
 static int read_feed(struct call *call, const struct json *body, struct feed *feed)
 {
-	const char *name, *url, *action, *every;
-	int64_t seconds = FEED_EVERY_DEFAULT_S, column = 0;
+	const char *name, *url, *action;
+	int64_t column = 0;
 
+	feed->every_s = FEED_EVERY_DEFAULT_S;
 	if (body_text(call, body, "name", &name) || body_text(call, body, "url", &url) ||
-	    body_text(call, body, "action", &action) || body_text(call, body, "every", &every))
+	    body_text(call, body, "action", &action) ||
+	    read_time(call, body, "every", &feed->every_s) ||
+	    read_time(call, body, "lifetime", &feed->lifetime_s))
 		return -EINVAL;
-	if (*every && duration_parse(every, &seconds)) {
-		answer_error(call, 422, "invalid", "every", "every is a time like 6h or 1d.");
-		return -EINVAL;
-	}
 	if (*action && strcmp(action, "drop") != 0 && strcmp(action, "count") != 0) {
 		answer_error(call, 422, "invalid", "action", "action is drop or count.");
 		return -EINVAL;
@@ -105,7 +123,6 @@ static int read_feed(struct call *call, const struct json *body, struct feed *fe
 		return -EINVAL;
 	}
 	feed->column = (uint8_t)column;
-	feed->every_s = seconds;
 	feed->action = !strcmp(action, "count") ? BLOCK_COUNT : BLOCK_DROP;
 	(void)snprintf(feed->name, sizeof(feed->name), "%s", name);
 	(void)snprintf(feed->url, sizeof(feed->url), "%s", url);
@@ -115,11 +132,18 @@ static int read_feed(struct call *call, const struct json *body, struct feed *fe
 
 static void answer_wrong(struct call *call, const char *field)
 {
-	answer_error(call, 422, "invalid", field,
-		     !strcmp(field, "name")
-			     ? "name is letters, digits, - _ and ., at most 59 of them."
-		     : !strcmp(field, "url") ? "url is http://, https:// or file:///PATH."
-					     : "every is from 1h to 366d.");
+	static const struct {
+		const char *field, *text;
+	} wrong[] = {
+		{ "name", "name is letters, digits, - _ and ., at most 59 of them." },
+		{ "url", "url is http://, https:// or file:///PATH." },
+		{ "every", "every is from 1h to 366d." },
+		{ "lifetime", "lifetime is at least twice every, and at most 366d." },
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (!strcmp(field, wrong[i].field))
+			answer_error(call, 422, "invalid", field, wrong[i].text);
 }
 
 void handle_feed_add(struct call *call)

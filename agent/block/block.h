@@ -224,6 +224,9 @@ struct block_list_order {
  * or later, whatever happens. */
 void block_list_apply(struct block_service *service, const struct principal *who,
 		      const struct block_list_order *order);
+/* block_list_renew - the list @name in force ends @ttl_s from now; its entries stay. -ENOENT: none
+ * is in force; other -errno: its end is as before. */
+int block_list_renew(struct block_service *service, const char *name, int64_t ttl_s);
 /* block_list_is_busy - entries are still on their way to the datapath. */
 bool block_list_is_busy(struct block_service *service);
 

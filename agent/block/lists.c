@@ -15,6 +15,8 @@
 #include "agent/util/name_set.h"
 #include "agent/util/prefix_set.h"
 
+#define KEEP_END (-1)
+
 void list_free(struct active_list *list)
 {
 	if (!list)
@@ -113,8 +115,10 @@ int list_read_hits(struct block_service *service, const struct active_block *act
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-/* State and facts as they are now; what the row has else stays. */
-static int write_row(struct block_service *service, const struct active_block *active)
+/* State and facts as they are now, and a new end unless it is KEEP_END; what the row has else
+ * stays. */
+static int write_row(struct block_service *service, const struct active_block *active,
+		     int64_t expires_unix_ms)
 {
 	struct block row;
 	int error = store_block_get(service->options.store, active->id, &row);
@@ -125,6 +129,8 @@ static int write_row(struct block_service *service, const struct active_block *a
 	row.facts = active->list->facts;
 	if (!active->confirm_boot_ns)
 		row.confirm_by_unix_ms = 0;
+	if (expires_unix_ms != KEEP_END)
+		row.expires_unix_ms = expires_unix_ms;
 	return store_list_write(service->options.store, &row, NULL, 0);
 }
 
@@ -289,7 +295,7 @@ int list_confirm(struct block_service *service, struct active_block *active,
 	list->facts.pending_version = 0;
 	list->facts.pending_entries = 0;
 	if (!error)
-		error = write_row(service, active);
+		error = write_row(service, active, KEEP_END);
 	if (error) {
 		list->facts = facts;
 		active->state = before.state;
@@ -347,7 +353,7 @@ int list_roll_back(struct block_service *service, struct active_block *active)
 		return error;
 	active->state = BLOCK_ACTIVE;
 	active->confirm_boot_ns = 0;
-	return write_row(service, active);
+	return write_row(service, active, KEEP_END);
 }
 
 /* ---- start and tick ---------------------------------------------------------------------------
@@ -412,12 +418,39 @@ void list_tick(struct block_service *service)
 		active->base = active->hits; /* the first rule begins to count anew from here */
 		if (forget_pending(service, active) == 0) {
 			active->list->is_merging = false;
-			if (write_row(service, active) != 0)
+			if (write_row(service, active, KEEP_END) != 0)
 				log_warn("a list is moved again at the next start id=%lld",
 					 (long long)active->id);
 		}
 	}
 	uploads_tick(service);
+}
+
+int block_list_renew(struct block_service *service, const char *name, int64_t ttl_s)
+{
+	struct block wanted = { 0 };
+	struct active_block *active;
+	uint64_t end_before_ns;
+	int error;
+
+	(void)snprintf(wanted.list, sizeof(wanted.list), "%s", name); /* cut: no list's name */
+	active = *name ? active_same(service, &wanted) : NULL;
+	if (!active)
+		return -ENOENT;
+	end_before_ns = active->end_boot_ns;
+	active->end_boot_ns = service->boot_ns() + (uint64_t)ttl_s * NS_PER_S;
+	error = list_set_words(service, active);
+	if (!error)
+		error = write_row(service, active, service->unix_ms() + ttl_s * 1000);
+	if (error) {
+		active->end_boot_ns = end_before_ns;
+		if (list_set_words(service, active) != 0)
+			log_error("a list lives longer than its row says id=%lld",
+				  (long long)active->id);
+		return error;
+	}
+	block_tell(service, active->id);
+	return 0;
 }
 
 bool block_list_is_busy(struct block_service *service)

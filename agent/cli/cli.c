@@ -54,7 +54,7 @@ const struct command cli_commands[] = {
 	{ "safe", "add", "ADDRESS|PREFIX", "--note=", "never block it", command_safe_add },
 	{ "safe", "del", "ID|ADDRESS|PREFIX", "", "take it off the safe list", command_safe_del },
 	{ "safe", "list", "", "", "what can never be blocked, and why", command_safe_list },
-	{ "feed", "add", "NAME URL", "--every= --column= --count-only",
+	{ "feed", "add", "NAME URL", "--every= --lifetime= --column= --count-only",
 	  "fetch a list again and again, and block what is in it", command_feed_add },
 	{ "feed", "del", "NAME", "", "end it, with its list", command_feed_del },
 	{ "feed", "list", "", "--offered", "feeds and their state, or those that are offered",

@@ -57,6 +57,7 @@ int command_feed_add(const struct args *args)
 	CLEANUP(json_free) struct json *body = json_new_object();
 	CLEANUP(json_free) struct json *made = NULL;
 	const char *every = args_option(args, "--every");
+	const char *lifetime = args_option(args, "--lifetime");
 	const char *column = args_option(args, "--column");
 	char *rest;
 	int status;
@@ -67,6 +68,8 @@ int command_feed_add(const struct args *args)
 	json_set_string(body, "url", args->words[1]);
 	if (every)
 		json_set_string(body, "every", every);
+	if (lifetime)
+		json_set_string(body, "lifetime", lifetime);
 	if (column) {
 		int64_t number = strtoll(column, &rest, 10);
 
@@ -168,7 +171,8 @@ int command_feed_list(const struct args *args)
 		{ "NAME", "name", COLUMN_TEXT },	{ "STATE", "state", COLUMN_TEXT },
 		{ "ACTION", "action", COLUMN_TEXT },	{ "ENTRIES", "entries", COLUMN_COUNT },
 		{ "REFUSED", "refused", COLUMN_COUNT }, { "CHECKED", "checked", COLUMN_TIME },
-		{ "CHANGED", "changed", COLUMN_TIME },	{ "WHY", "error", COLUMN_TEXT },
+		{ "CHANGED", "changed", COLUMN_TIME },	{ "EXPIRES", "expires", COLUMN_TIME },
+		{ "WHY", "error", COLUMN_TEXT },
 	};
 	static const struct column offered[] = {
 		{ "NAME", "name", COLUMN_TEXT },

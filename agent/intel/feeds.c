@@ -3,7 +3,6 @@
  */
 #include "agent/intel/feeds.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,20 +15,38 @@
 #include "agent/util/log.h"
 #include "agent/util/prefix_set.h"
 
-#define FETCH_START_NS	(10 * NS_PER_S)
-#define RETRY_S		3600	       /* of one that failed, where its own time is longer */
-#define SOON_NS		(5 * NS_PER_S) /* after a start: the service comes first */
-#define PART_BYTES	(1U << 20)
-#define HELD_PERCENT	50 /* WIRE 3.11: more change than this is a mistake more often than news */
-#define LISTS_LOOKED_AT 1024
+#define FETCH_START_NS (10 * NS_PER_S)
+#define RETRY_S	       3600	      /* of one that failed, where its own time is longer */
+#define SOON_NS	       (5 * NS_PER_S) /* after a start: the service comes first */
+#define PART_BYTES     (1U << 20)
+#define HELD_PERCENT   50 /* WIRE 3.11: more change than this is a mistake more often than news */
+#define END_GRACE_NS   (2 * NS_PER_S) /* until the block service has ended a list */
 
 static const char *const state_names[FEED_STATE_COUNT] = {
-	[FEED_NEW] = "new", [FEED_OK] = "ok", [FEED_FAILED] = "failed", [FEED_HELD] = "held"
+	[FEED_NEW] = "new",   [FEED_OK] = "ok",		  [FEED_FAILED] = "failed",
+	[FEED_HELD] = "held", [FEED_EXPIRED] = "expired",
 };
 
 const char *feed_state_name(uint8_t state)
 {
 	return state < FEED_STATE_COUNT ? state_names[state] : "";
+}
+
+int64_t feed_expires_unix_ms(const struct feed *feed)
+{
+	return feed->lifetime_s && feed->seen_unix_ms ? feed->seen_unix_ms + feed->lifetime_s * 1000
+						      : 0;
+}
+
+/* When its list should be over, and a little; 0: never. */
+static uint64_t end_of(const struct feed *feed, uint64_t now_ns)
+{
+	int64_t expires_unix_ms = feed_expires_unix_ms(feed);
+	int64_t left_ms = expires_unix_ms - clock_unix_ms();
+
+	if (!expires_unix_ms || feed->state == FEED_EXPIRED)
+		return 0;
+	return now_ns + (left_ms > 0 ? (uint64_t)left_ms * NS_PER_MS : 0) + END_GRACE_NS;
 }
 
 int feed_service_new(const struct feed_options *options, struct feed_service **out)
@@ -52,6 +69,7 @@ int feed_service_new(const struct feed_options *options, struct feed_service **o
 		if (left_s > feed->every_s) /* the clock was elsewhere then */
 			left_s = feed->every_s;
 		service->due_ns[i] = now_ns + (left_s > 0 ? (uint64_t)left_s * NS_PER_S : SOON_NS);
+		service->ends_ns[i] = end_of(feed, now_ns);
 	}
 	*out = TAKE(service);
 	return 0;
@@ -109,13 +127,18 @@ static void finish(struct feed_service *service, enum feed_state state)
 	}
 	service->work = NULL;
 	service->is_applying = false;
+	if (state == FEED_FAILED && work->feed.state == FEED_EXPIRED)
+		state = FEED_EXPIRED; /* still */
 	work->feed.state = (uint8_t)state;
 	work->feed.checked_unix_ms = clock_unix_ms();
-	if (state == FEED_FAILED && pause_s > RETRY_S)
+	if (state == FEED_OK)
+		work->feed.seen_unix_ms = work->feed.checked_unix_ms;
+	if ((state == FEED_FAILED || state == FEED_EXPIRED) && pause_s > RETRY_S)
 		pause_s = RETRY_S;
 	if (at < service->count && !work->is_deleted) {
 		service->feeds[at] = work->feed;
 		service->due_ns[at] = clock_monotonic_ns() + (uint64_t)pause_s * NS_PER_S;
+		service->ends_ns[at] = end_of(&work->feed, clock_monotonic_ns());
 		service->is_accepted[at] = false;
 		if (store_feed_update(service->options.store, &work->feed))
 			log_error("the state of a feed could not be stored feed=%s",
@@ -138,17 +161,10 @@ struct principal feeds_principal(const struct feed *feed)
 	return who;
 }
 
-/* The block of its list; 0: none is in force. */
-static int64_t find_list(const struct feed_service *service, const char *name)
+bool feeds_is_in_force(const struct block *list)
 {
-	CLEANUP(free) struct block *rows = calloc(LISTS_LOOKED_AT, sizeof(*rows));
-	int count = rows ? store_block_list(service->options.store, true, 0, rows, LISTS_LOOKED_AT)
-			 : -ENOMEM;
-
-	for (int i = 0; i < count; i++)
-		if (!strcmp(rows[i].list, name))
-			return rows[i].id;
-	return count < 0 ? count : 0;
+	return list->state == BLOCK_ACTIVE || list->state == BLOCK_OFF ||
+	       list->state == BLOCK_PENDING;
 }
 
 /* A version by itself is confirmed by itself: what changes too much is held before it comes so
@@ -225,6 +241,7 @@ static void apply(struct feed_service *service)
 			     .action = feed->action == BLOCK_COUNT ? "count" : "drop",
 			     .direction = "",
 			     .proto = "",
+			     .ttl_s = feed->lifetime_s,
 			     .reason = feed_server(feed->url, server) },
 		.done = applied,
 		.arg = service
@@ -248,6 +265,23 @@ static bool changes_too_much(const struct feed_work *work)
 	return before > 0 && !work->is_accepted && change * 100 > before * HELD_PERCENT;
 }
 
+/* The server says that all entries are in the feed as before: they live on from now. */
+static void unchanged(struct feed_service *service)
+{
+	struct feed *feed = &service->work->feed;
+	int error = 0;
+
+	if (feed->lifetime_s)
+		error = block_list_renew(service->options.block, feed->name, feed->lifetime_s);
+	if (!error) {
+		finish(service, FEED_OK);
+		return;
+	}
+	(void)snprintf(feed->error, sizeof(feed->error), "Its entries could not be renewed.");
+	feed->etag[0] = feed->last_modified[0] = '\0'; /* ask for all of it again */
+	finish(service, FEED_FAILED);
+}
+
 static void fetched(void *arg)
 {
 	struct feed_work *work = arg;
@@ -261,7 +295,7 @@ static void fetched(void *arg)
 	} else if (work->is_preview) {
 		preview_fetched(service);
 	} else if (work->is_unchanged) {
-		finish(service, FEED_OK);
+		unchanged(service);
 	} else if (!work->line_count) {
 		(void)snprintf(work->feed.error, sizeof(work->feed.error),
 			       "It is empty; what was fetched before stays.");
@@ -303,6 +337,22 @@ static void ask_process(struct feed_service *service)
 		feed_service_take_fetch(service, -1);
 }
 
+/* One whose list a person ended waits for a person; one that ran out comes back by itself. Both
+ * have to be sent as a whole. */
+static bool may_begin(const struct feed_service *service, struct feed_work *work)
+{
+	struct block list;
+	int error = store_block_of_list(service->options.store, work->feed.name, &list);
+	bool is_over = !error && list.state == BLOCK_EXPIRED;
+
+	if (error ? error != -ENOENT : feeds_is_in_force(&list))
+		return true;
+	work->feed.etag[0] = work->feed.last_modified[0] = '\0';
+	if (!is_over && work->is_accepted)
+		work->feed.entries = 0;
+	return is_over || work->is_accepted;
+}
+
 static void begin(struct feed_service *service, size_t at)
 {
 	struct feed_work *work = calloc(1, sizeof(*work));
@@ -315,17 +365,13 @@ static void begin(struct feed_service *service, size_t at)
 	work->fetch = -1;
 	buffer_init(&work->lines, FEED_BYTES_MAX);
 	service->work = work;
-	if (work->feed.changed_unix_ms && find_list(service, work->feed.name) == 0) {
-		if (!work->is_accepted) {
-			(void)snprintf(
-				work->feed.error, sizeof(work->feed.error),
-				"Its list is not in force: it was not confirmed, or was "
-				"removed. To have it again: sluice feed refresh %.50s --accept",
-				work->feed.name);
-			finish(service, FEED_HELD);
-			return;
-		}
-		work->feed.entries = 0;
+	if (work->feed.changed_unix_ms && !may_begin(service, work)) {
+		(void)snprintf(work->feed.error, sizeof(work->feed.error),
+			       "Its list is not in force: it was not confirmed, or was "
+			       "removed. To have it again: sluice feed refresh %.50s --accept",
+			       work->feed.name);
+		finish(service, FEED_HELD);
+		return;
 	}
 	ask_process(service);
 }
@@ -354,6 +400,25 @@ void feed_service_take_fetch(struct feed_service *service, int fd)
 	finish(service, FEED_FAILED);
 }
 
+/* Its end has come: the kernel has looked at it with every packet, this only says so. */
+static void look_at_end(struct feed_service *service, size_t at)
+{
+	struct feed *feed = &service->feeds[at];
+	struct block list;
+
+	service->ends_ns[at] = 0;
+	if (store_block_of_list(service->options.store, feed->name, &list) != 0 ||
+	    list.state != BLOCK_EXPIRED)
+		return;
+	if (feed->state != FEED_HELD) /* a person has to see that one first */
+		feed->state = FEED_EXPIRED;
+	if (service->work && service->work->feed.id == feed->id)
+		service->work->feed.state = feed->state;
+	if (store_feed_update(service->options.store, feed))
+		log_error("the state of a feed could not be stored feed=%s", feed->name);
+	log_warn("a feed ran out: it was not fetched for its lifetime feed=%s", feed->name);
+}
+
 void feed_service_tick(struct feed_service *service)
 {
 	uint64_t now_ns = clock_monotonic_ns();
@@ -361,121 +426,10 @@ void feed_service_tick(struct feed_service *service)
 	if (service->is_asking && now_ns - service->asked_ns > FETCH_START_NS)
 		feed_service_take_fetch(service, -1);
 	preview_tick(service); /* first: a person waits */
+	for (size_t i = 0; i < service->count && !service->is_stopping; i++)
+		if (service->ends_ns[i] && now_ns >= service->ends_ns[i])
+			look_at_end(service, i);
 	for (size_t i = 0; i < service->count && !service->work && !service->is_stopping; i++)
 		if (now_ns >= service->due_ns[i])
 			begin(service, i);
-}
-
-/* ---- orders ---------------------------------------------------------------------------------- */
-
-static bool is_list_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *c = name; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
-			return false;
-	return len > 0 && len < 60;
-}
-
-bool feeds_is_url(const char *url)
-{
-	bool is_known = !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7) ||
-			!strncmp(url, "file:///", 8);
-
-	for (const char *c = url; *c; c++)
-		if (*c <= ' ' || *c >= 0x7f)
-			return false;
-	return is_known && strlen(url) < FEED_URL_MAX && strlen(url) > 8;
-}
-
-int feed_add(struct feed_service *service, struct feed *feed, const char **field)
-{
-	*field = !is_list_name(feed->name)	      ? "name"
-		 : !feeds_is_url(feed->url)	      ? "url"
-		 : feed->every_s < FEED_EVERY_LEAST_S ? "every"
-		 : feed->every_s > 366LL * 86400      ? "every"
-						      : NULL;
-	if (*field)
-		return -EINVAL;
-	if (service->count == FEEDS_MAX)
-		return -ENOSPC;
-	feed->created_unix_ms = clock_unix_ms();
-	int error = store_feed_insert(service->options.store, feed);
-	if (error)
-		return error;
-	service->feeds[service->count] = *feed;
-	service->due_ns[service->count] = 0;
-	service->is_accepted[service->count++] = false;
-	return 0;
-}
-
-static size_t find_name(const struct feed_service *service, const char *name)
-{
-	size_t at = 0;
-
-	while (at < service->count && strcmp(service->feeds[at].name, name) != 0)
-		at++;
-	return at;
-}
-
-static int remove_list(struct feed_service *service, const struct principal *who, const char *name)
-{
-	struct block_outcome outcome;
-	int64_t id = find_list(service, name);
-
-	if (id <= 0)
-		return (int)id;
-	return block_remove(service->options.block, who, id, &outcome);
-}
-
-int feed_remove(struct feed_service *service, const struct principal *who, const char *name)
-{
-	size_t at = find_name(service, name);
-	int error;
-
-	if (at == service->count)
-		return -ENOENT;
-	if (service->work && service->work->feed.id == service->feeds[at].id) {
-		if (service->is_applying)
-			return -EBUSY;
-		service->work->is_deleted = true;
-		atomic_store(&service->work->is_cancelled, true);
-	}
-	error = remove_list(service, who, name);
-	if (!error)
-		error = store_feed_delete(service->options.store, service->feeds[at].id);
-	if (error)
-		return error;
-	service->count--;
-	for (; at < service->count; at++) {
-		service->feeds[at] = service->feeds[at + 1];
-		service->due_ns[at] = service->due_ns[at + 1];
-		service->is_accepted[at] = service->is_accepted[at + 1];
-	}
-	return 0;
-}
-
-int feed_refresh(struct feed_service *service, const char *name, bool is_accepted)
-{
-	size_t at = find_name(service, name);
-
-	if (at == service->count)
-		return -ENOENT;
-	service->due_ns[at] = 0;
-	service->is_accepted[at] = is_accepted;
-	return 0;
-}
-
-int feed_list(struct feed_service *service, struct feed *out, size_t max)
-{
-	size_t count = service->count < max ? service->count : max;
-
-	memcpy(out, service->feeds, count * sizeof(*out));
-	return (int)count;
-}
-
-bool feed_is_fetching(const struct feed_service *service, int64_t id)
-{
-	return service->work && service->work->feed.id == id;
 }

@@ -1,17 +1,20 @@
 /*
- * The feed service's state, shared by feeds.c and feeds_work.c. Only agent/intel includes it.
+ * The feed service's state, shared by feeds.c, feeds_orders.c and feeds_work.c. Only agent/intel
+ * includes it.
  */
 #ifndef SLUICE_INTEL_FEEDS_H
 #define SLUICE_INTEL_FEEDS_H
 
 #include "agent/intel/internal.h"
 
+struct block;
 struct block_outcome;
 
 struct feed_service {
 	struct feed_options options;
 	struct feed feeds[FEEDS_MAX]; /* as in main.db */
 	uint64_t due_ns[FEEDS_MAX];
+	uint64_t ends_ns[FEEDS_MAX]; /* its list ran out, unless it is fetched before; 0 never */
 	bool is_accepted[FEEDS_MAX]; /* the next try is applied whatever changed */
 	size_t count;
 	struct feed_work *work; /* NULL = none */
@@ -34,6 +37,7 @@ void preview_tick(struct feed_service *service);
 /* preview_end - with the error of its work, "" for none; the work is gone then. */
 void preview_end(struct feed_service *service);
 bool feeds_is_url(const char *url);
+bool feeds_is_in_force(const struct block *list);
 void feeds_work_free(struct feed_work *work); /* accepts NULL */
 /* feeds_upload - the lines of the work to the block service, by parts. 0 or -errno. */
 int feeds_upload(struct feed_service *service, struct block_outcome *outcome);

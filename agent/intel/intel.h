@@ -26,6 +26,7 @@ struct store;
 /* Publishers ask for at most one request an hour; daily is enough for most. */
 #define FEED_EVERY_LEAST_S   3600
 #define FEED_EVERY_DEFAULT_S 86400
+#define FEED_TIME_MOST_S     (366LL * 86400) /* of every and lifetime */
 
 struct feed_options {
 	struct store *store;
@@ -47,8 +48,9 @@ void feed_service_tick(struct feed_service *service);
 /* feed_service_take_fetch - takes @fd, or -1: none can be had. */
 void feed_service_take_fetch(struct feed_service *service, int fd);
 
-/* feed_add - name, url, action, every_s, author; sets id; fetched soon. -EINVAL with @field
- * (static) at fault, -EEXIST: the name is a feed's or a list's; -ENOSPC: FEEDS_MAX are there. */
+/* feed_add - name, url, action, every_s, lifetime_s, author; sets id; fetched soon. -EINVAL with
+ * @field (static) at fault, -EEXIST: the name is a feed's or a list's; -ENOSPC: FEEDS_MAX are
+ * there. */
 int feed_add(struct feed_service *service, struct feed *feed, const char **field);
 /* feed_remove - with its list, by @who. -ENOENT. */
 int feed_remove(struct feed_service *service, const struct principal *who, const char *name);
@@ -82,6 +84,8 @@ bool feed_is_fetching(const struct feed_service *service, int64_t id);
 /* feed_server - what those may see of @url who may not see keys: they stand in its path, its query
  * or before an '@'. Returns @out. */
 const char *feed_server(const char *url, char out[static FEED_URL_MAX]);
+/* feed_expires_unix_ms - when its list ends unless it is fetched before; 0: never. */
+int64_t feed_expires_unix_ms(const struct feed *feed);
 const char *feed_state_name(uint8_t state); /* static; "" for none */
 
 /* intel_fetch - the fetch role: one request of core on @fd, its answer back. http_load was called.

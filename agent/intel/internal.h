@@ -1,6 +1,7 @@
 /*
  * The parts of feeds and what they share. Only agent/intel includes it.
  *   feeds.c      when they are due, what becomes of them
+ *   feeds_orders.c what people ask for
  *   feeds_work.c fetching and turning into lines, on a thread of its own
  *   fetch.c      the fetch role
  *   reverse.c    which addresses are asked about, and when

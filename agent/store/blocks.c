@@ -174,24 +174,44 @@ int store_block_set_state(struct store *store, int64_t id, enum block_state stat
 	return writer_order(store->writer, block_set_state, &change);
 }
 
+static int read_one(struct query *query, struct block *out)
+{
+	struct block block;
+	int found = query_next(query), error;
+
+	if (found <= 0)
+		return found ? found : -ENOENT;
+	error = block_read(query, &block);
+	if (!error)
+		*out = block;
+	return error;
+}
+
 int store_block_get(struct store *store, int64_t id, struct block *out)
 {
 	CLEANUP(lease_end) struct lease lease = { 0 };
 	CLEANUP(query_done) struct query query = { 0 };
-	struct block block;
 	int error = lease_begin(&lease, store->main_readers);
 
 	if (error)
 		return error;
 	query_init(&query, lease.db, SELECT_BLOCKS "WHERE id = ?");
 	query_bind_int(&query, id);
-	int found = query_next(&query);
-	if (found <= 0)
-		return found ? found : -ENOENT;
-	error = block_read(&query, &block);
-	if (!error)
-		*out = block;
-	return error;
+	return read_one(&query, out);
+}
+
+int store_block_of_list(struct store *store, const char *name, struct block *out)
+{
+	CLEANUP(lease_end) struct lease lease = { 0 };
+	CLEANUP(query_done) struct query query = { 0 };
+	int error = lease_begin(&lease, store->main_readers);
+
+	if (error)
+		return error;
+	query_init(&query, lease.db,
+		   SELECT_BLOCKS "WHERE list = ? AND list <> '' ORDER BY id DESC LIMIT 1");
+	query_bind_text(&query, name);
+	return read_one(&query, out);
 }
 
 /* The literal states let the list of what is in force use an index of these rows. */

@@ -15,7 +15,7 @@ static int feed_insert(struct db *main, void *arg)
 		&query, main,
 		"INSERT INTO feeds (name, url, author, action, state, every_s, created_unix_ms,"
 		" checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error,"
-		" csv_column) VALUES (?,?,?,?,0,?,?,0,0,0,0,'','','',?)");
+		" csv_column, lifetime_s) VALUES (?,?,?,?,0,?,?,0,0,0,0,'','','',?,?)");
 	query_bind_text(&query, feed->name);
 	query_bind_text(&query, feed->url);
 	query_bind_text(&query, feed->author);
@@ -23,6 +23,7 @@ static int feed_insert(struct db *main, void *arg)
 	query_bind_int(&query, feed->every_s);
 	query_bind_int(&query, feed->created_unix_ms);
 	query_bind_int(&query, feed->column);
+	query_bind_int(&query, feed->lifetime_s);
 	int error = query_run(&query);
 	if (!error)
 		feed->id = db_last_id(main);
@@ -41,7 +42,8 @@ static int feed_update(struct db *main, void *arg)
 
 	query_init(&query, main,
 		   "UPDATE feeds SET state = ?, checked_unix_ms = ?, changed_unix_ms = ?,"
-		   " entries = ?, refused = ?, etag = ?, last_modified = ?, error = ?"
+		   " entries = ?, refused = ?, etag = ?, last_modified = ?, error = ?,"
+		   " seen_unix_ms = ?"
 		   " WHERE id = ?");
 	query_bind_int(&query, feed->state);
 	query_bind_int(&query, feed->checked_unix_ms);
@@ -51,6 +53,7 @@ static int feed_update(struct db *main, void *arg)
 	query_bind_text(&query, feed->etag);
 	query_bind_text(&query, feed->last_modified);
 	query_bind_text(&query, feed->error);
+	query_bind_int(&query, feed->seen_unix_ms);
 	query_bind_int(&query, feed->id);
 	return store_run_changed(&query);
 }
@@ -88,7 +91,9 @@ static void feed_read(struct query *query, struct feed *out)
 			      .changed_unix_ms = query_int(query, 9),
 			      .entries = query_int(query, 10),
 			      .refused = query_int(query, 11),
-			      .column = (uint8_t)query_int(query, 15) };
+			      .column = (uint8_t)query_int(query, 15),
+			      .lifetime_s = query_int(query, 16),
+			      .seen_unix_ms = query_int(query, 17) };
 	query_text(query, 1, out->name, sizeof(out->name));
 	query_text(query, 2, out->url, sizeof(out->url));
 	query_text(query, 3, out->author, sizeof(out->author));
@@ -110,7 +115,7 @@ int store_feed_list(struct store *store, struct feed *out, size_t max)
 		&query, lease.db,
 		"SELECT id, name, url, author, action, state, every_s, created_unix_ms,"
 		" checked_unix_ms, changed_unix_ms, entries, refused, etag, last_modified, error,"
-		" csv_column FROM feeds ORDER BY id LIMIT ?");
+		" csv_column, lifetime_s, seen_unix_ms FROM feeds ORDER BY id LIMIT ?");
 	query_bind_int(&query, (int64_t)max);
 	while (count < max && (found = query_next(&query)) > 0)
 		feed_read(&query, &out[count++]);

@@ -292,6 +292,10 @@ static const char *const MAIN_MIGRATIONS[] = {
 	"ALTER TABLE report_schedules ADD COLUMN recipients TEXT NOT NULL DEFAULT '';",
 	/* 12: which column of CSV holds what is blocked. */
 	"ALTER TABLE feeds ADD COLUMN csv_column INTEGER NOT NULL DEFAULT 0;",
+	/* 13: how long entries of a feed live after they were seen in it. */
+	"ALTER TABLE feeds ADD COLUMN lifetime_s INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE feeds ADD COLUMN seen_unix_ms INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX blocks_by_list ON blocks(list, id) WHERE list <> '';",
 };
 
 const struct migrations SCHEMA_MAIN_MIGRATIONS = {

@@ -274,6 +274,8 @@ int store_block_get(struct store *store, int64_t id, struct block *out);
 /* store_block_list - newest first, ids below @before (0 = from the newest); all or active only. */
 int store_block_list(struct store *store, bool active_only, int64_t before, struct block *out,
 		     size_t max);
+/* store_block_of_list - the newest row of the list @name, in force or ended. -ENOENT. */
+int store_block_of_list(struct store *store, const char *name, struct block *out);
 /*
  * store_list_write - state, end, reason and facts of a list's row, and @set (may be NULL) as its
  * @version; sets of other versions than the facts name go. One transaction. -ENOENT, -ENOMEM.

@@ -265,7 +265,9 @@ def post_feed(state, _query, body):
     now = data.iso(time.time())
     state.feeds.append({"id": len(state.feeds) + 1, "state": "new", "fetching": True,
                         "entries": 812, "refused": 3, "author": "admin", "created": now,
-                        "checked": now, "changed": now, "error": None, **body})
+                        "checked": now, "changed": now, "error": None,
+                        "expires": data.iso(time.time() + 7 * 86400) if body.get("lifetime") else None,
+                        **body})
     return 201, state.feeds[-1]
 
 

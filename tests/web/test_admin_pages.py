@@ -137,11 +137,17 @@ def test_a_feed_is_added_held_and_accepted(browser, mock):
     open_page(browser, mock, "/blocks")
     browser.wait("document.querySelectorAll('[aria-label=\"Known feeds\"] option').length === 2")
     browser.fill("[aria-label='Known feeds']", "drop")
+    browser.fill("[name=lifetime]", "7d")
     browser.click("button", "Add feed")
     browser.wait_text(".table-feeds", "812")
     assert writes(mock, "/feeds") == [{"name": "drop", "url": "https://feeds.example/drop.txt",
-                                       "action": "count", "every": "24h"}]
+                                       "action": "count", "every": "24h", "lifetime": "7d"}]
     browser.wait_text(".table-feeds", "up to date")
+    browser.wait_text(".table-feeds", "unless fetched, ends")
+    mock.state.feeds[0].update(state="expired", expires="2026-01-15T12:00:00.000Z")
+    browser.click(".table-feeds button", "Fetch now")
+    browser.wait_text(".table-feeds", "ran out: nothing of it is in force")
+    assert "unless fetched" not in browser.text(".table-feeds")
     mock.state.feeds[0].update(state="held")
     browser.click(".table-feeds button", "Fetch now")
     browser.click(".table-feeds button", "Accept")

@@ -12,9 +12,13 @@ import { button, confirmDialog, empty, failure, fill, h, mono, name, panel, time
 
 const WATCH_MS = 2000; // while one is being fetched
 const EVERY = [["1h", "hour"], ["6h", "6 hours"], ["24h", "day"], ["7d", "week"]];
+// Of entries after they were last seen: two turns at least, so that one that fails ends nothing.
+const LIFETIMES = [["", "while listed"], ["2d", "2 days"], ["7d", "7 days"],
+	["14d", "14 days"], ["30d", "30 days"]];
 const STATES = { new: ["", "new"], ok: ["", "up to date"],
 	failed: ["badge-wait", "failed; the last good version stays"],
-	held: ["badge-wait", "held: it changed by more than half"] };
+	held: ["badge-wait", "held: it changed by more than half"],
+	expired: ["badge-wait", "ran out: nothing of it is in force"] };
 
 const path = (feed) => `/feeds/${encodeURIComponent(feed.name)}`;
 
@@ -31,6 +35,8 @@ function addForm(added) {
 			options: [["count", "count only"], ["drop", "drop"]] }),
 		every: field({ name: "every", label: "Every", disabled, options: EVERY,
 			value: "24h" }),
+		lifetime: field({ name: "lifetime", label: "Lifetime", disabled,
+			options: LIFETIMES, value: "" }),
 	};
 	const offered = h("select", { class: "filter-input range-select", disabled,
 		"aria-label": "Known feeds", on: { change() {
@@ -62,7 +68,9 @@ function addForm(added) {
 function stateCell(f) {
 	const [kind, text] = STATES[f.state] || ["", clean(f.state, 24)];
 	return [h("span", { class: `badge ${kind}` }, f.fetching ? "fetching…" : text),
-		f.error ? h("span", { class: "sub" }, name(f.error, 200)) : null];
+		f.error ? h("span", { class: "sub" }, name(f.error, 200)) : null,
+		f.expires ? h("span", { class: "sub" }, Date.parse(f.expires) > Date.now()
+			? "unless fetched, ends " : "ended ", time(f.expires)) : null];
 }
 
 function askRemove(feed, done) {
@@ -104,7 +112,8 @@ function columns(load) {
 					: null] },
 		{ key: "action", label: "Action", value: (f) => f.action },
 		{ key: "state", label: "State", value: (f) => f.state,
-			signature: (f) => `${f.state} ${f.fetching} ${f.error}`, cell: stateCell },
+			signature: (f) => `${f.state} ${f.fetching} ${f.error} ${f.expires}`,
+			cell: stateCell },
 		{ key: "checked", label: "Checked", class: "when p2", value: (f) => f.checked || "",
 			cell: (f) => time(f.checked) },
 		{ key: "changed", label: "Changed", class: "when p2", value: (f) => f.changed || "",

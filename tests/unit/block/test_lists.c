@@ -295,6 +295,46 @@ static void new_version_brings_its_life_and_reason(void **state)
 	assert_int_equal(f->set_count, 0);
 }
 
+static void renewed_list_ends_later_with_the_entries_it_has(void **state)
+{
+	struct fixture *f = *state;
+	struct answer answer = offer(f, "198.51.100.1\n", false);
+	struct block row;
+
+	assert_int_equal(block_list_renew(f->service, "drop", 60), 0);
+	pass_s(50);
+	assert_int_equal(block_list_renew(f->service, "drop", 60), 0);
+	assert_int_equal(f->list_rules[0].end_boot_ns, now_boot_ns + 60 * NS_PER_S);
+	assert_int_equal(block_get(f->service, answer.block.id, &row), 0);
+	assert_int_equal(row.expires_unix_ms, now_unix_ms + 60000);
+	assert_int_equal(row.facts.entries, 1);
+	pass_s(50);
+	block_tick(f->service);
+	assert_int_equal(f->set_count, 1);
+	pass_s(11);
+	block_tick(f->service);
+	assert_int_equal(f->set_count, 0);
+	assert_int_equal(block_list_renew(f->service, "drop", 60), -ENOENT);
+	assert_int_equal(block_list_renew(f->service, "", 60), -ENOENT);
+}
+
+static void list_that_cannot_be_renewed_keeps_its_end(void **state)
+{
+	struct fixture *f = *state;
+	struct answer answer = offer(f, "198.51.100.1\n", false);
+	struct block row;
+
+	assert_int_equal(block_list_renew(f->service, "drop", 60), 0);
+	f->fail = -EIO;
+	assert_int_equal(block_list_renew(f->service, "drop", 600), -EIO);
+	f->fail = 0;
+	assert_int_equal(block_get(f->service, answer.block.id, &row), 0);
+	assert_int_equal(row.expires_unix_ms, now_unix_ms + 60000);
+	pass_s(61);
+	block_tick(f->service);
+	assert_int_equal(f->set_count, 0);
+}
+
 static void removed_list_leaves_no_rule(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +375,8 @@ int main(void)
 		TEST(question_about_a_name_finds_the_list_that_holds_it),
 		TEST(many_new_names_wait_for_their_confirmation),
 		TEST(new_version_brings_its_life_and_reason),
+		TEST(renewed_list_ends_later_with_the_entries_it_has),
+		TEST(list_that_cannot_be_renewed_keeps_its_end),
 		TEST(removed_list_leaves_no_rule),
 		TEST(datapath_without_room_changes_nothing),
 	};

@@ -32,6 +32,23 @@ static struct block insert_list(struct fixture *f, const char *name, uint32_t ru
 	return block;
 }
 
+static void newest_row_of_a_list_is_found_in_force_or_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct block first = insert_list(f, "drop", 1), row;
+
+	assert_int_equal(store_block_of_list(f->store, "drop", &row), 0);
+	assert_int_equal(row.id, first.id);
+	assert_int_equal(store_block_end(f->store, first.id, BLOCK_EXPIRED, 5), 0);
+	assert_int_equal(store_block_of_list(f->store, "drop", &row), 0);
+	assert_int_equal(row.state, BLOCK_EXPIRED);
+	struct block second = insert_list(f, "drop", 2);
+	assert_int_equal(store_block_of_list(f->store, "drop", &row), 0);
+	assert_int_equal(row.id, second.id);
+	assert_int_equal(store_block_of_list(f->store, "other", &row), -ENOENT);
+	assert_int_equal(store_block_of_list(f->store, "", &row), -ENOENT);
+}
+
 static void pending_version_stands_beside_the_one_in_force(void **state)
 {
 	struct fixture *f = *state;
@@ -143,6 +160,7 @@ static void names_and_states_in_force_come_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(newest_row_of_a_list_is_found_in_force_or_ended),
 		T(pending_version_stands_beside_the_one_in_force),
 		T(set_that_no_version_names_is_gone),
 		T(names_of_a_list_and_layers_of_hits_come_back),

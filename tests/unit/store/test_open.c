@@ -31,7 +31,7 @@ static void shape_is_wal_strict_and_versioned(void **state)
 
 	assert_string_equal(raw_text(f, "main.db", "PRAGMA journal_mode", text), "wal");
 	assert_string_equal(raw_text(f, "flows.db", "PRAGMA journal_mode", text), "wal");
-	assert_int_equal(raw_int(f, "main.db", "PRAGMA user_version"), 12);
+	assert_int_equal(raw_int(f, "main.db", "PRAGMA user_version"), 13);
 	assert_int_equal(raw_int(f, "flows.db", "PRAGMA user_version"), 4);
 	assert_int_equal(raw_int(f, "main.db",
 				 "SELECT count(*) FROM pragma_table_list WHERE NOT strict"
