@@ -16,6 +16,9 @@
 #include "agent/util/cleanup.h"
 
 #define PEER_GROUPS_MAX 256
+/* Written without waiting for the end of the turn: about what a socket takes
+ * (net.core.wmem_default, 208 KiB, counts its own overhead). */
+#define SEND_BYTES (64U << 10)
 
 int link_open(struct link *link, int epoll, int fd, uint64_t id)
 {
@@ -86,7 +89,7 @@ int link_send(struct link *link, int epoll, enum frame_type type, uint64_t id,
 		link_close(link); /* half a frame in it, or a peer that reads nothing */
 		return -EPIPE;
 	}
-	return link_flush(link, epoll);
+	return link->out.len < SEND_BYTES ? 0 : link_flush(link, epoll);
 }
 
 /* The name of a user without the name service, which a role without files cannot ask. */

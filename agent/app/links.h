@@ -1,6 +1,7 @@
 /*
  * Framed connections of the service thread: one to front, and the clients of the control socket.
- * Input is read frame by frame; output is buffered up to a bound and written as the peer takes it.
+ * Input is read frame by frame; output is buffered up to a bound and written when the thread has
+ * done what it woke for, so that answers given together leave together.
  */
 #ifndef SLUICE_APP_LINKS_H
 #define SLUICE_APP_LINKS_H
@@ -26,7 +27,8 @@ struct link {
 /* link_open - takes @fd (non-blocking from now on) and watches it. Returns 0 or -errno. */
 int link_open(struct link *link, int epoll, int fd, uint64_t id);
 void link_close(struct link *link);
-/* link_send - queue one frame and write what goes. -EPIPE: the link was closed. */
+/* link_send - queue one frame, and write what goes when a lot waits. -EPIPE: the link was closed.
+ */
 int link_send(struct link *link, int epoll, enum frame_type type, uint64_t id,
 	      const struct buffer *body);
 /* link_flush - write what goes. -EPIPE as above. */

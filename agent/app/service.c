@@ -404,9 +404,8 @@ static void take_event(struct service *service, const struct epoll_event *event)
 		break;
 	}
 	link = service_find_link(service, event->data.u64);
-	if (link && (event->events & EPOLLOUT))
-		(void)link_flush(link, service->epoll); /* a broken link is closed */
-	if (link && link->fd >= 0 && (event->events & ~(uint32_t)EPOLLOUT))
+	/* room for more is used at the end of the turn */
+	if (link && (event->events & ~(uint32_t)EPOLLOUT))
 		service_serve_link(service, link);
 }
 
@@ -428,18 +427,31 @@ static int say_ready(struct service *service)
 	return error;
 }
 
+/* What was said in this turn; a broken link is closed. */
+static void flush_links(struct service *service)
+{
+	if (service->front.fd >= 0)
+		(void)link_flush(&service->front, service->epoll);
+	for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (service->clients[i].fd >= 0)
+			(void)link_flush(&service->clients[i], service->epoll);
+}
+
 int service_run(struct service *service)
 {
 	int error = say_ready(service);
 
 	while (!error && !service->is_stopping) {
 		struct epoll_event events[16];
-		int count = epoll_wait(service->epoll, events, 16, -1);
+		int count;
 
+		flush_links(service);
+		count = epoll_wait(service->epoll, events, 16, -1);
 		if (count < 0 && errno != EINTR)
 			error = -errno;
 		for (int i = 0; i < count; i++)
 			take_event(service, &events[i]);
 	}
+	flush_links(service);
 	return error;
 }

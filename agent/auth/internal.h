@@ -24,6 +24,9 @@ struct json;
 #define SESSIONS_PER_USER   16
 #define USERS_MAX	    1024
 
+/* What was read of a session and its user is believed this long (DESIGN 3). */
+#define SESSION_BELIEVED_MS 1000
+
 /* Hashes that may wait: 16 x 114 ms is the longest a login waits (facts/server.md 4.3). */
 #define JOBS_MAX 16
 
@@ -39,6 +42,10 @@ struct live_session {
 	uint64_t tag;
 	int64_t created_boot_ms, seen_boot_ms, touched_boot_ms;
 	uint8_t role; /* as last read */
+	/* what the rows said, and when: session.c, still_stands */
+	struct principal principal;
+	uint64_t read_changes;
+	int64_t read_boot_ms; /* 0: not read yet */
 };
 
 struct auth_job;

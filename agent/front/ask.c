@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "agent/util/clock.h"
@@ -25,13 +23,11 @@ struct pending {
 };
 
 struct ask {
-	int epoll_fd, wake_fd; /* wake: there are bytes to send, or a link to end */
+	int epoll_fd; /* of the one descriptor, which comes and goes */
+	int core_fd;
+	bool is_closed, waits_for_room;
 	struct ask_events events;
-	struct frame_reader reader; /* main thread */
-
-	pthread_mutex_t mutex; /* all below */
-	int core_fd;	       /* changed by the main thread only */
-	bool is_closed;
+	struct frame_reader reader;
 	struct buffer out;
 	struct pending pending[ASK_PENDING_MAX];
 	unsigned int pending_count, next_slot;
@@ -47,21 +43,15 @@ void ask_reply_done(struct ask_reply *reply)
 int ask_new(int core_fd, const struct ask_events *events, struct ask **out)
 {
 	CLEANUP(ask_free) struct ask *ask = calloc(1, sizeof(*ask));
-	struct epoll_event wake = { .events = EPOLLIN };
 
 	if (!ask)
 		return -ENOMEM;
-	ask->core_fd = ask->epoll_fd = ask->wake_fd = -1;
+	ask->core_fd = ask->epoll_fd = -1;
 	ask->events = *events;
 	buffer_init(&ask->out, ASK_OUT_MAX);
 	frame_reader_init(&ask->reader);
-	if (pthread_mutex_init(&ask->mutex, NULL))
-		return -ENOMEM;
 	ask->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	ask->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	wake.data.fd = ask->wake_fd;
-	if (ask->epoll_fd < 0 || ask->wake_fd < 0 ||
-	    epoll_ctl(ask->epoll_fd, EPOLL_CTL_ADD, ask->wake_fd, &wake))
+	if (ask->epoll_fd < 0)
 		return -errno;
 	if (core_fd >= 0)
 		ask_set_core(ask, core_fd);
@@ -75,13 +65,10 @@ void ask_free(struct ask *ask)
 		return;
 	if (ask->core_fd >= 0)
 		(void)close(ask->core_fd); /* nothing to do about a failing close */
-	if (ask->wake_fd >= 0)
-		(void)close(ask->wake_fd);
 	if (ask->epoll_fd >= 0)
 		(void)close(ask->epoll_fd);
 	buffer_done(&ask->out);
 	frame_reader_done(&ask->reader);
-	(void)pthread_mutex_destroy(&ask->mutex); /* nobody holds it any more */
 	free(ask);
 }
 
@@ -90,29 +77,10 @@ int ask_fd(const struct ask *ask)
 	return ask->epoll_fd;
 }
 
-static void lock(struct ask *ask)
-{
-	(void)pthread_mutex_lock(&ask->mutex); /* a default mutex cannot fail to lock */
-}
-
-static void unlock(struct ask *ask)
-{
-	(void)pthread_mutex_unlock(&ask->mutex);
-}
-
 /* ---- out ------------------------------------------------------------------------------------- */
 
-static void wake_main(struct ask *ask)
-{
-	const uint64_t one = 1;
-
-	/* EAGAIN means it is awake already */
-	if (write(ask->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		log_error("cannot wake the link to core error=%d", errno);
-}
-
-/* Under the mutex: what the socket takes now. Returns 0, or the error that ends the link. */
-static int flush_out(struct ask *ask)
+/* What the socket takes now. Returns 0, or the error that ends the link. */
+static int send_out(struct ask *ask)
 {
 	while (ask->out.len) {
 		ssize_t sent = send(ask->core_fd, ask->out.data, ask->out.len,
@@ -142,7 +110,6 @@ static int enqueue(struct ask *ask, const struct buffer *body, ask_done_fn done,
 	struct pending *pending;
 	unsigned int index;
 	uint64_t id;
-	bool was_empty = !ask->out.len;
 
 	if (ask->is_closed || ask->core_fd < 0)
 		return -ENOTCONN;
@@ -158,10 +125,6 @@ static int enqueue(struct ask *ask, const struct buffer *body, ask_done_fn done,
 	}
 	*pending =
 		(struct pending){ done, arg, id, clock_monotonic_ns() + ASK_TIMEOUT_S * NS_PER_S };
-	/* the fast path saves a turn of the main thread; it also learns of a broken link */
-	if (was_empty && flush_out(ask) == 0 && !ask->out.len)
-		return 0;
-	wake_main(ask);
 	return 0;
 }
 
@@ -174,9 +137,7 @@ int ask_send(struct ask *ask, const struct request *request, ask_done_fn done, v
 	message_encode_request(&body, request);
 	error = body.error;
 	if (!error) {
-		lock(ask);
 		error = enqueue(ask, &body, done, arg);
-		unlock(ask);
 		crypto_wipe(body.data, body.len); /* passwords and session ids pass here */
 	}
 	buffer_done(&body);
@@ -189,17 +150,13 @@ int ask_send(struct ask *ask, const struct request *request, ask_done_fn done, v
 static bool take_pending(struct ask *ask, uint64_t id, struct pending *out)
 {
 	struct pending *pending = &ask->pending[id % ASK_PENDING_MAX];
-	bool is_there;
 
-	lock(ask);
-	is_there = pending->done && pending->id == id;
-	if (is_there) {
-		*out = *pending;
-		pending->done = NULL;
-		ask->pending_count--;
-	}
-	unlock(ask);
-	return is_there;
+	if (!pending->done || pending->id != id)
+		return false;
+	*out = *pending;
+	pending->done = NULL;
+	ask->pending_count--;
+	return true;
 }
 
 static void finish(const struct pending *pending, struct ask_reply *reply)
@@ -259,31 +216,25 @@ static void fail_pending(struct ask *ask, uint64_t now_ns, int error)
 {
 	for (unsigned int i = 0; i < ASK_PENDING_MAX; i++) {
 		struct ask_reply reply = { .error = error };
-		struct pending one = { 0 };
+		struct pending one = ask->pending[i];
 
-		lock(ask);
-		if (ask->pending[i].done && (!now_ns || now_ns >= ask->pending[i].deadline_ns)) {
-			one = ask->pending[i];
-			ask->pending[i].done = NULL;
-			ask->pending_count--;
-		}
-		unlock(ask);
-		if (one.done)
-			finish(&one, &reply);
+		if (!one.done || (now_ns && now_ns < one.deadline_ns))
+			continue;
+		ask->pending[i].done = NULL;
+		ask->pending_count--;
+		finish(&one, &reply);
 	}
 }
 
 static void lose_core(struct ask *ask)
 {
-	int fd;
+	int fd = ask->core_fd;
 
-	lock(ask);
-	fd = ask->core_fd;
 	ask->core_fd = -1;
+	ask->waits_for_room = false;
 	if (ask->out.len)
 		crypto_wipe(ask->out.data, ask->out.len);
 	buffer_consume(&ask->out, ask->out.len);
-	unlock(ask);
 	if (fd < 0)
 		return;
 	/* by hand, for a copy of the descriptor elsewhere would keep it in the set */
@@ -300,7 +251,7 @@ static int read_core(struct ask *ask)
 {
 	for (int turn = 0; turn < READS_PER_TURN; turn++) {
 		struct frame frame;
-		int got = frame_reader_fill(&ask->reader, ask->core_fd);
+		int len = frame_reader_fill(&ask->reader, ask->core_fd), got = len;
 
 		if (got == -EAGAIN || got == -EINTR)
 			return 0;
@@ -313,49 +264,53 @@ static int read_core(struct ask *ask)
 		}
 		if (got < 0)
 			return got;
+		if (len < FRAME_READ_BYTES)
+			return 0;
 	}
 	return 0;
 }
 
-static int write_core(struct ask *ask)
+/* Whether room in the socket is to be told. */
+static int watch_room(struct ask *ask, bool wanted)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = ask->core_fd };
-	int error;
+	struct epoll_event event = { .events = EPOLLIN | (wanted ? EPOLLOUT : 0U),
+				     .data.fd = ask->core_fd };
 
-	lock(ask);
-	error = flush_out(ask);
-	if (ask->out.len)
-		event.events |= EPOLLOUT;
-	unlock(ask);
-	if (!error && epoll_ctl(ask->epoll_fd, EPOLL_CTL_MOD, ask->core_fd, &event))
-		error = -errno;
-	return error;
+	if (ask->waits_for_room == wanted)
+		return 0;
+	if (epoll_ctl(ask->epoll_fd, EPOLL_CTL_MOD, ask->core_fd, &event))
+		return -errno;
+	ask->waits_for_room = wanted;
+	return 0;
 }
 
+static void end_link(struct ask *ask, int error)
+{
+	/* at a stop this is the order of things; else the supervisor says why */
+	log_info("the link to core ended reason=\"%s\"", strerror(-error));
+	lose_core(ask);
+}
+
+void ask_flush(struct ask *ask)
+{
+	int error;
+
+	if (ask->core_fd < 0 || (!ask->out.len && !ask->waits_for_room))
+		return;
+	error = send_out(ask);
+	if (!error)
+		error = watch_room(ask, ask->out.len > 0);
+	if (error)
+		end_link(ask, error);
+}
+
+/* The socket is read without asking what it is ready for: nearly always that is an answer. */
 void ask_handle(struct ask *ask)
 {
-	struct epoll_event events[2];
-	int count = epoll_wait(ask->epoll_fd, events, 2, 0);
+	int error = ask->core_fd < 0 ? 0 : read_core(ask);
 
-	for (int i = 0; i < count && ask->core_fd >= 0; i++) {
-		uint64_t ignored;
-		int error = 0;
-
-		if (events[i].data.fd == ask->wake_fd) {
-			(void)!read(ask->wake_fd, &ignored, sizeof(ignored)); /* only clears it */
-			error = write_core(ask);
-		} else {
-			if (events[i].events & EPOLLOUT)
-				error = write_core(ask);
-			if (!error)
-				error = read_core(ask);
-		}
-		if (error) {
-			/* at a stop this is the order of things; else the supervisor says why */
-			log_info("the link to core ended reason=\"%s\"", strerror(-error));
-			lose_core(ask);
-		}
-	}
+	if (error)
+		end_link(ask, error);
 }
 
 void ask_tick(struct ask *ask, uint64_t now_ns)
@@ -375,16 +330,12 @@ void ask_set_core(struct ask *ask, int core_fd)
 		(void)close(core_fd);
 		return;
 	}
-	lock(ask);
 	ask->core_fd = core_fd;
-	unlock(ask);
 }
 
 void ask_fail_all(struct ask *ask)
 {
-	lock(ask);
 	ask->is_closed = true;
-	unlock(ask);
 	lose_core(ask);
 	fail_pending(ask, 0, -ENOTCONN);
 }

@@ -1,7 +1,7 @@
 /*
  * The link to core: requests out, responses, events and ended sessions in. Owns the socket to core,
- * which comes and goes with core, and the table of requests that wait for an answer. ask_send may
- * be called by any thread; the rest belongs to front's main thread, which also runs the callbacks.
+ * which comes and goes with core, and the table of requests that wait for an answer. One thread,
+ * which also runs the callbacks. What one turn of its loop asks leaves in one piece (ask_flush).
  */
 #ifndef SLUICE_FRONT_ASK_H
 #define SLUICE_FRONT_ASK_H
@@ -39,21 +39,24 @@ struct ask_events {
 	void *arg;
 };
 
-/* ask_new - takes @core_fd, which may be -1. Returns 0, -ENOMEM, -errno of eventfd or epoll. */
+/* ask_new - takes @core_fd, which may be -1. Returns 0, -ENOMEM, -errno of epoll. */
 int ask_new(int core_fd, const struct ask_events *events, struct ask **out);
 /* ask_free - waiting requests must have been failed (ask_fail_all). Accepts NULL. */
 void ask_free(struct ask *ask);
 DEFINE_CLEANUP(ask_free, struct ask)
 
 /*
- * ask_send - any thread. @done runs once on the main thread, only if this returns 0; it may run
- * before the return. Returns 0, -ENOTCONN without core, -EAGAIN when too much waits.
+ * ask_send - one more question for the next ask_flush. @done runs once, only if this returns 0, and
+ * never before the return. Returns 0, -ENOTCONN without core, -EAGAIN when too much waits.
  */
 int ask_send(struct ask *ask, const struct request *request, ask_done_fn done, void *arg);
 
 /* ask_fd - readable when ask_handle has work. */
 int ask_fd(const struct ask *ask);
 void ask_handle(struct ask *ask);
+/* ask_flush - what was asked goes out, as much as the socket takes; the rest when it is writable.
+ */
+void ask_flush(struct ask *ask);
 /* ask_tick - requests that waited ASK_TIMEOUT_S fail with -ETIMEDOUT. */
 void ask_tick(struct ask *ask, uint64_t now_ns);
 /* ask_set_core - a new link, taken; what waits on the old one fails. */

@@ -1,7 +1,6 @@
 /*
  * One event as the text that browsers get, encoded and compressed once, and shared by the ring, the
- * sticky table and the streams that are sending it (sse.c). Counting references is the owner's
- * business: the hub's mutex is held for it.
+ * sticky table and the streams that are sending it (sse.c). One thread.
  *
  * Compression and secrets: a piece is compressed by itself, so its length depends on no other
  * event. No event holds a session, a token or a password, and what is kept from viewers (the sealed

@@ -1,11 +1,9 @@
 /*
- * A small table under one lock. Who asks is part of the key, as a digest: no session id is kept.
+ * A small table. Who asks is part of the key, as a digest: no session id is kept.
  */
 #include "agent/front/cache.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,7 @@
 #define KEY_MAX	 8192 /* a session, a token and a target (guard.h) */
 
 struct shared {
-	atomic_uint references;
+	unsigned int references;
 	struct cached cached; /* last: its body follows */
 };
 
@@ -29,29 +27,18 @@ struct entry {
 };
 
 struct cache {
-	pthread_mutex_t lock;
 	struct entry entries[ENTRIES];
 };
 
 int cache_new(struct cache **out)
 {
-	struct cache *cache = calloc(1, sizeof(*cache));
-	int error;
-
-	if (!cache)
-		return -ENOMEM;
-	error = pthread_mutex_init(&cache->lock, NULL);
-	if (error) {
-		free(cache);
-		return -error;
-	}
-	*out = cache;
-	return 0;
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
 }
 
 static void unref(struct shared *shared)
 {
-	if (shared && atomic_fetch_sub(&shared->references, 1) == 1)
+	if (shared && --shared->references == 0)
 		free(shared);
 }
 
@@ -69,10 +56,8 @@ static void drop(struct entry *entry)
 
 void cache_clear(struct cache *cache)
 {
-	(void)pthread_mutex_lock(&cache->lock); /* a plain mutex cannot fail */
 	for (size_t i = 0; i < ENTRIES; i++)
 		drop(&cache->entries[i]);
-	(void)pthread_mutex_unlock(&cache->lock);
 }
 
 void cache_free(struct cache *cache)
@@ -80,17 +65,14 @@ void cache_free(struct cache *cache)
 	if (!cache)
 		return;
 	cache_clear(cache);
-	(void)pthread_mutex_destroy(&cache->lock); /* nobody holds it any more */
 	free(cache);
 }
 
 void cache_forget(struct cache *cache, uint64_t session_tag)
 {
-	(void)pthread_mutex_lock(&cache->lock);
 	for (size_t i = 0; i < ENTRIES; i++)
 		if (cache->entries[i].until_ns && cache->entries[i].session_tag == session_tag)
 			drop(&cache->entries[i]);
-	(void)pthread_mutex_unlock(&cache->lock);
 }
 
 /* -E2BIG: too long to be kept. */
@@ -125,13 +107,11 @@ struct cached *cache_find(struct cache *cache, const struct request *request, ui
 
 	if (make_key(request, key))
 		return NULL;
-	(void)pthread_mutex_lock(&cache->lock);
 	entry = find(cache, key);
 	if (entry && now_ns < entry->until_ns) {
-		atomic_fetch_add(&entry->shared->references, 1);
+		entry->shared->references++;
 		found = &entry->shared->cached;
 	}
-	(void)pthread_mutex_unlock(&cache->lock);
 	return found;
 }
 
@@ -141,7 +121,7 @@ static struct shared *copy(const struct response *response)
 
 	if (!shared)
 		return NULL;
-	atomic_init(&shared->references, 1);
+	shared->references = 1;
 	shared->cached.len = response->body_len;
 	(void)snprintf(shared->cached.etag, CACHE_ETAG, "%s", response->etag);
 	memcpy(shared->cached.body, response->body, response->body_len);
@@ -177,12 +157,10 @@ void cache_put(struct cache *cache, const struct request *request, const struct 
 	shared = copy(response);
 	if (!shared)
 		return;
-	(void)pthread_mutex_lock(&cache->lock);
 	place = take_place(cache, key);
 	drop(place);
 	memcpy(place->key, key, sizeof(key));
 	place->session_tag = response->session_tag;
 	place->until_ns = now_ns + keep_ms * NS_PER_MS;
 	place->shared = shared;
-	(void)pthread_mutex_unlock(&cache->lock);
 }

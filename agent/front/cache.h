@@ -1,7 +1,6 @@
 /*
  * Live answers that core says may be given again for a moment, to the same person for the same
- * question (DESIGN 3: front keeps what core said of a session at most 1 s). Filled and emptied on
- * the main thread, asked on libmicrohttpd's; bounded.
+ * question (DESIGN 3: front keeps what core said of a session at most 1 s). One thread; bounded.
  */
 #ifndef SLUICE_FRONT_CACHE_H
 #define SLUICE_FRONT_CACHE_H

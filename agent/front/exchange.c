@@ -56,9 +56,7 @@ void exchange_free(struct exchange *exchange)
 
 void connection_set_deadline(struct connection *connection, unsigned int seconds)
 {
-	atomic_store_explicit(&connection->deadline_ns,
-			      seconds ? clock_monotonic_ns() + seconds * NS_PER_S : 0,
-			      memory_order_relaxed);
+	connection->deadline_ns = seconds ? clock_monotonic_ns() + seconds * NS_PER_S : 0;
 }
 
 static struct reply_context context_of(const struct exchange *exchange, bool must_close)
@@ -236,7 +234,7 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *upload, 
 
 /* ---- core ------------------------------------------------------------------------------------ */
 
-/* Main thread: the answer is here, or will not come. */
+/* The answer is here, or will not come. */
 static void on_reply(void *arg, struct ask_reply *reply)
 {
 	struct exchange *exchange = arg;
@@ -304,7 +302,6 @@ struct request exchange_request(const struct exchange *exchange)
 	};
 }
 
-/* Suspend first: the answer may be here before ask_send returns. */
 static enum MHD_Result ask_core(struct exchange *exchange, bool about_session)
 {
 	struct request request = exchange_request(exchange);

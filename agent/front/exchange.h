@@ -1,14 +1,11 @@
 /*
- * One connection and the request it carries, from its first line to its answer. A struct exchange
- * belongs to libmicrohttpd's thread, except while its request is with core: then it is suspended,
- * and the main thread puts the reply in before it resumes it.
+ * One connection and the request it carries, from its first line to its answer. While its request
+ * is with core a connection is suspended; the reply is put in before it is resumed.
  */
 #ifndef SLUICE_FRONT_EXCHANGE_H
 #define SLUICE_FRONT_EXCHANGE_H
 
 #include <microhttpd.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +20,7 @@
 #include "agent/front/static.h"
 #include "agent/util/buffer.h"
 
-/* What all exchanges share; read-only but for what its parts guard themselves. */
+/* What all exchanges share. */
 struct site {
 	struct guard_policy policy;
 	struct peers *peers;
@@ -77,8 +74,8 @@ struct connection {
 	struct MHD_Connection *mhd;
 	int fd;
 	struct addr peer, local;
-	_Atomic uint64_t deadline_ns; /* past it the sweeper shuts the socket; 0 = none */
-	struct exchange *exchange;    /* the request under way */
+	uint64_t deadline_ns;	   /* past it the sweeper shuts the socket; 0 = none */
+	struct exchange *exchange; /* the request under way */
 };
 
 /* A request must be whole within this long: docs/api.md. */

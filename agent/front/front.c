@@ -1,4 +1,4 @@
-/* The web role's main thread: start, the loop over core, supervisor and signals, stop. */
+/* The web role's one thread: start, the loop over HTTP, core, supervisor and signals, stop. */
 #include "agent/front/front.h"
 
 #include <errno.h>
@@ -149,6 +149,8 @@ static int open_loop(struct front *front)
 		return -errno;
 	error = watch(front, front->signal_fd);
 	if (!error)
+		error = watch(front, http_fd(front->http));
+	if (!error)
 		error = watch(front, ask_fd(front->site.ask));
 	if (!error && front->options->control_fd >= 0)
 		error = watch(front, front->options->control_fd);
@@ -176,15 +178,14 @@ static int start(struct front *front)
 
 	if (options->tls && (!options->cert_pem || !options->key_pem))
 		return -EINVAL;
-	/* before the first thread, which inherits the mask */
 	front->signal_fd = open_signals();
 	if (front->signal_fd < 0)
 		return front->signal_fd;
 	error = open_site(front);
 	if (!error)
-		error = open_loop(front);
-	if (!error)
 		error = http_start(&http, &front->http);
+	if (!error)
+		error = open_loop(front);
 	wipe_key(options->key_pem);
 	if (error == -EINVAL)
 		log_error("the web server does not start; are certificate and key a pair?");
@@ -323,21 +324,36 @@ static bool handle_events(struct front *front, const struct epoll_event *events,
 			return true;
 		if (fd == ask_fd(front->site.ask))
 			ask_handle(front->site.ask);
-		else if (handle_control(front))
+		else if (fd != http_fd(front->http) &&
+			 handle_control(front)) /* each turn runs it */
 			return true;
 	}
 	return false;
 }
 
-/* When there is something to do without being told. */
-static uint64_t next_deadline(struct front *front, uint64_t now_ns)
+/* Answers that came go out, new requests come in, what they ask leaves together. */
+static void take_turn(struct front *front, uint64_t now_ns)
 {
+	if (now_ns >= front->next_tick_ns)
+		tick(front, now_ns);
 	if (now_ns >= front->next_turn_ns)
 		front->next_turn_ns =
 			sse_take_turn(front->site.hub) ? now_ns + SSE_TURN_MS * NS_PER_MS : 0;
-	if (front->next_turn_ns && front->next_turn_ns < front->next_tick_ns)
-		return front->next_turn_ns;
-	return front->next_tick_ns;
+	http_run(front->http);
+	ask_flush(front->site.ask);
+}
+
+/* How long the loop may sleep when nothing happens. */
+static int wait_ms(const struct front *front)
+{
+	uint64_t now = clock_monotonic_ns(), due = front->next_tick_ns;
+
+	if (http_is_due(front->http))
+		return 0;
+	if (front->next_turn_ns && front->next_turn_ns < due)
+		due = front->next_turn_ns;
+	/* rounded up, or the last millisecond would be spent turning */
+	return due > now ? (int)((due - now) / NS_PER_MS) + 1 : 0;
 }
 
 static int run_loop(struct front *front)
@@ -346,16 +362,10 @@ static int run_loop(struct front *front)
 	bool is_over = false;
 
 	while (!is_over) {
-		uint64_t now = clock_monotonic_ns();
-		int wait_ms, count;
+		int count;
 
-		if (now >= front->next_tick_ns) {
-			tick(front, now);
-			continue;
-		}
-		/* rounded up, or the last millisecond would be spent turning */
-		wait_ms = (int)((next_deadline(front, now) - now) / NS_PER_MS) + 1;
-		count = epoll_wait(front->epoll_fd, events, 4, wait_ms);
+		take_turn(front, clock_monotonic_ns());
+		count = epoll_wait(front->epoll_fd, events, 4, wait_ms(front));
 		if (count < 0 && errno != EINTR)
 			return -errno;
 		is_over = handle_events(front, events, count);

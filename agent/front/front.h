@@ -17,7 +17,7 @@ struct front_options {
 	int core_fd;	/* stream socket to core, taken; -1 while core is away */
 	int control_fd; /* supervisor: the descriptor with any message (SCM_RIGHTS) is a new
 			 * core_fd; its end ends front; -1 = none */
-	/* once a second while the main thread moves; gets @control_fd; NULL = nobody listens */
+	/* once a second while the loop turns; gets @control_fd; NULL = nobody listens */
 	void (*on_beat)(int control_fd);
 	bool tls;
 	const char *cert_pem, *key_pem; /* with tls; wiped by front_run when loaded */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,9 +23,8 @@
 struct http {
 	struct site *site;
 	struct MHD_Daemon *daemon;
-	pthread_mutex_t mutex; /* the list */
 	struct connection *connections;
-	struct log_limit limit; /* of libmicrohttpd's log; one thread writes it */
+	struct log_limit limit; /* of libmicrohttpd's log */
 };
 
 /* 10,000 clients that leave write 10,000 lines (measured), so only the first few of a burst. */
@@ -53,22 +51,18 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *sockaddr, soc
 
 static void link_connection(struct http *http, struct connection *connection)
 {
-	(void)pthread_mutex_lock(&http->mutex); /* a default mutex cannot fail to lock */
 	connection->link = &http->connections;
 	connection->next = http->connections;
 	if (connection->next)
 		connection->next->link = &connection->next;
 	http->connections = connection;
-	(void)pthread_mutex_unlock(&http->mutex);
 }
 
-static void unlink_connection(struct http *http, struct connection *connection)
+static void unlink_connection(struct connection *connection)
 {
-	(void)pthread_mutex_lock(&http->mutex);
 	*connection->link = connection->next;
 	if (connection->next)
 		connection->next->link = connection->link;
-	(void)pthread_mutex_unlock(&http->mutex);
 }
 
 static struct connection *open_connection(struct http *http, struct MHD_Connection *mhd)
@@ -109,7 +103,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
 	if (!connection)
 		return;
 	*socket_context = NULL;
-	unlink_connection(http, connection);
+	unlink_connection(connection);
 	peers_disconnected(http->site->peers, &connection->peer);
 	exchange_free(connection->exchange);
 	free(connection);
@@ -205,8 +199,8 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct http_opti
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-			     MHD_USE_ERROR_LOG | (options->cert_pem ? MHD_USE_TLS : 0U);
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+			     (options->cert_pem ? MHD_USE_TLS : 0U);
 
 	return MHD_start_daemon(
 		flags, 0, on_accept, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log,
@@ -227,10 +221,6 @@ int http_start(const struct http_options *options, struct http **out)
 	if (!http)
 		return -ENOMEM;
 	http->site = options->site;
-	if (pthread_mutex_init(&http->mutex, NULL)) {
-		free(http);
-		return -ENOMEM;
-	}
 	http->daemon = start_daemon(http, options);
 	if (!http->daemon) {
 		http_stop(http);
@@ -240,26 +230,44 @@ int http_start(const struct http_options *options, struct http **out)
 	return 0;
 }
 
+int http_fd(const struct http *http)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	return info ? info->epoll_fd : -1;
+}
+
+void http_run(struct http *http)
+{
+	if (MHD_run(http->daemon) != MHD_YES)
+		log_write_limited(&http->limit, LOG_LEVEL_WARN, "http: a turn failed");
+}
+
+bool http_is_due(const struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	return MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES && !wait_ms;
+}
+
 void http_stop(struct http *http)
 {
 	if (!http)
 		return;
-	if (http->daemon)
+	if (http->daemon) {
+		http_run(http); /* what was resumed says its last word */
 		MHD_stop_daemon(http->daemon);
-	(void)pthread_mutex_destroy(&http->mutex); /* nobody holds it any more */
+	}
 	free(http);
 }
 
 /* libmicrohttpd counts inactivity, so a byte every 14 s would hold a place for ever. Shutting the
- * socket makes its thread see the end and clean up; the list holds only descriptors still open. */
+ * socket makes it see the end and clean up; the list holds only descriptors still open. */
 void http_sweep(struct http *http, uint64_t now_ns)
 {
-	(void)pthread_mutex_lock(&http->mutex);
 	for (struct connection *c = http->connections; c; c = c->next) {
-		uint64_t deadline = atomic_load_explicit(&c->deadline_ns, memory_order_relaxed);
-
-		if (deadline && now_ns >= deadline)
+		if (c->deadline_ns && now_ns >= c->deadline_ns)
 			(void)shutdown(c->fd, SHUT_RDWR); /* ENOTCONN: gone already */
 	}
-	(void)pthread_mutex_unlock(&http->mutex);
 }

@@ -1,7 +1,6 @@
 /*
  * A body of any size in parts: each is asked of core when the one before it has gone out, so that
- * the browser's pace is core's pace and one part at a time is in memory. Runs on libmicrohttpd's
- * thread, except on_part.
+ * the browser's pace is core's pace and one part at a time is in memory.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 /* What libmicrohttpd asks for at once: half of what a connection may use (http.c). */
 #define BLOCK_BYTES 4096
 
-/* Main thread; the connection sleeps until here, so nobody else looks at the exchange. */
 static void on_part(void *arg, struct ask_reply *reply)
 {
 	struct exchange *exchange = arg;
@@ -44,7 +42,6 @@ static bool next_query(const char *query, const char *next, char out[static GUAR
 	       GUARD_TARGET_MAX - used;
 }
 
-/* Suspend first: the answer may be here before ask_send returns. */
 static ssize_t ask_next(struct exchange *exchange)
 {
 	struct request request = exchange_request(exchange);

@@ -1,6 +1,6 @@
 /*
  * Who is at the other end: how many connections each address holds, and whom to believe when a
- * proxy names somebody else. One thread (libmicrohttpd's); the trusted list is read-only.
+ * proxy names somebody else. One thread; the trusted list is read-only.
  */
 #ifndef SLUICE_FRONT_PEERS_H
 #define SLUICE_FRONT_PEERS_H

@@ -1,6 +1,6 @@
 /*
  * What front answers: error documents, the headers every answer carries, core's answers turned into
- * HTTP. Runs on libmicrohttpd's thread.
+ * HTTP.
  */
 #ifndef SLUICE_FRONT_REPLY_H
 #define SLUICE_FRONT_REPLY_H

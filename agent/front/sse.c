@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -37,7 +36,6 @@ struct sse_stream {
 TAILQ_HEAD(stream_list, sse_stream);
 
 struct sse_hub {
-	pthread_mutex_t mutex;
 	struct blob *ring[SSE_RING_EVENTS];
 	uint64_t oldest_seq, next_seq; /* the ring holds [oldest, next) */
 	size_t ring_bytes;
@@ -59,7 +57,7 @@ int sse_hub_new(struct sse_hub **out)
 		return -ENOMEM;
 	hub->begin = blob_new_first("retry: 2000\n\n"); /* core is back in under 2 s */
 	hub->beat = blob_new_text(":\n\n");
-	if (!hub->begin || !hub->beat || pthread_mutex_init(&hub->mutex, NULL)) {
+	if (!hub->begin || !hub->beat) {
 		blob_unref(hub->begin);
 		blob_unref(hub->beat);
 		free(hub);
@@ -90,7 +88,6 @@ void sse_hub_free(struct sse_hub *hub)
 		blob_unref(hub->sticky[i].blob);
 	blob_unref(hub->begin);
 	blob_unref(hub->beat);
-	(void)pthread_mutex_destroy(&hub->mutex); /* nobody holds it any more */
 	free(hub);
 }
 
@@ -156,9 +153,7 @@ bool sse_take_turn(struct sse_hub *hub)
 {
 	bool has_more;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	has_more = wake_due(hub, SSE_TURN_STREAMS);
-	(void)pthread_mutex_unlock(&hub->mutex);
 	return has_more;
 }
 
@@ -178,10 +173,8 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	struct blob *blob = blob_new(event);
 	struct sse_stream *s;
 
-	(void)pthread_mutex_lock(&hub->mutex); /* a default mutex cannot fail to lock */
 	if (!blob) {
 		hub->counts.refused_events++;
-		(void)pthread_mutex_unlock(&hub->mutex);
 		return;
 	}
 	forget_other_core(hub, blob->id);
@@ -198,7 +191,6 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	TAILQ_FOREACH(s, &hub->streams, all)
 	if (may_see(s, blob))
 		call(s);
-	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -277,11 +269,9 @@ int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct ss
 	stream->is_gzip = wish->is_gzip;
 	stream->beat_due_ns = now + SSE_HEARTBEAT_S * NS_PER_S;
 	stream->check_due_ns = now + SSE_CHECK_S * NS_PER_S;
-	(void)pthread_mutex_lock(&hub->mutex);
 	error = check_room(hub, owner->session_tag);
 	if (error) {
 		hub->counts.refused_streams++;
-		(void)pthread_mutex_unlock(&hub->mutex);
 		free(stream);
 		return error;
 	}
@@ -291,7 +281,6 @@ int sse_open(struct sse_hub *hub, const struct sse_owner *owner, const struct ss
 	TAILQ_INSERT_TAIL(&hub->streams, stream, all);
 	stream->id = ++hub->next_stream_id;
 	hub->counts.streams++;
-	(void)pthread_mutex_unlock(&hub->mutex);
 	*out = stream;
 	return 0;
 }
@@ -303,14 +292,12 @@ void sse_close(struct sse_stream *stream)
 	if (!stream)
 		return;
 	hub = stream->hub;
-	(void)pthread_mutex_lock(&hub->mutex);
 	TAILQ_REMOVE(&hub->streams, stream, all);
 	not_due(stream);
 	hub->counts.streams--;
 	blob_unref(stream->current);
 	for (; stream->first_at < stream->first_count; stream->first_at++)
 		blob_unref(stream->first[stream->first_at]);
-	(void)pthread_mutex_unlock(&hub->mutex);
 	crypto_wipe(&stream->owner, sizeof(stream->owner));
 	free(stream);
 }
@@ -388,10 +375,8 @@ static ssize_t finish(struct sse_stream *stream, char *buf, size_t max)
 
 ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
 {
-	struct sse_hub *hub = stream->hub;
 	ssize_t result;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	result = stream->is_over ? 0 : (ssize_t)fill(stream, buf, max);
 	if (!result && stream->is_over) {
 		result = finish(stream, buf, max);
@@ -399,7 +384,6 @@ ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
 		stream->is_asleep = true;
 		stream->sleeper.sleep(stream->sleeper.arg);
 	}
-	(void)pthread_mutex_unlock(&hub->mutex);
 	return result;
 }
 
@@ -413,20 +397,17 @@ void sse_end_session(struct sse_hub *hub, uint64_t session_tag)
 {
 	struct sse_stream *s;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	TAILQ_FOREACH(s, &hub->streams, all)
 	{
 		if (s->owner.session_tag == session_tag)
 			end_stream(s);
 	}
-	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 void sse_end_all(struct sse_hub *hub)
 {
 	struct sse_stream *s;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	hub->is_closed = true;
 	TAILQ_FOREACH(s, &hub->streams, all)
 	{
@@ -434,14 +415,12 @@ void sse_end_all(struct sse_hub *hub)
 	}
 	while (wake_due(hub, SSE_TURN_STREAMS))
 		;
-	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 void sse_tick(struct sse_hub *hub, uint64_t now_ns)
 {
 	struct sse_stream *s;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	TAILQ_FOREACH(s, &hub->streams, all)
 	{
 		if (now_ns < s->beat_due_ns)
@@ -450,7 +429,6 @@ void sse_tick(struct sse_hub *hub, uint64_t now_ns)
 		s->has_beat = true;
 		call(s);
 	}
-	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct sse_owner *owner)
@@ -458,7 +436,6 @@ bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct s
 	struct sse_stream *s;
 	bool has_one = false;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	while (!has_one && (s = TAILQ_FIRST(&hub->streams)) && now_ns >= s->check_due_ns) {
 		s->check_due_ns = now_ns + SSE_CHECK_S * NS_PER_S;
 		TAILQ_REMOVE(&hub->streams, s, all);
@@ -469,7 +446,6 @@ bool sse_next_check(struct sse_hub *hub, uint64_t now_ns, uint64_t *id, struct s
 		*owner = s->owner;
 		has_one = true;
 	}
-	(void)pthread_mutex_unlock(&hub->mutex);
 	return has_one;
 }
 
@@ -477,7 +453,6 @@ void sse_checked(struct sse_hub *hub, uint64_t id, bool is_allowed, uint8_t role
 {
 	struct sse_stream *s;
 
-	(void)pthread_mutex_lock(&hub->mutex);
 	/* it was put last when it was asked about, so it is near the end */
 	TAILQ_FOREACH_REVERSE(s, &hub->streams, stream_list, all)
 	{
@@ -488,12 +463,9 @@ void sse_checked(struct sse_hub *hub, uint64_t id, bool is_allowed, uint8_t role
 			end_stream(s);
 		break;
 	}
-	(void)pthread_mutex_unlock(&hub->mutex);
 }
 
 void sse_counts(struct sse_hub *hub, struct sse_counts *out)
 {
-	(void)pthread_mutex_lock(&hub->mutex);
 	*out = hub->counts;
-	(void)pthread_mutex_unlock(&hub->mutex);
 }

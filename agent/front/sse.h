@@ -3,8 +3,7 @@
  * stream that has read everything sleeps and is woken after the next event, a few hundred in one
  * turn, so that ten thousand of them never stand between a request and its answer; one that falls
  * out of the ring is ended, and its browser comes back with Last-Event-ID. Knows no HTTP library:
- * sleeping and waking are callbacks. Any thread; one mutex covers "nothing to read, so sleep" and
- * "publish, so its turn comes", which is why no wake-up is lost.
+ * sleeping and waking are callbacks. One thread.
  */
 #ifndef SLUICE_FRONT_SSE_H
 #define SLUICE_FRONT_SSE_H
@@ -31,7 +30,7 @@
 #define SSE_CHECK_S	    30	  /* a session that ended unnoticed keeps its stream this long */
 #define SSE_BEARER_MAX	    129
 /* Streams woken in one turn, and the time between turns: 10,000 get an event within 0.4 s, and a
- * turn keeps libmicrohttpd's thread busy for 3 ms (measured: 12 us to send to a stream). */
+ * turn keeps the loop busy for 3 ms (measured: 12 us to send to a stream). */
 #define SSE_TURN_STREAMS 256
 #define SSE_TURN_MS	 10
 
@@ -54,7 +53,7 @@ struct sse_wish {
 struct sse_hub;
 struct sse_stream;
 
-/* Called with the hub's mutex held: they must not call the hub. */
+/* Called from within the hub: they must not call it. */
 struct sse_sleeper {
 	void (*sleep)(void *arg); /* from sse_read, when there is nothing */
 	void (*wake)(void *arg);

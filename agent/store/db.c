@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct db {
 	sqlite3 *handle;
 	uint64_t deadline_ns;
 	uint64_t generation;
+	_Atomic uint64_t commits;
 	unsigned int cached;
 	struct {
 		const char *sql;
@@ -212,7 +214,16 @@ int db_begin(struct db *db)
 
 int db_commit(struct db *db)
 {
-	return db_exec(db, "COMMIT");
+	int error = db_exec(db, "COMMIT");
+
+	if (!error)
+		atomic_fetch_add(&db->commits, 1);
+	return error;
+}
+
+uint64_t db_commits(const struct db *db)
+{
+	return atomic_load(&db->commits);
 }
 
 void db_rollback(struct db *db)

@@ -47,6 +47,8 @@ int db_read_int(struct db *db, const char *sql, int64_t *value);
 int db_check_whole(struct db *db, const char *pragma);
 int db_begin(struct db *db);
 int db_commit(struct db *db);
+/* db_commits - how many there were; any thread. */
+uint64_t db_commits(const struct db *db);
 /* db_rollback - no error when SQLite has rolled back by itself. */
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);

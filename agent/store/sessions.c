@@ -34,6 +34,11 @@ static int session_insert(struct db *main, void *arg)
 	return query_run(&query);
 }
 
+uint64_t store_changes(const struct store *store)
+{
+	return db_commits(store->main);
+}
+
 int store_session_insert(struct store *store, const struct session *session)
 {
 	struct session copy = *session;

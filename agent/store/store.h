@@ -228,6 +228,10 @@ int store_seen_list(struct store *store, const struct seen_query *query, struct 
 
 /* ---- main.db: each write returns when it is on disk ------------------------------------------ */
 
+/* store_changes - grows with each write to main.db by this process, before the write returns: what
+ * was read since the number was taken stands while it is the same. Never waits. */
+uint64_t store_changes(const struct store *store);
+
 int store_user_insert(struct store *store, struct user *user); /* sets id; -EEXIST: name or email */
 int store_user_update(struct store *store, const struct user *user); /* -ENOENT */
 /* store_user_by_name - exactly as written, although 'Admin' cannot be added beside 'admin'. */

@@ -14,9 +14,8 @@
 
 #include "agent/util/clock.h"
 
-#define READ_CHUNK 16384U
 /* One whole frame and what a read may bring after it. */
-#define READER_MAX (sizeof(struct frame_header) + FRAME_BODY_MAX + READ_CHUNK)
+#define READER_MAX (sizeof(struct frame_header) + FRAME_BODY_MAX + FRAME_READ_BYTES)
 /* An idle reader gives back a buffer that a large frame made grow beyond this. */
 #define READER_KEEP (256U << 10)
 
@@ -125,7 +124,7 @@ static void drop_consumed(struct frame_reader *reader)
 
 int frame_reader_fill(struct frame_reader *reader, int fd)
 {
-	uint8_t chunk[READ_CHUNK];
+	uint8_t chunk[FRAME_READ_BYTES];
 	ssize_t len;
 
 	drop_consumed(reader);

@@ -54,6 +54,8 @@ struct frame_reader {
 
 void frame_reader_init(struct frame_reader *reader);
 void frame_reader_done(struct frame_reader *reader);
+/* What one read asks for; fewer bytes mean that there are no more for now. */
+#define FRAME_READ_BYTES 16384
 /* frame_reader_fill - one read(2). Returns bytes, 0 at the end, -EAGAIN, or the error. */
 int frame_reader_fill(struct frame_reader *reader, int fd);
 /* frame_reader_next - Returns 1 with @frame, 0 when more bytes are needed, -EPROTO. */

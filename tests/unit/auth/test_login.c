@@ -1,4 +1,5 @@
 /* Login, change of password, sessions: who gets in, for how long, and what ends it. */
+#include "agent/store/db.h"
 #include "tests/unit/auth/fixture.h"
 
 static void change(struct fixture *f, const struct principal *who, const char *old_password,
@@ -159,6 +160,40 @@ static void session_survives_a_restart_with_its_age(void **state)
 	assert_int_equal(session(f, id, NULL), -EACCES);
 }
 
+static void what_an_order_wrote_of_a_user_counts_at_the_next_request(void **state)
+{
+	struct fixture *f = *state;
+	struct principal who;
+	struct user user;
+
+	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
+	assert_int_equal(session(f, f->outcome.session, &who), 0);
+	assert_int_equal(who.role, ROLE_ADMIN);
+	assert_int_equal(store_user_by_name(f->store, "admin", &user), 0);
+	user.role = ROLE_VIEWER;
+	assert_int_equal(store_user_update(f->store, &user), 0);
+	assert_int_equal(session(f, f->outcome.session, &who), 0);
+	assert_int_equal(who.role, ROLE_VIEWER);
+	user.disabled = true;
+	assert_int_equal(store_user_update(f->store, &user), 0);
+	assert_int_equal(session(f, f->outcome.session, &who), -EACCES);
+}
+
+static void what_another_process_wrote_counts_within_a_second(void **state)
+{
+	CLEANUP(db_close) struct db *other = NULL;
+	struct fixture *f = *state;
+	char path[96];
+
+	assert_int_equal(login(f, "admin", GOOD_PASSWORD, "192.0.2.9"), 0);
+	assert_int_equal(session(f, f->outcome.session, NULL), 0);
+	(void)snprintf(path, sizeof(path), "%s/demo-main.db", f->dir);
+	assert_int_equal(db_open(path, DB_WRITE, 1000, &other), 0);
+	assert_int_equal(db_exec(other, "DELETE FROM sessions"), 0);
+	pass_s(1);
+	assert_int_equal(session(f, f->outcome.session, NULL), -EACCES);
+}
+
 static void ids_that_are_none_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -299,6 +334,8 @@ int main(void)
 		TEST(session_ends_after_twelve_hours_of_use),
 		TEST(jump_of_wall_time_ends_no_session),
 		TEST(session_survives_a_restart_with_its_age),
+		TEST(what_an_order_wrote_of_a_user_counts_at_the_next_request),
+		TEST(what_another_process_wrote_counts_within_a_second),
 		TEST(ids_that_are_none_are_refused),
 		TEST(csrf_token_is_valid_for_its_own_session_only),
 		TEST(logout_ends_this_session_and_tells_its_streams),
