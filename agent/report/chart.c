@@ -12,10 +12,12 @@
 
 #define LEFT_ROOM   58.0F
 #define TITLE_ROOM  16.0F
+#define NUMBER_ROOM 6.0F /* the highest one stands out above its line */
 #define LEGEND_ROOM 14.0F
 #define AXIS_ROOM   14.0F
 #define STEPS_Y	    4
-#define STEPS_X	    8 /* labels at most */
+#define STEPS_X	    8  /* labels at most */
+#define WHOLE_TO    10 /* steps below are whole numbers */
 #define SEASON_S    (93LL * 86400)
 
 int32_t clock_offset_s(const struct clock_face *clock, int64_t unix_s)
@@ -57,6 +59,8 @@ double chart_scale(double max)
 	power = pow(10, floor(log10(max)));
 	for (size_t i = 0; i < sizeof(round_ones) / sizeof(round_ones[0]); i++) {
 		value = round_ones[i] * power;
+		if (value < WHOLE_TO * STEPS_Y) /* there are no halves of incidents */
+			value = ceil(value / STEPS_Y) * STEPS_Y;
 		if (value >= max)
 			return value;
 	}
@@ -82,7 +86,8 @@ static struct rect plot_area(const struct chart *chart)
 {
 	return (struct rect){ chart->area.x + LEFT_ROOM, chart->area.y + LEGEND_ROOM + AXIS_ROOM,
 			      chart->area.width - LEFT_ROOM,
-			      chart->area.height - TITLE_ROOM - LEGEND_ROOM - AXIS_ROOM };
+			      chart->area.height - TITLE_ROOM - NUMBER_ROOM - LEGEND_ROOM -
+				      AXIS_ROOM };
 }
 
 static void draw_title(struct paper *paper, const struct rect *area, const char *title)
@@ -274,8 +279,9 @@ void chart_bars(struct paper *paper, const struct bars *bars)
 		float y = bars->area.y + bars->area.height - TITLE_ROOM - step * (float)(i + 1);
 		float width = room * (float)(bars->values[i] / max);
 
-		paper_text(paper, &(struct text_box){ bars->area.x, y + 3, label_width - 6, -1 },
-			   &label, bars->labels[i]);
+		paper_text_folded(paper,
+				  &(struct text_box){ bars->area.x, y + 3, label_width - 6, -1 },
+				  &label, bars->labels[i]);
 		paper_fill(paper,
 			   &(struct rect){ bars->area.x + label_width, y + 1, width, step - 4 },
 			   paper_colour(bars->ink));

@@ -240,8 +240,8 @@ static void draw_attention(const struct draw *draw)
 			   draw_text(row, "title"));
 		(void)snprintf(text, sizeof(text), "%s%.64s%s%.64s", *src ? "from " : "", src,
 			       *dst ? (*src ? " to " : "to ") : "", dst);
-		paper_text(draw->paper, &(struct text_box){ PAPER_LEFT + 328, y, 171, -1 }, &style,
-			   text);
+		paper_text_folded(draw->paper, &(struct text_box){ PAPER_LEFT + 328, y, 171, -1 },
+				  &style, text);
 	}
 	paper_move(draw->paper, 10);
 }

@@ -7,10 +7,13 @@
 #include "agent/report/chart.h"
 #include "agent/report/draw.h"
 
-#define CHART_HEIGHT 150.0F
-#define BARS_MAX     8
-#define NO_TRAFFIC   "no traffic in this period"
-#define NO_INCIDENTS "no incident in this period"
+#define CHART_HEIGHT  150.0F
+#define BARS_MAX      8
+#define CONTENTS_ROOM 150.0F /* of a long document, at the foot of page 1 */
+#define MAIN_LEAST    130.0F
+#define MAIN_MOST     240.0F
+#define NO_TRAFFIC    "no traffic in this period"
+#define NO_INCIDENTS  "no incident in this period"
 
 static struct chart new_chart(const struct draw *draw, const char *title, float height)
 {
@@ -38,7 +41,15 @@ static double *collect(const struct json *items, const char *const *keys, size_t
 	return values;
 }
 
-static void draw_series(const struct draw *draw)
+/* Of the chart of page 1: what contents leave of the page, within bounds. */
+static float main_height(const struct draw *draw)
+{
+	float room = paper_y(draw->paper) - PAPER_BOTTOM - CONTENTS_ROOM;
+
+	return room < MAIN_LEAST ? MAIN_LEAST : room > MAIN_MOST ? MAIN_MOST : room;
+}
+
+static void draw_series(const struct draw *draw, float height)
 {
 	static const char *const keys[] = { "bytes_in", "bytes_out", "dropped_bytes" };
 	const struct json *series = json_get(draw->document, "series");
@@ -48,7 +59,7 @@ static void draw_series(const struct draw *draw)
 
 	if (!series || !values)
 		return;
-	chart = new_chart(draw, "Bytes over time", CHART_HEIGHT - 20);
+	chart = new_chart(draw, "Bytes over time", height);
 	chart.is_bytes = true;
 	chart.series = 3;
 	chart.count = json_array_len(items);
@@ -90,7 +101,7 @@ static void draw_protocols(const struct draw *draw)
 	chart_stack(draw->paper, &chart);
 }
 
-static void draw_incident_series(const struct draw *draw)
+static void draw_incident_series(const struct draw *draw, float height)
 {
 	static const char *const keys[] = { "low", "medium", "high" };
 	const struct json *series = json_get(draw->document, "incident_series");
@@ -100,7 +111,7 @@ static void draw_incident_series(const struct draw *draw)
 
 	if (!series || !values)
 		return;
-	chart = new_chart(draw, "Incidents over time", CHART_HEIGHT - 20);
+	chart = new_chart(draw, "Incidents over time", height);
 	chart.series = 3;
 	chart.count = json_array_len(items);
 	chart.values = values;
@@ -221,9 +232,9 @@ static void draw_scores(const struct draw *draw)
 void draw_main_chart(const struct draw *draw)
 {
 	if (json_get(draw->document, "series"))
-		draw_series(draw);
+		draw_series(draw, main_height(draw));
 	else
-		draw_incident_series(draw);
+		draw_incident_series(draw, main_height(draw));
 }
 
 void draw_second_page(const struct draw *draw)
@@ -237,7 +248,7 @@ void draw_second_page(const struct draw *draw)
 	paper_bookmark(draw->paper, "Charts");
 	draw_protocols(draw);
 	if (json_get(draw->document, "series")) /* else it is on page 1 */
-		draw_incident_series(draw);
+		draw_incident_series(draw, CHART_HEIGHT - 20);
 	draw_pair(draw, ends, end_titles);
 	draw_pair(draw, what, what_titles);
 	draw_detectors(draw);

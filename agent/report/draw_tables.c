@@ -95,10 +95,10 @@ static const struct table tables[] = {
 	  { { "No", "id", CELL_COUNT, 6 },
 	    { "Began", "first_seen", CELL_TIME, 17 },
 	    { "Severity", "severity", CELL_TEXT, 9 },
-	    { "What", "title", CELL_TEXT, 25 },
+	    { "What", "title", CELL_TEXT, 24 },
 	    { "Source", "src_ip", CELL_TEXT, 16 },
 	    { "Destination", "dst_ip", CELL_TEXT, 16 },
-	    { "State", "state", CELL_STATE, 11 } },
+	    { "State", "state", CELL_STATE, 12 } },
 	  TABLE_ALWAYS },
 };
 
@@ -123,7 +123,7 @@ static void draw_facts(const struct draw *draw, const struct text_box *box,
 	(void)snprintf(text, sizeof(text), "%.200s%s%.8s%s%.16s %.200s", name,
 		       *name && *country ? ", " : "", country,
 		       (*name || *country) && *as ? ", " : "", as, draw_text(row, "as_owner"));
-	paper_text(draw->paper, box, style, text);
+	paper_text_folded(draw->paper, box, style, text);
 }
 
 static void draw_cell(const struct draw *draw, const struct column *column, float x,
@@ -136,18 +136,19 @@ static void draw_cell(const struct draw *draw, const struct column *column, floa
 	char text[32];
 
 	if (column->kind == CELL_TEXT)
-		paper_text(draw->paper, &box, &style, draw_text(row, column->key));
+		paper_text_folded(draw->paper, &box, &style, draw_text(row, column->key));
 	else if (column->kind == CELL_FACTS)
 		draw_facts(draw, &box, &style, row);
 	else if (column->kind == CELL_STATE)
-		paper_text(draw->paper, &box, &style, state_text(draw_text(row, column->key)));
+		paper_text_folded(draw->paper, &box, &style,
+				  state_text(draw_text(row, column->key)));
 	else if (column->kind == CELL_TIME)
-		paper_text(draw->paper, &box, &style,
-			   draw_time(draw, draw_moment(row, column->key), text));
+		paper_text_folded(draw->paper, &box, &style,
+				  draw_time(draw, draw_moment(row, column->key), text));
 	else
-		paper_text(draw->paper, &box, &style,
-			   chart_number(draw_number(row, column->key), column->kind == CELL_BYTES,
-					text));
+		paper_text_folded(draw->paper, &box, &style,
+				  chart_number(draw_number(row, column->key),
+					       column->kind == CELL_BYTES, text));
 }
 
 static void draw_head(const struct draw *draw, const struct table *table)

@@ -12,13 +12,14 @@
 #include "agent/report/fonts.h"
 #include "agent/report/page_internal.h"
 
-#define FONT_CHUNK     (64U << 10)
-#define FONT_MAX       (8U << 20)
-#define MAP_MAX	       (32U << 10) /* 256 ranges */
-#define READ_CHUNK     (64U << 10)
-#define CONTENTS_FROM  5 /* pages; a shorter document is seen at a glance */
-#define CONTENTS_STEP  13.0F
-#define CONTENTS_WIDTH 235.0F /* of each of two columns */
+#define FONT_CHUNK	 (64U << 10)
+#define FONT_MAX	 (8U << 20)
+#define MAP_MAX		 (32U << 10) /* 256 ranges */
+#define READ_CHUNK	 (64U << 10)
+#define CONTENTS_FROM	 5 /* pages; a shorter document is seen at a glance */
+#define CONTENTS_STEP	 13.0F
+#define CONTENTS_COLUMNS 3
+#define CONTENTS_WIDTH	 153.0F /* of each column */
 
 static void take_error(HPDF_STATUS number, HPDF_STATUS detail, void *user)
 {
@@ -346,11 +347,12 @@ static void insert_contents_page(struct paper *paper)
 	begin_page(paper, page);
 }
 
-/* At the foot of page 1, in two columns; a page of their own where that has no room. */
+/* At the foot of page 1, in columns; a page of their own where that has no room. */
 static void write_contents(struct paper *paper)
 {
 	const struct text_style bold = { 11, true, INK_TEXT };
-	size_t rows = (paper->bookmark_count + 1) / 2;
+	size_t rows = (paper->bookmark_count + CONTENTS_COLUMNS - 1) / CONTENTS_COLUMNS;
+	float step = (PAPER_INSIDE - CONTENTS_WIDTH) / (CONTENTS_COLUMNS - 1);
 	float y = PAPER_BOTTOM + 8 + CONTENTS_STEP * (float)rows;
 
 	if (paper->error || paper->page_count < CONTENTS_FROM || !paper->bookmark_count)
@@ -364,11 +366,9 @@ static void write_contents(struct paper *paper)
 	paper->page = paper->pages[y > paper->contents_y ? 1 : 0];
 	paper_text(paper, &(struct text_box){ PAPER_LEFT, y + 4, 0, -1 }, &bold, "Contents");
 	for (size_t i = 0; i < paper->bookmark_count && !paper->error; i++)
-		write_contents_line(
-			paper, &paper->bookmarks[i],
-			(struct point){ i < rows ? PAPER_LEFT : PAPER_RIGHT - CONTENTS_WIDTH,
-					y - CONTENTS_STEP *
-							(float)((i < rows ? i : i - rows) + 1) });
+		write_contents_line(paper, &paper->bookmarks[i],
+				    (struct point){ PAPER_LEFT + step * (float)(i / rows),
+						    y - CONTENTS_STEP * (float)(i % rows + 1) });
 }
 
 static void write_feet(struct paper *paper)

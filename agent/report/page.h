@@ -86,6 +86,10 @@ struct text_box {
 };
 void paper_text(struct paper *paper, const struct text_box *box, const struct text_style *style,
 		const char *text);
+/* paper_text_folded - what is too wide is drawn smaller, then in two lines; @width is not 0. What
+ * is too wide for those is cut. */
+void paper_text_folded(struct paper *paper, const struct text_box *box,
+		       const struct text_style *style, const char *text);
 float paper_text_width(struct paper *paper, const struct text_style *style, const char *text);
 /* paper_paragraph - wrapped between the margins at the pen, which moves below it. */
 void paper_paragraph(struct paper *paper, const struct text_style *style, const char *text);

@@ -9,6 +9,9 @@
 #define TEXT_BYTES_MAX 16384
 #define ELLIPSIS       "\xe2\x80\xa6"
 #define LEADING	       1.4F
+#define FOLDED	       0.72F /* of the size: two lines in the room of one */
+#define SQUEEZED       0.8F  /* at most, before that */
+#define FOLD_AFTER     " :.-/"
 
 static const struct colour inks[INK_COUNT] = {
 	[INK_TEXT] = { 0.12F, 0.14F, 0.18F },	   [INK_FAINT] = { 0.42F, 0.45F, 0.50F },
@@ -64,12 +67,11 @@ static bool begins_character(const uint8_t *text, size_t at)
 	return (text[at] & 0xc0) != 0x80;
 }
 
-/* The longest begin of @safe that fits @width with an ellipsis behind it. */
-static void cut(struct paper *paper, const struct text_style *style, struct buffer *safe,
-		float width)
+/* How many bytes of @safe, whole characters, fit @width. */
+static size_t fit(const struct paper *paper, const struct text_style *style,
+		  const struct buffer *safe, float width)
 {
 	size_t low = 0, high = safe->len;
-	float rest = width - measure(paper, style, ELLIPSIS, 3);
 
 	while (low < high) {
 		size_t middle = (low + high + 1) / 2;
@@ -78,15 +80,14 @@ static void cut(struct paper *paper, const struct text_style *style, struct buff
 			middle--;
 		if (middle == low)
 			break;
-		if (measure(paper, style, (const char *)safe->data, middle) <= rest)
+		if (measure(paper, style, (const char *)safe->data, middle) <= width)
 			low = middle;
 		else
 			high = middle - 1;
 	}
 	while (low && low < safe->len && !begins_character(safe->data, low))
 		low--;
-	safe->len = low;
-	buffer_append_text(safe, ELLIPSIS);
+	return low;
 }
 
 static void show(struct paper *paper, const struct text_style *style, struct point at,
@@ -101,28 +102,84 @@ static void show(struct paper *paper, const struct text_style *style, struct poi
 	(void)HPDF_Page_EndText(paper->page);
 }
 
+/* @safe, which is not empty; cut where it is too wide. */
+static void draw_line(struct paper *paper, const struct text_box *box,
+		      const struct text_style *style, struct buffer *safe)
+{
+	float width = measure(paper, style, (const char *)safe->data, safe->len), x = box->x;
+
+	if (box->width > 0 && width > box->width) {
+		safe->len =
+			fit(paper, style, safe, box->width - measure(paper, style, ELLIPSIS, 3));
+		buffer_append_text(safe, ELLIPSIS);
+		width = measure(paper, style, (const char *)safe->data, safe->len);
+	}
+	if (box->align > 0)
+		x += box->width - width;
+	else if (box->align == 0)
+		x += (box->width - width) / 2;
+	show(paper, style, (struct point){ x, box->y }, (const char *)safe->data);
+}
+
 void paper_text(struct paper *paper, const struct text_box *box, const struct text_style *style,
 		const char *text)
 {
 	CLEANUP(buffer_done) struct buffer safe;
-	float width, x = box->x;
 
 	buffer_init(&safe, TEXT_BYTES_MAX);
+	if (paper->error || !paper->page)
+		return;
+	text_safe(text, has_glyph, paper, &safe);
+	if (safe.len)
+		draw_line(paper, box, style, &safe);
+}
+
+/* Where the second line begins: behind the last mark in the latter half of the first. */
+static size_t fold_at(const struct paper *paper, const struct text_style *style,
+		      const struct buffer *safe, float width)
+{
+	size_t end = fit(paper, style, safe, width);
+
+	for (size_t at = end; at > end / 2; at--)
+		if (strchr(FOLD_AFTER, safe->data[at - 1]))
+			return at;
+	return end;
+}
+
+void paper_text_folded(struct paper *paper, const struct text_box *box,
+		       const struct text_style *style, const char *text)
+{
+	CLEANUP(buffer_done) struct buffer safe;
+	CLEANUP(buffer_done) struct buffer second;
+	struct text_style small = *style;
+	struct text_box line = *box;
+	float width;
+
+	buffer_init(&safe, TEXT_BYTES_MAX);
+	buffer_init(&second, TEXT_BYTES_MAX);
 	if (paper->error || !paper->page)
 		return;
 	text_safe(text, has_glyph, paper, &safe);
 	if (!safe.len)
 		return;
 	width = measure(paper, style, (const char *)safe.data, safe.len);
-	if (box->width > 0 && width > box->width) {
-		cut(paper, style, &safe, box->width);
-		width = measure(paper, style, (const char *)safe.data, safe.len);
+	if (width > box->width)
+		small.size *= box->width / width;
+	if (small.size >= style->size * SQUEEZED) {
+		draw_line(paper, box, &small, &safe);
+		return;
 	}
-	if (box->align > 0)
-		x += box->width - width;
-	else if (box->align == 0)
-		x += (box->width - width) / 2;
-	show(paper, style, (struct point){ x, box->y }, (const char *)safe.data);
+	small.size = style->size * FOLDED;
+	size_t at = fold_at(paper, &small, &safe, box->width);
+	buffer_append(&second, safe.data + at, safe.len - at);
+	safe.data[at] = '\0';
+	safe.len = at;
+	line.y += small.size * 0.5F;
+	if (at)
+		draw_line(paper, &line, &small, &safe);
+	line.y -= small.size;
+	if (second.len)
+		draw_line(paper, &line, &small, &second);
 }
 
 /* How many bytes of words fit one line; a word that fits none is cut by paper_text. */

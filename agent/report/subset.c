@@ -1,6 +1,7 @@
 /*
  * Cutting a font down: glyphs in the order of their characters, so that a run of characters is a
- * run of glyphs and one segment of the character map; parts of composed glyphs behind them.
+ * run of glyphs and one segment of the character map; parts of composed glyphs behind them. Their
+ * programs, which fit them to coarse pixels, are left out: half of the bytes, and paper has none.
  */
 #include "agent/report/subset.h"
 
@@ -13,6 +14,7 @@
 
 #define NAME_STYLE	2
 #define NAME_POSTSCRIPT 6
+#define TAG_BYTES	14 /* "ABCDEF+" in UTF-16 */
 #define FONT_MAX	(8U << 20)
 
 /* Flags of a composed glyph's part. */
@@ -21,6 +23,7 @@
 #define PART_MORE	0x0020
 #define PART_XY_SCALE	0x0040
 #define PART_TWO_BY_TWO 0x0080
+#define PART_PROGRAM	0x0100 /* one for the glyph, behind its last part */
 
 struct cut {
 	struct source source;
@@ -40,8 +43,7 @@ static void take_glyph(struct cut *cut, uint16_t old)
 	}
 }
 
-/* Where the part after the one at @at begins; 0 = it was the last. */
-static size_t next_part(const struct table *outline, size_t at)
+static size_t end_of_part(const struct table *outline, size_t at)
 {
 	uint16_t flags = get16(outline->data + at);
 	size_t len = flags & PART_WORDS ? 8 : 6;
@@ -52,7 +54,15 @@ static size_t next_part(const struct table *outline, size_t at)
 		len += 4;
 	else if (flags & PART_TWO_BY_TWO)
 		len += 8;
-	return flags & PART_MORE && at + len + 4 <= outline->len ? at + len : 0;
+	return at + len < outline->len ? at + len : outline->len;
+}
+
+/* Where the part after the one at @at begins; 0 = it was the last. */
+static size_t next_part(const struct table *outline, size_t at)
+{
+	size_t end = end_of_part(outline, at);
+
+	return get16(outline->data + at) & PART_MORE && end + 4 <= outline->len ? end : 0;
 }
 
 static bool is_composed(const struct table *outline)
@@ -124,18 +134,44 @@ static void copy(struct buffer *out, const struct table *table)
 	buffer_append(out, table->data, table->len);
 }
 
-/* Parts by their new numbers. */
+/* Parts by their new numbers, without the glyph's program. */
+static void write_composed(const struct cut *cut, const struct table *outline, struct buffer *out)
+{
+	size_t begin = out->len;
+
+	buffer_append(out, outline->data, 10);
+	for (size_t at = 10; at; at = next_part(outline, at)) {
+		uint16_t part = get16(outline->data + at + 2);
+
+		buffer_append(out, outline->data + at, end_of_part(outline, at) - at);
+		set16(out, begin + at, get16(outline->data + at) & ~PART_PROGRAM);
+		set16(out, begin + at + 2, part < cut->source.glyph_count ? cut->new_of[part] : 0);
+	}
+}
+
+/* Ends of contours, the length of a program, the program, points: all but the program. */
+static void write_simple(const struct table *outline, struct buffer *out)
+{
+	size_t length_at = 10 + (size_t)2 * get16(outline->data), points_at;
+
+	if (length_at + 2 > outline->len)
+		return; /* no outline */
+	points_at = length_at + 2 + get16(outline->data + length_at);
+	if (points_at > outline->len)
+		return;
+	buffer_append(out, outline->data, length_at);
+	put16(out, 0);
+	buffer_append(out, outline->data + points_at, outline->len - points_at);
+}
+
 static void write_outline(const struct cut *cut, uint16_t old, struct buffer *out)
 {
 	struct table outline = font_outline(&cut->source, old);
-	size_t begin = out->len;
 
-	copy(out, &outline);
-	for (size_t at = is_composed(&outline) ? 10 : 0; at; at = next_part(&outline, at)) {
-		uint16_t part = get16(outline.data + at + 2);
-
-		set16(out, begin + at + 2, part < cut->source.glyph_count ? cut->new_of[part] : 0);
-	}
+	if (is_composed(&outline))
+		write_composed(cut, &outline, out);
+	else if (outline.len)
+		write_simple(&outline, out);
 	while (out->len % 4)
 		buffer_append(out, "", 1);
 }
@@ -218,10 +254,25 @@ static int write_map(const struct cut *cut, struct buffer *out)
 	return 16 + count * 8 > 0xffff ? -E2BIG : 0;
 }
 
-/* Style and PostScript name, for Windows: what the PDF calls the font. */
-static void write_names(const struct font_bytes *font, struct buffer *out)
+/* Six letters for these characters, so that readers do not take two parts of a font for the same:
+ * ISO 32000-1, 9.6.4. By FNV-1a: Fowler, Noll, Vo, draft-eastlake-fnv. */
+static void write_tag(const struct characters *set, struct buffer *out)
 {
-	struct table names = font_table(font, "name");
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < sizeof(set->bits); i++)
+		hash = (hash ^ set->bits[i]) * 16777619U;
+	for (int i = 0; i < 6; i++) {
+		put16(out, 'A' + hash % 26);
+		hash /= 26;
+	}
+	put16(out, '+');
+}
+
+/* Style and PostScript name, for Windows: what the PDF calls the font. */
+static void write_names(const struct cut *cut, struct buffer *out)
+{
+	struct table names = font_table(cut->source.font, "name");
 	size_t count = names.len >= 6 ? get16(names.data + 2) : 0, kept = 0, used = 0;
 	size_t texts = names.len >= 6 ? get16(names.data + 4) : 0;
 	const uint8_t *records[4];
@@ -238,13 +289,20 @@ static void write_names(const struct font_bytes *font, struct buffer *out)
 	put16(out, (uint32_t)kept);
 	put16(out, (uint32_t)(6 + kept * 12));
 	for (size_t i = 0; i < kept; i++) {
-		buffer_append(out, records[i], 10);
+		size_t len = get16(records[i] + 8);
+
+		len += get16(records[i] + 6) == NAME_POSTSCRIPT ? TAG_BYTES : 0;
+		buffer_append(out, records[i], 8);
+		put16(out, (uint32_t)len);
 		put16(out, (uint32_t)used);
-		used += get16(records[i] + 8);
+		used += len;
 	}
-	for (size_t i = 0; i < kept; i++)
+	for (size_t i = 0; i < kept; i++) {
+		if (get16(records[i] + 6) == NAME_POSTSCRIPT)
+			write_tag(cut->set, out);
 		buffer_append(out, names.data + texts + get16(records[i] + 10),
 			      get16(records[i] + 8));
+	}
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -308,7 +366,7 @@ static int write_file(struct buffer *tables, struct buffer *out)
 
 static int write_tables(const struct cut *cut, struct buffer *tables)
 {
-	static const int copied[] = { OS2, CVT, FPGM, HEAD, HHEA, MAXP, POST, PREP };
+	static const int copied[] = { OS2, HEAD, HHEA, MAXP, POST };
 
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
 		struct table table = font_table(cut->source.font, tags[copied[i]]);
@@ -321,11 +379,16 @@ static int write_tables(const struct cut *cut, struct buffer *tables)
 		set16(&tables[POST], 0, 3);
 	if (tables[POST].len == 32)
 		set16(&tables[POST], 2, 0);
+	/* libharu wants the tables of hinting: a value, and the program SVTCA[y], that change
+	 * nothing */
+	put16(&tables[CVT], 0);
+	buffer_append(&tables[FPGM], "", 1);
+	buffer_append(&tables[PREP], "", 1);
 	set16(&tables[HHEA], FONT_METRICS_AT, cut->count);
 	set16(&tables[MAXP], FONT_GLYPHS_AT, cut->count);
 	write_glyphs(cut, &tables[GLYF], &tables[LOCA]);
 	write_metrics(cut, &tables[HMTX]);
-	write_names(cut->source.font, &tables[NAME]);
+	write_names(cut, &tables[NAME]);
 	return write_map(cut, &tables[CMAP]);
 }
 

@@ -33,6 +33,15 @@
 /* 2026-01-15T00:00:00Z, from date -u -d @1768435200 */
 #define BEGIN_S 1768435200LL
 
+/* Ends the run unless @error is 0; 1 is a failure without a number. */
+static void require(int error, const char *what)
+{
+	if (!error)
+		return;
+	(void)fprintf(stderr, "bench_report: %s: %s\n", what, strerror(error < 0 ? -error : EIO));
+	exit(1);
+}
+
 /* A render process that waits for its document. Made before the store is open: the service's is the
  * child of a small supervisor, too. */
 struct drawer {
@@ -51,8 +60,7 @@ static void start_drawer(struct drawer *drawer)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		exit(1);
+	require(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ? -errno : 0, "no socket");
 	drawer->pid = fork();
 	if (drawer->pid == 0) {
 		close(pair[0]);
@@ -85,11 +93,9 @@ static void draw(struct drawer *drawer, const struct json *document, struct cost
 	int status = 1;
 
 	buffer_init(&pdf, PDF_MAX);
-	if (wire_draw(&exchange, document, &percent, &pdf))
-		exit(1);
+	require(wire_draw(&exchange, document, &percent, &pdf), "nothing was drawn");
 	close(drawer->fd);
-	if (wait4(drawer->pid, &status, 0, &usage) != drawer->pid || status)
-		exit(1);
+	require(wait4(drawer->pid, &status, 0, &usage) != drawer->pid || status, "render ended");
 	out->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 		     (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	out->kib = usage.ru_maxrss;
@@ -151,8 +157,7 @@ static void add_totals(struct store *store)
 						      .packets_out = 4000,
 						      .bytes_out = 900000,
 						      .new_flows = 230 };
-		if (store_totals_add_many(store, minutes, 1440))
-			exit(1);
+		require(store_totals_add_many(store, minutes, 1440), "minutes were not written");
 	}
 }
 
@@ -174,38 +179,55 @@ static void add_incidents(struct store *store)
 		one.first_unix_ms =
 			BEGIN_S * 1000 + (int64_t)(i * (DAYS * DAY_S * 1000ULL / INCIDENTS));
 		one.last_unix_ms = one.first_unix_ms + 1000;
-		if (store_incident_insert(store, &one, &details))
-			exit(1);
+		require(store_incident_insert(store, &one, &details), "no incident was written");
 	}
 }
 
-static struct store *open_store(const char *dir, uint64_t rows)
+static struct store *open_store(const char *dir)
 {
-	char key[512], path[512], error[256];
+	char key[512], error[256];
 	const struct store_options options = { .dir = dir,
 					       .key_file = key,
 					       .flows_max_age_s = 36500LL * 86400 };
+	struct store *store = NULL;
+
+	(void)snprintf(key, sizeof(key), "%s/secret.key", dir);
+	if (store_open(&options, &store, error)) {
+		(void)fprintf(stderr, "bench_report: %s\n", error);
+		exit(1);
+	}
+	return store;
+}
+
+/* In a process of its own, before there is a drawer: one that waits a minute for its document ends.
+ */
+static void make_history(const char *dir, uint64_t rows)
+{
 	const struct incident_filter any = {
 		.severity = -1, .state = -1, .detector = -1, .settled = 0
 	};
-	struct store *store = NULL;
+	char path[512];
 	uint64_t count = 0;
+	pid_t pid = fork();
+	int status = 1;
 
-	(void)snprintf(key, sizeof(key), "%s/secret.key", dir);
+	if (pid) {
+		require(waitpid(pid, &status, 0) != pid || status, "no history was made");
+		return;
+	}
 	(void)snprintf(path, sizeof(path), "%s/flows.db", dir);
-	for (bool is_new = access(path, F_OK) != 0;; is_new = false) {
-		if (store_open(&options, &store, error)) {
-			(void)fprintf(stderr, "bench_report: %s\n", error);
-			exit(1);
-		}
-		if (!is_new && store_incident_count(store, &any, &count) == 0 && !count)
-			add_incidents(store); /* main.db may be another one than it was */
-		if (!is_new)
-			return store;
+	bool is_new = access(path, F_OK) != 0;
+	struct store *store = open_store(dir);
+	if (is_new) {
 		add_flows(store, rows);
 		add_totals(store);
-		store_close(store); /* everything is written */
 	}
+	/* main.db may be another one than it was */
+	require(store_incident_count(store, &any, &count), "no count");
+	if (!count)
+		add_incidents(store);
+	store_close(store); /* everything is written */
+	_exit(0);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -321,9 +343,10 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: bench_report DIR ROWS\n");
 		return 2;
 	}
+	make_history(argv[1], rows);
 	for (size_t i = 0; i < sizeof(drawers) / sizeof(drawers[0]); i++)
 		start_drawer(&drawers[i]);
-	struct store *store = open_store(argv[1], rows);
+	struct store *store = open_store(argv[1]);
 	store_set_patience(10 * NS_PER_S); /* as the service's */
 	is_missed = bench_month(store, drawers, rows);
 	CLEANUP(json_free) struct json *document = gather(store, REPORT_INCIDENTS);

@@ -69,7 +69,8 @@ def test_each_kind_is_a_sound_pdf_marked_as_demo_on_every_page(running, kind):
     assert KINDS[kind] in output("pdftotext", "-l", "1", path, "-").decode()
     drawn = output("pdftoppm", "-r", "30", "-gray", path)
     assert drawn.count(b"P5\n") == pages
-    assert b" yes no " in re.sub(rb" +", b" ", output("pdffonts", path))  # embedded
+    fonts = re.sub(rb" +", b" ", output("pdffonts", path)).splitlines()[2:]
+    assert len(fonts) == 2 and all(b" yes yes yes " in font for font in fonts)  # embedded, a part
 
 
 def test_its_numbers_are_those_of_the_api(running):
@@ -110,6 +111,18 @@ def test_its_numbers_are_those_of_the_api(running):
     with open(csv, encoding="utf-8") as file:
         text = file.read()
     assert text.startswith("kind,general\n") and "\nIncidents\nid,detector," in text
+
+
+def test_long_names_are_whole_on_paper(running):
+    path = pdf(running, "traffic")
+    sluice(running, "report", "create", "traffic", "--format", "json", "--file",
+           f"{running.state}/long.json")
+    with open(f"{running.state}/long.json", encoding="utf-8") as file:
+        names = [row["key"] for row in json.load(file)["tops"]["domains"]]
+    drawn = re.sub(r"\s", "", output("pdftotext", "-raw", path, "-").decode())
+    long = [name for name in names if len(name) > 50]  # of the DNS tunnel of its past
+    assert len(long) >= 5
+    assert sum(name in drawn for name in long) >= len(long) - 1  # one may have come in between
 
 
 def test_orders_are_checked_and_files_stay_behind_the_login(running):

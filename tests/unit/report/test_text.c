@@ -71,6 +71,20 @@ static void broken_bytes_are_seen(void **state)
 }
 
 /* 2026-10-25 in Berlin: at 01:00 UTC the clocks went from two hours ahead to one. */
+static void counts_have_whole_steps(void **state)
+{
+	(void)state;
+	for (int max = 1; max <= 100; max++) {
+		double scale = chart_scale(max);
+
+		assert_true(scale >= max && scale <= 2.0 * max + 4);
+		assert_int_equal((int)scale % 4, 0);
+	}
+	assert_true(chart_scale(5) == 8); /* 0 2 4 6 8 */
+	assert_true(chart_scale(6.1e6) == 8e6);
+	assert_true(chart_scale(5.9e6) == 6e6); /* 1.5 MB a step */
+}
+
 static void axes_say_days_at_midnight_and_follow_the_clock(void **state)
 {
 	const struct clock_face clock = { .offset_s = 7200,
@@ -96,6 +110,7 @@ int main(void)
 		cmocka_unit_test(what_steers_becomes_its_number),
 		cmocka_unit_test(what_has_no_glyph_becomes_its_number),
 		cmocka_unit_test(broken_bytes_are_seen),
+		cmocka_unit_test(counts_have_whole_steps),
 		cmocka_unit_test(axes_say_days_at_midnight_and_follow_the_clock),
 	};
 
