@@ -2,6 +2,7 @@
 #include "agent/front/blob.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,44 +21,83 @@ void blob_unref(struct blob *blob)
 	if (!blob || --blob->refs)
 		return;
 	gzip_piece_done(&blob->piece);
-	free(blob->text);
+	free(blob->plain.chunk);
+	free(blob->gzip.chunk);
 	free(blob);
 }
 
-const char *blob_bytes(const struct blob *blob, bool is_gzip, size_t *len)
+static const struct blob_form *form_of(const struct blob *blob, bool is_gzip)
 {
-	*len = is_gzip ? blob->piece.len : blob->len;
-	return is_gzip ? (const char *)blob->piece.bytes : blob->text;
+	return is_gzip ? &blob->gzip : &blob->plain;
+}
+
+const uint8_t *blob_bytes(const struct blob *blob, bool is_gzip, size_t *len)
+{
+	const struct blob_form *form = form_of(blob, is_gzip);
+
+	*len = form->len;
+	return form->chunk + form->head;
+}
+
+const uint8_t *blob_chunk(const struct blob *blob, bool is_gzip, size_t *len)
+{
+	const struct blob_form *form = form_of(blob, is_gzip);
+
+	*len = form->head + form->len + 2;
+	return form->chunk;
 }
 
 size_t blob_size(const struct blob *blob)
 {
-	return blob->len + blob->piece.len;
+	return blob->plain.len + blob->gzip.len;
 }
 
-/* Takes what is in @text. */
-static struct blob *make(struct buffer *text, uint8_t min_role)
+/* @first and @rest as one chunk. */
+static bool fill_form(struct blob_form *form, const uint8_t *first, size_t first_len,
+		      const uint8_t *rest, size_t rest_len)
 {
-	struct blob *blob = calloc(1, sizeof(*blob));
+	char line[20]; /* a size of 64 bits and CRLF */
 
-	if (!blob || text->error) {
-		free(blob);
-		buffer_done(text);
+	form->len = first_len + rest_len;
+	form->head = (size_t)snprintf(line, sizeof(line), "%zx\r\n", form->len);
+	form->chunk = malloc(form->head + form->len + 2);
+	if (!form->chunk)
+		return false;
+	memcpy(form->chunk, line, form->head);
+	if (first_len)
+		memcpy(form->chunk + form->head, first, first_len);
+	memcpy(form->chunk + form->head + first_len, rest, rest_len);
+	memcpy(form->chunk + form->head + form->len, "\r\n", 2);
+	return true;
+}
+
+/* @is_first: the head of a member comes before the piece. */
+static struct blob *make(const struct buffer *text, uint8_t min_role, bool is_first)
+{
+	struct blob *blob = text->error ? NULL : calloc(1, sizeof(*blob));
+	uint8_t head[GZIP_HEAD_BYTES];
+	bool is_whole;
+
+	if (!blob)
 		return NULL;
-	}
 	blob->refs = 1;
 	blob->min_role = min_role;
-	blob->text = buffer_take(text, &blob->len);
-	if (gzip_piece_make(blob->text, blob->len, min_role > ROLE_VIEWER, &blob->piece)) {
-		blob_unref(blob);
-		return NULL;
-	}
-	return blob;
+	gzip_head(head);
+	is_whole = fill_form(&blob->plain, NULL, 0, text->data, text->len) &&
+		   !gzip_piece_make(text->data, text->len, min_role > ROLE_VIEWER, &blob->piece) &&
+		   fill_form(&blob->gzip, head, is_first ? sizeof(head) : 0, blob->piece.bytes,
+			     blob->piece.len);
+	free(blob->piece.bytes);
+	blob->piece.bytes = NULL;
+	if (is_whole)
+		return blob;
+	blob_unref(blob);
+	return NULL;
 }
 
 struct blob *blob_new(const struct event *event)
 {
-	struct buffer text;
+	CLEANUP(buffer_done) struct buffer text;
 	struct blob *blob;
 
 	/* beside name and data: three labels, a 20-digit id, line ends */
@@ -68,7 +108,7 @@ struct blob *blob_new(const struct event *event)
 	buffer_append_format(&text, "id: %" PRIu64 "\nevent: %s\ndata: ", event->id, event->name);
 	buffer_append_text(&text, event->data);
 	buffer_append_text(&text, "\n\n");
-	blob = make(&text, event->min_role);
+	blob = make(&text, event->min_role, false);
 	if (!blob)
 		return NULL;
 	blob->id = event->id;
@@ -76,28 +116,21 @@ struct blob *blob_new(const struct event *event)
 	return blob;
 }
 
+static struct blob *make_lines(const char *lines, bool is_first)
+{
+	CLEANUP(buffer_done) struct buffer text;
+
+	buffer_init(&text, SSE_EVENT_BYTES_MAX);
+	buffer_append_text(&text, lines);
+	return make(&text, 0, is_first);
+}
+
 struct blob *blob_new_text(const char *text)
 {
-	struct buffer copy;
-
-	buffer_init(&copy, SSE_EVENT_BYTES_MAX);
-	buffer_append_text(&copy, text);
-	return make(&copy, 0);
+	return make_lines(text, false);
 }
 
 struct blob *blob_new_first(const char *text)
 {
-	struct blob *blob = blob_new_text(text);
-	uint8_t *bytes = blob ? malloc(GZIP_HEAD_BYTES + blob->piece.len) : NULL;
-
-	if (!bytes) {
-		blob_unref(blob);
-		return NULL;
-	}
-	gzip_head(bytes);
-	memcpy(bytes + GZIP_HEAD_BYTES, blob->piece.bytes, blob->piece.len);
-	free(blob->piece.bytes);
-	blob->piece.bytes = bytes;
-	blob->piece.len += GZIP_HEAD_BYTES;
-	return blob;
+	return make_lines(text, true);
 }

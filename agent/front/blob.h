@@ -23,9 +23,11 @@ struct blob {
 	unsigned int refs;
 	uint64_t id, seq;
 	uint8_t min_role, max_role;
-	size_t len;
-	char *text;
-	struct gzip_piece piece; /* @text, in members of gzip */
+	struct blob_form {
+		uint8_t *chunk; /* a line with the size, @len bytes, CRLF (RFC 9112 7.1) */
+		size_t head, len;
+	} plain, gzip;		 /* @gzip: as a piece of a member */
+	struct gzip_piece piece; /* what it adds to the member's sum; its bytes are in @gzip */
 };
 
 /* blob_new - @event as text, with one reference; NULL when it is too long or not one line, or
@@ -38,7 +40,9 @@ struct blob *blob_new_first(const char *text);
 struct blob *blob_ref(struct blob *blob);
 void blob_unref(struct blob *blob); /* accepts NULL; the last one frees */
 /* blob_bytes - what a stream sends. */
-const char *blob_bytes(const struct blob *blob, bool is_gzip, size_t *len);
+const uint8_t *blob_bytes(const struct blob *blob, bool is_gzip, size_t *len);
+/* blob_chunk - the same as one chunk of HTTP/1.1. */
+const uint8_t *blob_chunk(const struct blob *blob, bool is_gzip, size_t *len);
 /* blob_size - memory of both forms. */
 size_t blob_size(const struct blob *blob);
 

@@ -211,6 +211,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
 				     result == GUARD_METHOD_BAD
 					     ? route_allow(exchange->route.methods, allow)
 					     : NULL);
+	exchange->is_http11 = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
 	find_credentials(exchange);
 	exchange->state = EXCHANGE_BODY;
 	return MHD_YES;

@@ -54,6 +54,7 @@ struct exchange {
 	const char *uri;	      /* libmicrohttpd's own, for guard_framing */
 	size_t uri_len;
 	bool tls; /* as the browser sees it */
+	bool is_http11;
 	struct addr client;
 	bool is_too_large;
 	size_t discarded; /* of a body that is too large */

@@ -1,53 +1,13 @@
 /* Events from core on their way to browsers; stream.c is the side of libmicrohttpd. */
-#include "agent/front/sse.h"
+#include "agent/front/sse_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "agent/front/blob.h"
 #include "agent/util/clock.h"
 #include "agent/util/crypto.h"
-
-struct sticky {
-	char name[SSE_NAME_MAX];
-	struct blob *blob;
-};
-
-struct sse_stream {
-	struct sse_hub *hub;
-	TAILQ_ENTRY(sse_stream) all; /* in the order in which sessions are to be confirmed */
-	TAILQ_ENTRY(sse_stream) due; /* asleep, and its turn will come */
-	uint64_t id;
-	struct sse_owner owner;
-	struct sse_sleeper sleeper;
-	uint64_t next_seq;		    /* in the ring, after @first */
-	struct blob *first[SSE_STICKY_MAX]; /* sticky events still to send, oldest first */
-	unsigned int first_at, first_count;
-	struct blob *current; /* being sent */
-	size_t offset;
-	struct gzip_sum sum; /* of what was sent whole */
-	uint64_t beat_due_ns, check_due_ns;
-	bool is_gzip, is_asleep, is_due, is_over, has_beat;
-};
-
-TAILQ_HEAD(stream_list, sse_stream);
-
-struct sse_hub {
-	struct blob *ring[SSE_RING_EVENTS];
-	uint64_t oldest_seq, next_seq; /* the ring holds [oldest, next) */
-	size_t ring_bytes;
-	struct sticky sticky[SSE_STICKY_MAX];
-	unsigned int sticky_count;
-	struct blob *begin, *beat; /* what every stream begins with; what shows that it lives */
-	struct stream_list streams;
-	struct stream_list due; /* those to wake, longest waiting first */
-	uint64_t next_stream_id;
-	bool is_closed;
-	struct sse_counts counts;
-};
 
 int sse_hub_new(struct sse_hub **out)
 {
@@ -112,13 +72,6 @@ static void keep_sticky(struct sse_hub *hub, const struct event *event, struct b
 	slot->blob = blob_ref(blob);
 }
 
-static bool may_see(const struct sse_stream *stream, const struct blob *blob)
-{
-	uint8_t role = stream->owner.role;
-
-	return role >= blob->min_role && (!blob->max_role || role <= blob->max_role);
-}
-
 /* Its turn comes, and with it everything that was published until then. */
 static void call(struct sse_stream *stream)
 {
@@ -136,13 +89,15 @@ static void not_due(struct sse_stream *stream)
 	TAILQ_REMOVE(&stream->hub->due, stream, due);
 }
 
-/* Wakes the first @max; true when more wait. */
+/* Serves the first @max, past the HTTP library where that goes; true when more wait. */
 static bool wake_due(struct sse_hub *hub, unsigned int max)
 {
 	struct sse_stream *stream;
 
 	for (; max && (stream = TAILQ_FIRST(&hub->due)); max--) {
 		not_due(stream);
+		if (sse_push(stream))
+			continue;
 		stream->is_asleep = false;
 		stream->sleeper.wake(stream->sleeper.arg);
 	}
@@ -189,7 +144,7 @@ void sse_publish(struct sse_hub *hub, const struct event *event)
 	if (event->is_sticky)
 		keep_sticky(hub, event, blob);
 	TAILQ_FOREACH(s, &hub->streams, all)
-	if (may_see(s, blob))
+	if (sse_may_see(s, blob))
 		call(s);
 }
 
@@ -229,7 +184,7 @@ static void begin_with_sticky(struct sse_stream *stream)
 		struct blob *blob = hub->sticky[i].blob;
 		unsigned int at = count;
 
-		if (!may_see(stream, blob))
+		if (!sse_may_see(stream, blob))
 			continue;
 		/* insertion sort of at most 16: the last id sent must be the newest */
 		for (; at > 0 && list[at - 1]->seq > blob->seq; at--)
@@ -300,91 +255,6 @@ void sse_close(struct sse_stream *stream)
 		blob_unref(stream->first[stream->first_at]);
 	crypto_wipe(&stream->owner, sizeof(stream->owner));
 	free(stream);
-}
-
-/* The next event this role may see, or a sign of life; NULL when there is none, or the stream fell
- * out of the ring. */
-static struct blob *next_blob(struct sse_stream *stream)
-{
-	struct sse_hub *hub = stream->hub;
-
-	if (stream->has_beat) {
-		stream->has_beat = false;
-		return blob_ref(hub->beat);
-	}
-	if (stream->first_at < stream->first_count)
-		return stream->first[stream->first_at++]; /* with the reference it held */
-	if (stream->next_seq < hub->oldest_seq) {
-		hub->counts.ended_slow++;
-		stream->is_over = true;
-		return NULL;
-	}
-	while (stream->next_seq < hub->next_seq) {
-		struct blob *blob = hub->ring[stream->next_seq++ % SSE_RING_EVENTS];
-
-		if (may_see(stream, blob))
-			return blob_ref(blob);
-	}
-	return NULL;
-}
-
-static void finish_current(struct sse_stream *stream)
-{
-	gzip_sum_add(&stream->sum, &stream->current->piece);
-	blob_unref(stream->current);
-	stream->current = NULL;
-	stream->offset = 0;
-}
-
-/* As many whole events as fit; one that is longer than @max in parts. */
-static size_t fill(struct sse_stream *stream, char *buf, size_t max)
-{
-	size_t at = 0;
-
-	while (at < max) {
-		size_t len, part;
-		const char *bytes;
-
-		if (!stream->current && !(stream->current = next_blob(stream)))
-			break;
-		bytes = blob_bytes(stream->current, stream->is_gzip, &len);
-		part = len - stream->offset;
-		if (part > max - at && at)
-			break; /* it begins the next piece */
-		if (part > max)
-			part = max;
-		memcpy(buf + at, bytes + stream->offset, part);
-		at += part;
-		stream->offset += part;
-		if (stream->offset < len)
-			break;
-		finish_current(stream);
-	}
-	return at;
-}
-
-/* A member that was not broken off in the middle of an event is whole with this. */
-static ssize_t finish(struct sse_stream *stream, char *buf, size_t max)
-{
-	if (!stream->is_gzip || stream->current || max < GZIP_END_BYTES)
-		return -EPIPE;
-	stream->is_gzip = false; /* once */
-	gzip_end(&stream->sum, (uint8_t *)buf);
-	return GZIP_END_BYTES;
-}
-
-ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
-{
-	ssize_t result;
-
-	result = stream->is_over ? 0 : (ssize_t)fill(stream, buf, max);
-	if (!result && stream->is_over) {
-		result = finish(stream, buf, max);
-	} else if (!result) {
-		stream->is_asleep = true;
-		stream->sleeper.sleep(stream->sleeper.arg);
-	}
-	return result;
 }
 
 static void end_stream(struct sse_stream *stream)

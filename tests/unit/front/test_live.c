@@ -47,6 +47,39 @@ static void events_reach_the_browser(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* Events are written past libmicrohttpd as chunks: never where its head says that there are none.
+ */
+static void events_are_chunks_only_where_the_head_says_so(void **state)
+{
+	static const char *const heads[] = { "HTTP/1.1\r\n",
+					     "HTTP/1.1\r\nConnection: keep-alive\r\n",
+					     "HTTP/1.1\r\nConnection: close\r\n", "HTTP/1.0\r\n",
+					     "HTTP/1.0\r\nConnection: keep-alive\r\n" };
+	struct web *web = *state;
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		char text[256], field[32];
+		int fd = client_connect(web);
+		int len = snprintf(text, sizeof(text),
+				   "GET /api/v1/events %sHost: localhost\r\n"
+				   "Cookie: sluice_%u=" SESSION_VIEWER "\r\n\r\n",
+				   heads[i], (unsigned int)web->port);
+		bool is_chunked;
+
+		client_send(fd, text, (size_t)len);
+		client_read_head(fd, &answer);
+		is_chunked = answer_field(&answer, "Transfer-Encoding", field, sizeof(field));
+		assert_true(wait_for(fd, "retry: 2000\n\n"));
+		core_event(&web->core, "block", "{\"way\":1}", ROLE_VIEWER, false);
+		assert_true(wait_for(fd, "{\"way\":1}\n\n"));
+		core_event(&web->core, "block", "{\"way\":2}", ROLE_VIEWER, false);
+		assert_true(wait_for(fd, "{\"way\":2}\n\n"));
+		assert_int_equal(strstr(answer_body(&answer), "{\"way\":1}\n\n\r\n") != NULL,
+				 is_chunked);
+		assert_int_equal(close(fd), 0);
+	}
+}
+
 /* The next chunk's bytes, out of @raw at *@at; 0 at the last one, -1 when more must be read. */
 static long next_chunk(const struct answer *from, size_t *at, const char **bytes)
 {
@@ -334,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_reach_the_browser),
+		cmocka_unit_test(events_are_chunks_only_where_the_head_says_so),
 		cmocka_unit_test(who_takes_gzip_gets_each_event_compressed_at_once),
 		cmocka_unit_test(who_does_not_take_gzip_gets_plain_text),
 		cmocka_unit_test(head_has_the_fields_of_a_stream_and_opens_none),
