@@ -88,14 +88,24 @@ static int fail(struct smtp_answer *answer, int error, const char *text)
 	return error;
 }
 
-static int refused(struct smtp_answer *answer)
+/* What was refused: the letter, from MAIL on, or this host before there was one. A server that
+ * wants a log-in or TLS first says so at MAIL (RFC 4954 6, RFC 3207 4): that is no word on the
+ * letter. */
+static int refused(struct smtp_answer *answer, bool is_letter)
 {
+	bool is_final = answer->status >= 500 && answer->status <= 599;
+
+	is_letter = is_letter && answer->status != 530;
 	(void)snprintf(answer->error, sizeof(answer->error),
-		       "The server refused the message (%ld).", answer->status);
-	return answer->status >= 500 && answer->status <= 599 ? -EREMOTEIO : -EAGAIN;
+		       is_letter ? "The server refused the message (%ld)."
+				 : "The server turned this host away (%ld).",
+		       answer->status);
+	return is_letter && is_final ? -EREMOTEIO : -EAGAIN;
 }
 
-static int judge(struct smtp_answer *answer, CURLcode code)
+/* libcurl 7.88, smtp.c: MAIL, RCPT and DATA that are refused are CURLE_SEND_ERROR, the message
+ * after it was @given, a greeting or EHLO are something else. */
+static int judge(struct smtp_answer *answer, CURLcode code, bool given)
 {
 	switch (code) {
 	case CURLE_OK:
@@ -119,11 +129,11 @@ static int judge(struct smtp_answer *answer, CURLcode code)
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
-		return answer->status >= 400 ? refused(answer)
+		return answer->status >= 400 ? refused(answer, given || code == CURLE_SEND_ERROR)
 					     : fail(answer, -EPROTO, "The server hung up.");
 	default:
 		return answer->status >= 400
-			       ? refused(answer)
+			       ? refused(answer, given)
 			       : fail(answer, -EPROTO, "The server could not be understood.");
 	}
 }
@@ -155,5 +165,5 @@ int smtp_send(const struct smtp_request *request, struct smtp_answer *answer)
 	(void)curl->easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
 	curl->easy_cleanup(handle);
 	curl->slist_free_all(to);
-	return judge(answer, code);
+	return judge(answer, code, transfer.sent > 0);
 }
