@@ -45,7 +45,7 @@ def test_a_flood_of_handshakes_loses_no_packet_and_no_answer(lab, https, sender)
     flood = lab.start(lab.b, sys.executable, str(HERE / "handshakes.py"), address, port, str(RATE),
                       str(SECONDS))
     asked = lab.run(lab.b, sys.executable, str(HERE / "asker.py"), address, port, https.cookie,
-                    str(SECONDS))
+                    str(SECONDS), timeout=SECONDS + 60)
     assert asked.returncode == 0, asked.stderr
     done, failed, took_s = flood.communicate(timeout=60)[0].split()
     load.communicate(timeout=60)
