@@ -62,14 +62,18 @@ static struct live_session *find(struct auth *auth, const char *text)
 {
 	uint8_t id[32], hash[CRYPTO_HASH_BYTES];
 	struct live_session *found = NULL;
+	uint64_t tag;
 
 	if (!text || strlen(text) != CRYPTO_TOKEN_TEXT_MAX - 1 ||
 	    crypto_base64url_decode(text, id, sizeof(id)) != sizeof(id))
 		return NULL;
 	crypto_digest(id, sizeof(id), hash);
 	crypto_wipe(id, sizeof(id));
+	tag = session_tag_of(hash);
+	/* tags first: nobody can choose an id by its hash, so the time they take tells nothing */
 	for (size_t i = 0; i < auth->session_count; i++) {
-		if (crypto_is_equal(auth->sessions[i].row.id_hash, hash, sizeof(hash)))
+		if (auth->sessions[i].tag == tag &&
+		    crypto_is_equal(auth->sessions[i].row.id_hash, hash, sizeof(hash)))
 			found = &auth->sessions[i];
 	}
 	return found;
