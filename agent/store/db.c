@@ -24,6 +24,7 @@
 
 struct db {
 	sqlite3 *handle;
+	struct scan_sink *sink;
 	uint64_t deadline_ns;
 	uint64_t generation;
 	_Atomic uint64_t commits;
@@ -108,7 +109,7 @@ static int db_configure(struct db *db, int busy_ms)
 	if (!code)
 		code = addr_set_register(db->handle);
 	if (!code)
-		code = scan_row_register(db->handle);
+		code = scan_row_register(db->handle, &db->sink);
 	if (code)
 		return db_error(db, code);
 	sqlite3_progress_handler(db->handle, DB_PROGRESS_STEPS, db_progress, db);
@@ -164,6 +165,11 @@ void db_keep_wal(struct db *db)
 {
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 				NULL); /* as above */
+}
+
+void db_set_sink(struct db *db, struct scan_sink *sink)
+{
+	db->sink = sink;
 }
 
 void db_set_deadline(struct db *db, uint64_t monotonic_ns)
@@ -388,13 +394,6 @@ void query_bind_addrs(struct query *query, const struct addr_set *set)
 	if (!query->error)
 		query_bound(query, sqlite3_bind_pointer(query->statement, ++query->bound, pointer,
 							ADDR_SET_TYPE, NULL));
-}
-
-void query_bind_sink(struct query *query, struct scan_sink *sink)
-{
-	if (!query->error)
-		query_bound(query, sqlite3_bind_pointer(query->statement, ++query->bound, sink,
-							SCAN_SINK_TYPE, NULL));
 }
 
 int query_next(struct query *query)

@@ -36,6 +36,9 @@ void db_keep_wal(struct db *db);
 
 /* db_set_deadline - statements end with -ETIMEDOUT past this monotonic time; 0 = none. */
 void db_set_deadline(struct db *db, uint64_t monotonic_ns);
+/* db_set_sink - where SQL's scan_take puts rows, see scan_row.c; NULL = nowhere. Borrowed. */
+struct scan_sink;
+void db_set_sink(struct db *db, struct scan_sink *sink);
 /* db_message - SQLite's words for the last failure; borrowed until the next call. */
 const char *db_message(const struct db *db);
 
@@ -97,9 +100,6 @@ void query_bind_blob(struct query *query, const void *data, size_t len);
 /* query_bind_addrs - a set for SQL's addr_match(set, src, dst), see addr_set.h. */
 struct addr_set;
 void query_bind_addrs(struct query *query, const struct addr_set *set);
-/* query_bind_sink - for SQL's scan_take(sink, ...), see scan_row.c. */
-struct scan_sink;
-void query_bind_sink(struct query *query, struct scan_sink *sink);
 /* query_bind_addr - 4 or 16 bytes, NULL for ADDR_NONE. */
 void query_bind_addr(struct query *query, const struct addr *addr);
 

@@ -290,12 +290,13 @@ static int read_block(struct scan *scan, struct db *db)
 	if (!error) {
 		scan_sink_init(&scan->sink, &scan->options, scan->hours[scan->hour_at]);
 		query_init_own(&query, db, select);
-		query_bind_sink(&query, &scan->sink);
 		if (scan->set)
 			query_bind_addrs(&query, scan->set);
 		query_bind_int(&query, span.first);
 		query_bind_int(&query, span.last);
+		db_set_sink(db, &scan->sink);
 		error = read_rows(scan, &query);
+		db_set_sink(db, NULL);
 	}
 	if (error == -EINVAL) { /* the hour was dropped in between */
 		scan->count = 0;

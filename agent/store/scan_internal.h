@@ -36,7 +36,7 @@ struct scan_sink {
 
 /* scan_sink_init - all but records and max, which are the caller's. */
 void scan_sink_init(struct scan_sink *sink, const struct scan_options *options, int64_t hour);
-/* scan_row_sql - of one block, one row of no meaning: parameters are the sink, the set of addresses
+/* scan_row_sql - of one block, one row of no meaning: parameters are the set of addresses
  * (if @options has any), then first and last row. */
 void scan_row_sql(const struct scan_options *options, const char *hour_text, bool has_name,
 		  char sql[static SCAN_SQL_MAX]);

@@ -143,7 +143,7 @@ void scan_row_sql(const struct scan_options *options, const char *hour_text, boo
 	}
 	/* A table's name cannot be bound; this one is made of digits by strftime. */
 	(void)snprintf(sql, SCAN_SQL_MAX,
-		       "SELECT scan_take(?, " FIRST "%s%s) FROM flows_%s WHERE%s"
+		       "SELECT scan_take(" FIRST "%s%s) FROM flows_%s WHERE%s"
 		       " rowid BETWEEN ? AND ?",
 		       options->columns & SCAN_BARE ? "" : NEXT, columns, hour_text,
 		       options->addr_count ? " addr_match(?, src, dst) AND" : "");
@@ -207,14 +207,13 @@ static struct flow_record *free_record(const struct scan_sink *sink)
 
 static void take(sqlite3_context *context, int count, sqlite3_value **values)
 {
-	struct scan_sink *sink = sqlite3_value_pointer(values[0], SCAN_SINK_TYPE);
+	struct scan_sink *sink = *(struct scan_sink **)sqlite3_user_data(context);
 	struct flow_record *record;
 
-	(void)context;
 	if (!sink || sink->error || sink->count == sink->max || count != sink->value_count)
 		return;
 	record = free_record(sink);
-	sink->error = read_record(sink, values + 1, record);
+	sink->error = read_record(sink, values, record);
 	if (!sink->error && record->end_unix_ms >= sink->from_unix_ms &&
 	    record->end_unix_ms < sink->to_unix_ms)
 		sink->count++;
@@ -225,11 +224,11 @@ static void end_take(sqlite3_context *context)
 	sqlite3_result_null(context);
 }
 
-int scan_row_register(struct sqlite3 *handle)
+int scan_row_register(struct sqlite3 *handle, struct scan_sink **sink)
 {
 	/* DIRECTONLY: no view or trigger of a changed file may call it */
 	return sqlite3_create_function_v2(handle, "scan_take", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-					  NULL, NULL, take, end_take, NULL);
+					  sink, NULL, take, end_take, NULL);
 }
 
 void scan_sink_init(struct scan_sink *sink, const struct scan_options *options, int64_t hour)
@@ -241,7 +240,7 @@ void scan_sink_init(struct scan_sink *sink, const struct scan_options *options, 
 	sink->hour = hour;
 	sink->count = 0;
 	sink->error = 0;
-	sink->value_count = 1 + FIRST_COUNT + (options->columns & SCAN_BARE ? 0 : NEXT_COUNT);
+	sink->value_count = FIRST_COUNT + (options->columns & SCAN_BARE ? 0 : NEXT_COUNT);
 	sink->part_count = 0;
 	for (size_t i = 0; i < PART_COUNT; i++)
 		if (options->columns & PARTS[i].bits) {

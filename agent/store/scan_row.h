@@ -5,10 +5,10 @@
 #define SLUICE_STORE_SCAN_ROW_H
 
 struct sqlite3;
+struct scan_sink;
 
-#define SCAN_SINK_TYPE "sluice scan sink"
-
-/* scan_row_register - scan_take(sink, ...) on one connection. Returns SQLite's code. */
-int scan_row_register(struct sqlite3 *handle);
+/* scan_row_register - scan_take(...) on one connection; rows go to what @sink points at while they
+ * come, and nowhere while that is NULL. @sink outlives @handle. Returns SQLite's code. */
+int scan_row_register(struct sqlite3 *handle, struct scan_sink **sink);
 
 #endif

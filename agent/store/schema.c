@@ -75,35 +75,40 @@ static const char *const FLOWS_MIGRATIONS[] = {
 
 /*
  * Small integers first in mind: SQLite stores 0 and 1 in no byte and others in as few as they
- * need, so an IPv4 row takes about 55 bytes (bench_store). "flags" holds enum flow_state, then
- * bit 2: the initiator's packets come in, bit 3: last record of the flow, from bit 4: interface
- * (of the hour's ifaces), bit 12: dropped. "tcp_flags" is out << 8 | in. end_ms counts from the
- * hour's begin, so it needs 3 bytes. "name" is an id of the hour's names, 0 for none.
+ * need, so an IPv4 row takes about 55 bytes (bench_store). What sums over many rows ask for stands
+ * first, as SQLite walks a row's header up to the last column asked for. "flags" holds enum
+ * flow_state, then bit 2: the initiator's packets come in, bit 3: last record of the flow, from bit
+ * 4: interface (of the hour's ifaces), bit 12: dropped. "tcp_flags" is out << 8 | in. end_ms counts
+ * from the hour's begin, so it needs 3 bytes. "name" is an id of the hour's names, 0 for none.
  */
 const char SCHEMA_HOUR_CREATE[] = "CREATE TABLE IF NOT EXISTS flows_%s ("
-				  "  id INTEGER NOT NULL,"
 				  "  end_ms INTEGER NOT NULL,"
-				  "  duration_ms INTEGER NOT NULL,"
 				  "  src BLOB NOT NULL,"
 				  "  dst BLOB NOT NULL,"
+				  "  bytes_out INTEGER NOT NULL,"
+				  "  bytes_in INTEGER NOT NULL,"
+				  "  packets_out INTEGER NOT NULL,"
+				  "  packets_in INTEGER NOT NULL,"
 				  "  src_port INTEGER NOT NULL,"
 				  "  dst_port INTEGER NOT NULL,"
 				  "  proto INTEGER NOT NULL,"
-				  "  vlan INTEGER NOT NULL,"
 				  "  flags INTEGER NOT NULL,"
+				  "  name INTEGER NOT NULL DEFAULT 0,"
+				  "  duration_ms INTEGER NOT NULL,"
 				  "  tcp_flags INTEGER NOT NULL,"
-				  "  packets_out INTEGER NOT NULL,"
-				  "  bytes_out INTEGER NOT NULL,"
-				  "  packets_in INTEGER NOT NULL,"
-				  "  bytes_in INTEGER NOT NULL,"
-				  "  name INTEGER NOT NULL DEFAULT 0"
+				  "  vlan INTEGER NOT NULL,"
+				  "  id INTEGER NOT NULL"
 				  ") STRICT";
 
 /* An hour begun by version 1 has no names. */
 const char SCHEMA_HOUR_ADD_NAME[] =
 	"ALTER TABLE flows_%s ADD COLUMN name INTEGER NOT NULL DEFAULT 0";
 
-const char SCHEMA_HOUR_INSERT[] = "INSERT INTO flows_%s VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+/* By name: the columns of an hour that an older program began stand in another order. */
+const char SCHEMA_HOUR_INSERT[] =
+	"INSERT INTO flows_%s (id, end_ms, duration_ms, src, dst, src_port, dst_port, proto, vlan,"
+	" flags, tcp_flags, packets_out, bytes_out, packets_in, bytes_in, name)"
+	" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 /* What many records of an hour share, once; NULL = unknown. Apart from the records, so that those
  * without any of it pay one byte for all of it. */

@@ -19,6 +19,7 @@
 #include "agent/store/store.h"
 #include "agent/util/addr.h"
 #include "agent/util/clock.h"
+#include "agent/util/log.h"
 #include "agent/util/snapshot.h"
 #include "include/history.h"
 
@@ -200,6 +201,15 @@ static struct flow_query *parse(const struct bench *bench, const char *text)
 	return query;
 }
 
+/* A search that was cut says nothing of how long it takes: others had the machine for a second. */
+static bool is_whole(const struct history_reach *reach)
+{
+	if (!reach->is_complete)
+		(void)fprintf(stderr, "bench_search: a search was cut at %" PRIu64 " records\n",
+			      reach->looked_at);
+	return reach->is_complete;
+}
+
 /* The best of ROUNDS: others' load on the machine only ever adds. */
 static void bench_find(struct bench *bench, const char *text, uint64_t max, const struct row *row)
 {
@@ -239,6 +249,8 @@ static void bench_top(struct bench *bench, int group, const char *text, const st
 		if (store_search_top(bench->store, &search, &grouping, &top, &reach))
 			exit(1);
 		free(top.groups);
+		if (!is_whole(&reach))
+			continue;
 		took = (double)(clock_monotonic_ns() - began) / 1e6;
 		wall = took < wall ? took : wall;
 		cpu = cpu_ms() - before < cpu ? cpu_ms() - before : cpu;
@@ -360,6 +372,7 @@ int main(int argc, char **argv)
 	(void)snprintf(bench.key_file, sizeof(bench.key_file), "%s/secret.key", bench.dir);
 	(void)snprintf(path, sizeof(path), "%s/flows.db", bench.dir);
 	options.key_file = bench.key_file;
+	log_set_level(LOG_LEVEL_WARN); /* the hour that is dropped on purpose is no failure */
 	is_new = access(path, F_OK) != 0;
 	/* 2026-01-15T00:00:00Z, from date -u -d @1768435200 */
 	bench.begin_unix_ms = 1768435200000LL;
