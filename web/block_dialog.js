@@ -31,10 +31,12 @@ export async function lookBefore(element, value, isCurrent = () => true) {
 		fill(element); // the form itself reports a wrong address
 		return;
 	}
-	const [picture, text] = VERDICTS[today.value.verdict] || VERDICTS.pass;
-	element.dataset.verdict = today.value.verdict;
+	const { verdict } = today.value;
+	const [picture, text] = VERDICTS[verdict] || VERDICTS.pass;
+	const reason = verdict === "pass" ? "" : today.value.reason; // that nothing blocks it
+	element.dataset.verdict = verdict;
 	fill(element, icon(picture), h("span", {}, text, " ",
-		today.value.reason ? name(today.value.reason, 200) : "",
+		reason ? [name(reason, 200), "."] : "",
 		past.status === "fulfilled" ? h("span", { class: "sub preview-past" },
 			name(past.value.summary, 300)) : null));
 }

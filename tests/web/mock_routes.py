@@ -279,7 +279,8 @@ def test_block(state, query, _body):
             return 200, {"value": str(network), "verdict": "drop", "reason": block["reason"],
                          "block": block}
     return 200, {"value": str(network), "verdict": "safe" if safe else "pass",
-                 "reason": "%s %s" % (safe["kind"], safe["note"]) if safe else "", "block": None}
+                 "reason": "%s is %s on %s" % (network, safe["kind"], safe["note"]) if safe
+                 else "nothing blocks it", "block": None}
 
 
 def get_safe(state, _query, _body):

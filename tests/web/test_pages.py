@@ -334,6 +334,20 @@ def test_no_width_scrolls_sideways(browser, mock):
             assert browser.js("return document.documentElement.scrollWidth") <= width, path
 
 
+# What a phone shows of each table is whole: nothing is cut off at its right edge.
+CUT = """return [...document.querySelectorAll("main .table-wrap")]
+    .filter((w) => w.scrollWidth > w.clientWidth).map((w) => w.querySelector("caption").textContent)"""
+
+
+def test_tables_fit_a_phone(browser, mock):
+    browser.size(390, 844)
+    for path in ("/dashboard", "/flows", "/incidents", "/incidents/10", "/blocks", "/help/search"):
+        open_page(browser, mock, path)
+        browser.wait("document.querySelector('main tbody tr') !== null")
+        browser.settle()
+        assert browser.js(CUT) == [], path
+
+
 def test_unknown_page_says_so(browser, mock):
     open_page(browser, mock, "/nowhere")
     browser.wait_text("h1", "There is no such page")

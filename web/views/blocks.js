@@ -55,9 +55,9 @@ function orderOf({ port, proto, ...values }, addresses) {
 }
 
 function addPanel(initial, added) {
-	const addresses = h("input", { type: "checkbox", name: "addresses" });
 	const why = whyNot("admin", "Blocking");
 	const disabled = Boolean(why);
+	const addresses = h("input", { type: "checkbox", name: "addresses", disabled });
 	const fields = {
 		value: field({ name: "value", label: "Address, prefix or name",
 			required: true, value: initial,

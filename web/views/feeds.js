@@ -128,8 +128,9 @@ export function feedsPanel(changed) {
 	const problem = h("div", {});
 	const table = createTable({ caption: "Feeds", class: "compact table-feeds",
 		columns: columns(() => load()), rowKey: (f) => f.name,
-		empty: () => empty("No feed",
-			"Lists that others keep can be fetched by themselves.") });
+		empty: () => empty("No feed yet",
+			"Choose a known one above, or give a name and an address: Sluice then "
+			+ "fetches the list by itself.") });
 	let timer = 0;
 
 	async function load() {

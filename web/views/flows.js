@@ -28,7 +28,7 @@ function valuesIn(items) {
 function filterBox(query, onChange, items) {
 	const input = h("input", {
 		type: "search", id: "flow-filter", class: "filter-input", value: query,
-		placeholder: "Search: 192.0.2.7, dport:443, bytes>1M, domain:example.com …",
+		placeholder: "Search: 192.0.2.7 dport:443 bytes>1M",
 		spellcheck: "false", autocomplete: "off", autocapitalize: "none",
 		maxlength: "2000", "aria-describedby": "flow-filter-error",
 	});

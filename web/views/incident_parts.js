@@ -125,7 +125,7 @@ function numbers(incident) {
 /** The flows behind it. @returns {{element: HTMLElement, update: (rows: object[]) => void}} */
 export function evidencePanel() {
 	const table = createTable({
-		caption: "Evidence: flows behind this incident", class: "table-evidence",
+		caption: "Evidence: flows behind this incident", class: "table-evidence stack",
 		columns: [
 			{ key: "src", label: "Source", class: "addr",
 				value: (r) => endpoint(r.src_ip, r.src_port),

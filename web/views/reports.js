@@ -196,8 +196,8 @@ function schedulesPart() {
 		{ key: "next_due", label: "Next", class: "when", value: (s) => s.next_due || "",
 			cell: (s) => time(s.next_due) },
 		{ key: "end", label: "", name: "Remove", class: "action-cell", cell: end },
-	], rowKey: (s) => s.id, empty: () => empty("No schedule",
-		"With one, reports are made by themselves.") });
+	], rowKey: (s) => s.id, empty: () => empty("No schedule yet",
+		"Choose a report and a time above: it is then made by itself, and mailed.") });
 
 	async function load() {
 		try {

@@ -46,7 +46,7 @@ function askDryRun(isDry, done) {
 
 /** @returns {{element: HTMLElement, load: () => Promise<void>}} */
 export function responsesPanel() {
-	const head = h("p", {});
+	const head = h("p", { class: "lead" });
 	const problem = h("div", {});
 	const why = whyNot("admin", "Responses");
 	const actions = h("span", {});

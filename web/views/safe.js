@@ -63,7 +63,7 @@ function addForm(added) {
 export function safePanel() {
 	const problem = h("div", {});
 	const table = createTable({
-		caption: "Safe list", class: "compact table-safe",
+		caption: "Safe list", class: "compact table-safe stack",
 		columns: [
 			{ key: "prefix", label: "Never blocked", class: "addr",
 				value: (e) => e.prefix,

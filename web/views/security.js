@@ -192,7 +192,8 @@ function tokensPanel() {
 			cell: (t) => button("Revoke", { kind: "quiet small",
 				label: `Revoke ${t.name}`, on: () => askRevoke(t, load) }) },
 	], rowKey: (t) => t.id, empty: () => empty("No tokens",
-		"Scripts and other programs use them instead of a password.") });
+		"Make one above for each script or program: it logs in with it, without a "
+		+ "password.") });
 
 	async function load() {
 		try {
