@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test, stage by stage; the last line is "N passed, N failed[, N skipped]". Called by `make test`.
-# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf replay lint fuzz kernel61 net web (default: all but threads,
-# the longest side by side)
+# usage: run.sh [STAGE...]   stages: unit sanitized threads bpf replay lint fuzz kernel61 net web; units is the first two,
+# beside is net, lint, fuzz and kernel61, side by side (default: all but threads)
 # With CI=true a skipped kernel, namespace or browser test counts as failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -24,18 +24,29 @@ fail() {
 	note "$1" 0 1 0
 }
 
-# unit OUT NAME [MAKE VARIABLE...]: every cmocka program of a build.
-unit() {
-	local out=$1 name=$2 p=0 f=0 s=0 text
-	shift 2
-	if ! make -s -j"$jobs" "$@" unit >"$log/$name-build" 2>&1; then
+# unit_build NAME [MAKE VARIABLE...]: the cmocka programs of a build; its status in a file.
+unit_build() {
+	local name=$1
+	shift
+	make -s -j"$jobs" "$@" unit >"$log/$name-build" 2>&1
+	echo $? >"$log/$name.status"
+}
+
+# unit_run OUT NAME: every program that unit_build left; several at once, as many of them mostly wait.
+unit_run() {
+	[ "$(cat "$log/$2.status")" = 0 ] || return
+	rm -f "$log/$2"-test_*
+	find "$1/unit" -type f -name 'test_*' -perm -u+x | sort |
+		xargs -P $((jobs * 2)) -I{} tests/one.sh "$log/$2" {}
+}
+
+# unit_note NAME: what unit_build and unit_run left.
+unit_note() {
+	local name=$1 p=0 f=0 s=0 text
+	if [ "$(cat "$log/$name.status")" != 0 ]; then
 		fail "$name" "the build failed" "$log/$name-build"
 		return
 	fi
-	rm -f "$log/$name"-test_*
-	# several at once: many of them mostly wait
-	find "$out/unit" -type f -name 'test_*' -perm -u+x | sort |
-		xargs -P $((jobs * 2)) -I{} tests/one.sh "$log/$name" {}
 	for text in "$log/$name"-test_*; do
 		if grep -q '\[  FAILED  \] [1-9]' "$text"; then
 			echo "--- $text"
@@ -46,6 +57,15 @@ unit() {
 		s=$((s + $(sum '\[  SKIPPED \] \([0-9]*\) test.*' "$text")))
 	done
 	note "$name" "$p" "$f" "$s"
+}
+
+# unit OUT NAME [MAKE VARIABLE...]
+unit() {
+	local out=$1 name=$2
+	shift 2
+	unit_build "$name" "$@"
+	unit_run "$out" "$name"
+	unit_note "$name"
 }
 
 # sum PATTERN FILE: the numbers that the pattern's group catches, added up.
@@ -120,6 +140,16 @@ pytests() {
 
 stage_unit() { unit build unit; }
 stage_sanitized() { unit build/san sanitized SAN=1; }
+# Programs that mostly wait, beside a build that computes and gives way to them.
+stage_units() {
+	unit_build unit
+	unit_run build unit &
+	(renice -n 15 -p "$BASHPID" >/dev/null && unit_build sanitized SAN=1)
+	wait $!
+	unit_note unit
+	unit_run build/san sanitized
+	unit_note sanitized
+}
 stage_threads() { unit build/tsan threads TSAN=1; }
 stage_bpf() {
 	if ! make -s -j"$jobs" bpf-tests >"$log/bpf-build" 2>&1; then
@@ -139,8 +169,11 @@ stage_bpf() {
 stage_lint() { counted lint tests/lint/quick.sh; }
 stage_fuzz() { counted fuzz tests/fuzz/run.sh 3; }
 stage_kernel61() { pytests kernel61 tests/kernel61 600; }
-stage_replay() { pytests replay tests/replay 300; }
-# Likewise: what needs the mock beside what needs the program.
+stage_replay() {
+	pytest_run replay 600 -n "$jobs" --dist loadfile tests/replay
+	pytest_note replay
+}
+# What needs the mock beside what needs the program.
 stage_web() {
 	local file with_mock=() with_program=()
 	for file in tests/web/test_*.py; do
@@ -164,20 +197,22 @@ stage_net() {
 	pytest_run net 1500 -n 4 --dist loadfile tests/net
 	pytest_note net
 }
-# net waits and hardly computes; fuzz and kernel61 compute and are in no hurry.
+# net waits and hardly computes; lint, fuzz and kernel61 compute and are in no hurry.
 stage_beside() {
 	{
 		renice -n 15 -p "$BASHPID" >/dev/null
+		counted_run lint tests/lint/quick.sh
 		counted_run fuzz tests/fuzz/run.sh 3
 		pytest_run kernel61 1200 tests/kernel61
 	} &
 	stage_net
 	wait $!
+	counted_note lint
 	counted_note fuzz
 	pytest_note kernel61
 }
 
-[ $# -gt 0 ] || set -- unit sanitized bpf replay lint web beside
+[ $# -gt 0 ] || set -- units bpf replay web beside
 began=$SECONDS
 if ! make -s -j"$jobs" all >"$log/build" 2>&1; then
 	fail build "sluice does not build" "$log/build"
