@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/store/aside.h"
+#include "agent/store/history_check.h"
 #include "agent/store/retention.h"
 #include "agent/store/schema.h"
 #include "agent/store/seen.h"
@@ -17,9 +18,6 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 
-/* The check at start may not hold up serving (goal: 1 s from start): a file too large to be read
- * in this time is taken as good, and damage is met when it is read. */
-#define CHECK_NS (200 * NS_PER_MS)
 /* Another process (sqlite3 in a shell) may hold the lock that long before a batch waits its turn
  * in memory instead. */
 #define BUSY_MS 50
@@ -52,25 +50,6 @@ struct history {
 	int64_t folded_unix_s;
 	atomic_uint resets;
 };
-
-/* A schema or a page that makes no sense; a check that ran out of time found nothing wrong. */
-static int history_check(struct db *db)
-{
-	CLEANUP(query_done) struct query query = { 0 };
-	char verdict[8] = "";
-
-	db_set_deadline(db, clock_monotonic_ns() + CHECK_NS);
-	query_init(&query, db, "PRAGMA quick_check(1)");
-	int found = query_next(&query);
-	if (found > 0)
-		query_text(&query, 0, verdict, sizeof(verdict));
-	db_set_deadline(db, 0);
-	if (found == -ETIMEDOUT)
-		return 0;
-	if (found < 0)
-		return found;
-	return strcmp(verdict, "ok") ? -EBADMSG : 0;
-}
 
 /* SQLite refuses to make the file larger; one that is larger already shrinks (retention.c). */
 static int history_cap(const struct history *history, struct db *db)
