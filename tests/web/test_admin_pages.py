@@ -157,6 +157,24 @@ def test_a_feed_is_added_held_and_accepted(browser, mock):
     browser.wait_text("main", "No feed")
 
 
+def test_a_feed_is_accepted_on_a_phone(browser, mock):
+    mock.state.feeds[:] = [{
+        "id": 1, "name": "cins-army", "url": "https://cinsscore.com/list/ci-badguys.txt",
+        "action": "drop", "state": "held", "entries": 812, "refused": 3, "fetching": False,
+        "checked": None, "changed": None, "expires": None, "error": "It has 9 entries instead of 812."}]
+    browser.size(390, 844)
+    try:
+        open_page(browser, mock, "/blocks")
+        browser.wait_text(".table-feeds", "812")
+        ends = browser.js("return [...document.querySelectorAll('.table-feeds td, .table-feeds button')]"
+                          ".map((e) => e.getBoundingClientRect().right)")
+        assert ends and max(ends) <= 390
+        browser.click(".table-feeds button", "Accept")
+        browser.wait_text(".table-feeds", "up to date")
+    finally:
+        browser.size(1440, 900)
+
+
 def test_all_blocking_ends_and_comes_back(browser, mock):
     open_page(browser, mock, "/blocks")
     browser.click("button", "End all blocking")

@@ -111,7 +111,7 @@ function columns(load) {
 				? h("span", { class: "sub" }, `${count(f.refused)} refused`)
 					: null] },
 		{ key: "action", label: "Action", value: (f) => f.action },
-		{ key: "state", label: "State", value: (f) => f.state,
+		{ key: "state", label: "State", class: "state-cell", value: (f) => f.state,
 			signature: (f) => `${f.state} ${f.fetching} ${f.error} ${f.expires}`,
 			cell: stateCell },
 		{ key: "checked", label: "Checked", class: "when p2", value: (f) => f.checked || "",
@@ -126,7 +126,7 @@ function columns(load) {
 /** @param {() => void} changed the blocks may have changed, too */
 export function feedsPanel(changed) {
 	const problem = h("div", {});
-	const table = createTable({ caption: "Feeds", class: "compact table-feeds",
+	const table = createTable({ caption: "Feeds", class: "compact stack table-feeds",
 		columns: columns(() => load()), rowKey: (f) => f.name,
 		empty: () => empty("No feed yet",
 			"Choose a known one above, or give a name and an address: Sluice then "
