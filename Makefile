@@ -103,7 +103,8 @@ $(OUT)/successor/sluice: $(OUT)/obj/agent/main.o $(LAYOUT) $(foreach m,$(MODULES
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LAYOUT) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(sort $(call libs,$(MODULES)))
 
 # ---- the datapath: clang for the kernel; gcc builds the same headers in agent/capture ------------
-BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+# amd64 shows its stores in their order (bpf/env.h)
+BPF_CFLAGS = -target bpf -mcpu=v3 $(if $(filter x86_64-%,$(shell gcc -dumpmachine)),-DSTORES_IN_ORDER) -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I. \
 	-I/usr/include/$(shell gcc -dumpmachine)
 $(BPF_OBJECT): bpf/sluice.bpf.c $(wildcard bpf/*.h) include/abi.h include/not_flow.def
 	@mkdir -p $(@D)

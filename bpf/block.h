@@ -237,10 +237,11 @@ HOT bool flow_drops(const struct packet *p)
 /* KIND_ of entries that may hold an IPv4 address. */
 HOT __u32 kinds4(CONTEXT *ctx, __be32 addr)
 {
-	__u32 host = NTOHL(addr), net16 = NTOHS((__be16)addr);
-	const __u64 *word = WORDS(ctx, bits16, net16 >> 6);
+	const __u8 *net16 = WORDS(ctx, nets16, net16_index(addr));
+	__u32 host = NTOHL(addr);
+	const __u64 *word;
 
-	if (LIKELY(!(*word >> (net16 & 63) & 1)))
+	if (LIKELY(!*net16))
 		return 0;
 	word = ARRAY_ELEM(ctx, bits24, host >> 13);
 	return word ? *word >> (host >> 8 & 31) * 2 & (KIND_EXACT | KIND_PREFIX) : 0;
@@ -257,6 +258,12 @@ HOT __u32 kinds6(CONTEXT *ctx, __u64 first)
 	if (*bits >> (bit & 63) & 1)
 		return KIND_EXACT | KIND_PREFIX;
 	return word->flags & CONTROL_SHORT6 ? KIND_PREFIX : 0;
+}
+
+HOT __u32 address_kinds(const struct packet *p, const __be32 *addr)
+{
+	return p->family == 4 ? kinds4(p->ctx, addr[0])
+			      : kinds6(p->ctx, addr[0] | (__u64)addr[1] << 32);
 }
 
 /* ---- an address, without a call of more than numbers ---- */
@@ -286,20 +293,27 @@ APART int asks6(__u64 high, __u64 low, __u32 scope, __u64 segments, __u64 bytes)
 	return (int)(LIKELY(!(kinds & KIND_EXACT)) ? kinds : address_again(&again, 6));
 }
 
-HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
+/* XDP: of @kinds, which the bitmaps said. */
+HOT __u32 suspect_asks(const struct packet *p, const __be32 *addr, __u32 side, __u32 kinds)
 {
-	__u32 scope = SCOPE(side, p->family, p->proto, dst_port(p)), kinds;
+	__u32 scope = SCOPE(side, p->family, p->proto, dst_port(p)) | kinds << SCOPE_KINDS;
 	__u64 high = addr[0] | (__u64)addr[1] << 32, low = addr[2] | (__u64)addr[3] << 32;
 
-	if (p->hook != HOOK_XDP)
-		return (__u32)(p->family == 4 ? asks4(addr[0], scope, p->segments, p->bytes)
-					      : asks6(high, low, scope, p->segments, p->bytes));
-	kinds = p->family == 4 ? kinds4(p->ctx, addr[0]) : kinds6(p->ctx, high);
 	if (LIKELY(!(kinds & KIND_EXACT)))
 		return kinds;
-	scope |= kinds << SCOPE_KINDS;
 	return (__u32)(p->family == 4 ? again4(addr[0], scope, p->segments, p->bytes)
 				      : again6(high, low, scope, p->segments, p->bytes));
+}
+
+HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
+{
+	__u32 scope = SCOPE(side, p->family, p->proto, dst_port(p));
+	__u64 high = addr[0] | (__u64)addr[1] << 32, low = addr[2] | (__u64)addr[3] << 32;
+
+	if (p->hook == HOOK_XDP)
+		return suspect_asks(p, addr, side, address_kinds(p, addr));
+	return (__u32)(p->family == 4 ? asks4(addr[0], scope, p->segments, p->bytes)
+				      : asks6(high, low, scope, p->segments, p->bytes));
 }
 
 #else
@@ -309,8 +323,7 @@ HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 HOT __u32 address_asks(const struct packet *p, const __be32 *addr, __u32 side)
 {
 	(void)side;
-	return p->family == 4 ? kinds4(p->ctx, addr[0])
-			      : kinds6(p->ctx, addr[0] | (__u64)addr[1] << 32);
+	return address_kinds(p, addr);
 }
 
 #endif

@@ -14,28 +14,46 @@
 #include "bpf/hash.h"
 #include "bpf/parse.h"
 
-/* The interface's entry, NULL when it is not watched. */
-HOT const struct iface_entry *iface_find(CONTEXT *ctx, __u32 ifindex)
+HOT __u64 word_load(const void *at)
+{
+	__u64 word;
+
+	__builtin_memcpy(&word, __builtin_assume_aligned(at, sizeof(word)), sizeof(word));
+	return word;
+}
+
+/* Of an interface's entry what is behind its ifindex. */
+#define ENTRY_NO_L2 0xffU
+#define ENTRY_INDEX 16
+#define ENTRY_KEY   0xffff0000U /* what a flow's key has of it */
+#define ENTRY_USED  (1U << 24)
+
+HOT __u32 packet_iface(const struct packet *p)
+{
+	return p->key >> ENTRY_INDEX & (IFACES_MAX - 1);
+}
+
+/* The interface's entry behind its ifindex, 0 when it is not watched. */
+HOT __u32 iface_find(CONTEXT *ctx, __u32 ifindex)
 {
 	for (__u32 i = 0; i < IFACE_PROBES; i++) {
-		const struct iface_entry *entry =
-			WORDS(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1));
+		__u64 entry = word_load(WORDS(ctx, ifaces, (ifindex + i) & (IFACE_TABLE_SIZE - 1)));
 
-		if (LIKELY(entry->ifindex == ifindex))
-			return entry;
-		if (!entry->ifindex && !entry->was_used)
-			return NULL;
+		if (LIKELY((__u32)entry == ifindex))
+			return entry >> 32;
+		if (!entry)
+			return 0;
 	}
-	return NULL;
+	return 0;
 }
 
 /* As a number: whether @ifindex is watched. Apart, for nearly nothing asks it. */
 #ifdef SLUICE_USER
-#define IFACE_IS_WATCHED(ctx, ifindex) (iface_find(ctx, ifindex) != NULL)
+#define IFACE_IS_WATCHED(ctx, ifindex) (iface_find(ctx, ifindex) != 0)
 #else
 APART int iface_is_watched(__u32 ifindex)
 {
-	return iface_find(NULL, ifindex) != NULL;
+	return iface_find(NULL, ifindex) != 0;
 }
 
 #define IFACE_IS_WATCHED(ctx, ifindex) iface_is_watched(ifindex)
@@ -49,29 +67,39 @@ HOT bool packet_was_counted(const struct packet *p)
 	return p->direction == ABI_EGRESS && origin && IFACE_IS_WATCHED(p->ctx, origin);
 }
 
-/* Which interface. */
+/* Which CPU, which interface; one that is not watched counts as the first. */
 HOT void packet_begin(struct packet *p)
 {
-	const struct iface_entry *entry = iface_find(p->ctx, frame_ifindex(p->ctx, p->hook));
+	__u32 entry = iface_find(p->ctx, frame_ifindex(p->ctx, p->hook));
 
-	if (LIKELY(entry)) {
-		p->iface = entry->index & (IFACES_MAX - 1);
-		p->no_l2 = entry->no_l2;
-	}
+	p->cpu = CPU_ID(p->ctx);
+	p->key = LIKELY(entry) ? entry & ENTRY_KEY : ENTRY_USED;
+	p->no_l2 = entry & ENTRY_NO_L2;
 }
 
-/* The counters of this packet's row; NULL only when the map has none at all. */
+HOT __u32 counters_row(const struct packet *p)
+{
+	return packet_iface(p) * 2 + p->direction;
+}
+
+/* The counters of this packet's row; NULL: a CPU beyond the map. */
+HOT struct iface_counters *counters_own(const struct packet *p)
+{
+	return ARRAY_ELEM(p->ctx, counters, p->cpu * IFACES_MAX * 2 + counters_row(p));
+}
+
+/* Of any CPU; NULL only when the map has none at all. */
 HOT struct iface_counters *counters_find(const struct packet *p)
 {
-	__u32 row = p->iface * 2 + p->direction;
-	struct iface_counters *own =
-		ARRAY_ELEM(p->ctx, counters, CPU_ID(p->ctx) * IFACES_MAX * 2 + row);
+	struct iface_counters *own = counters_own(p);
 
-	return LIKELY(own) ? own : ARRAY_ELEM(p->ctx, counters, row);
+	return LIKELY(own) ? own : ARRAY_ELEM(p->ctx, counters, counters_row(p));
 }
 
 HOT void count_seen(struct iface_counters *counters, const struct packet *p)
 {
+	if (p->is_seen)
+		return;
 	VOLATILE(counters->seen) += p->segments;
 	VOLATILE(counters->wire_bytes) += p->wire_bytes;
 }
@@ -96,18 +124,10 @@ HOT void count_unattributed(struct iface_counters *counters, const struct packet
 
 /* ---- flow cache: what both families share ---- */
 
-HOT __u64 word_load(const void *at)
-{
-	__u64 word;
-
-	__builtin_memcpy(&word, __builtin_assume_aligned(at, sizeof(word)), sizeof(word));
-	return word;
-}
-
 /* The last words of both keys: ports; protocol, direction, interface, used. */
 HOT __u64 key_tail(const struct packet *p)
 {
-	__u32 what = p->proto | p->direction << 8 | p->iface << 16 | 1U << 24;
+	__u32 what = p->proto | p->direction << 8 | p->key;
 
 	return p->ports | (__u64)what << 32;
 }
@@ -134,13 +154,18 @@ HOT void value_mark(struct flow_value *value, const struct name_mark *mark)
 	__builtin_memcpy(&value->name_seq, mark, sizeof(*mark));
 }
 
+/* Of TCP and ICMP, with each packet that grows it. */
+HOT void value_flag(struct flow_value *value, const struct packet *p)
+{
+	value->tcp_flags |= tcp_flags(p);
+}
+
 /* One more packet for a slot's flow. Bytes before packets: see drain_scan. */
 HOT void value_grow(struct flow_value *value, const struct packet *p)
 {
 	VOLATILE(value->bytes) += p->bytes;
 	VOLATILE(value->packets) += p->segments;
 	VOLATILE(value->last_jiffies) = (__u32)clock_jiffies(p->ctx);
-	value->tcp_flags |= tcp_flags(p);
 	if (UNLIKELY(p->vlan && !value->vlan))
 		value->vlan = p->vlan;
 }
@@ -169,34 +194,56 @@ HOT __u64 value_staleness(const struct flow_value *value, __u32 now)
 	return (__u64)(now - value->last_jiffies) << 32 | (__u32)~value->packets;
 }
 
-#define WAY_NONE FLOW_WAYS
+/* Ways of a set are told by their offset in it. Where much is to follow, one mask makes it one
+ * state for the verifier instead of one per way. */
+#define WAY_NONE      ~0U
+#define WAY_MASK(set) ((FLOW_WAYS - 1) * sizeof((set)->way[0]))
+#define WAY_ANY(set, offset)          \
+	({                            \
+		__u64 at_ = (offset); \
+		FORGET(at_);          \
+		at_ &WAY_MASK(set);   \
+	})
+#define WAY_AT(set, offset) ((__typeof__(&(set)->way[0]))((char *)(set) + (offset)))
 
 /* Where in the cache a packet's flow has its slot, or would get one. */
 struct flow_place {
-	__u64 tail;
-	__u32 index;		/* of the set */
+	__u64 pair, tail;	/* of the key: IPv4's addresses; ports and the rest */
 	struct flow4_set *set4; /* of the packet's family; NULL: this CPU has no range */
 	struct flow6_set *set6;
 };
 
-/* Of the CPU's own sets the one of a hash, by its upper half. */
-HOT __u32 flow_set_index(const struct packet *p, __u64 hash)
+/* Of the CPU's own sets the one of a hash: cpu * sets, and as far in as the hash's upper half is in
+ * its range (Lemire, "Fast Random Integer Generation in an Interval", 2019), in one product. The
+ * upper bits of a product depend on all of its factors. */
+HOT __u32 flow_set_index(CONTEXT *ctx, __u32 cpu, __u64 hash)
 {
-	__u32 sets = FLOW_SETS(p->ctx);
+	__u64 sets = FLOW_SETS(ctx);
 
-	return CPU_ID(p->ctx) * sets + (hash >> 32 & (sets - 1));
+	return ((__u64)cpu << 32 | hash >> 32) * sets >> 32;
 }
 
 /* ---- IPv4 ---- */
 
-HOT bool flow4_record(const struct packet *p, const struct flow4_slot *slot, __u32 index)
+HOT __u64 flow4_hash(__u64 pair, __u64 tail)
 {
-	struct evict4_record *record = evict_reserve(p->ctx, CPU_ID(p->ctx), sizeof(*record));
+	return pair * HASH_MUL1 ^ tail * HASH_MUL2;
+}
+
+/* Rare: what of the place can be worked out again is, rather than kept for every packet. */
+HOT bool flow4_record(const struct packet *p, const struct flow_place *place,
+		      const struct flow4_slot *slot, __u32 way)
+{
+	__u32 cpu = CPU_ID(p->ctx);
+	struct evict4_record *record = evict_reserve(p->ctx, cpu, sizeof(*record));
+	__u64 pair = place->pair, tail = place->tail;
 
 	if (!record)
 		return false;
+	FORGET(pair);
+	FORGET(tail);
 	record->family = 4;
-	record->slot = index;
+	record->slot = flow_set_index(p->ctx, cpu, flow4_hash(pair, tail)) * FLOW_WAYS + way;
 	record->old = *slot;
 	RING_SUBMIT(p->ctx, record);
 	return true;
@@ -217,51 +264,61 @@ HOT __u32 flow4_insert(const struct packet *p, const struct flow_place *place)
 			way = i;
 		}
 	}
-	FORGET(way);
-	slot = &set->way[way & (FLOW_WAYS - 1)];
+	slot = WAY_AT(set, WAY_ANY(set, way * sizeof(*slot)));
 	gen = slot->value.gen;
-	if (gen && !flow4_record(p, slot, place->index * FLOW_WAYS + way))
+	if (gen && !flow4_record(p, place, slot, way))
 		return WAY_NONE;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
-	slot->key.src = p->src[0];
-	slot->key.dst = p->dst[0];
+	__builtin_memcpy(&slot->key.src, &place->pair, sizeof(place->pair));
 	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
 	value_begin(&slot->value, now);
 	gen_step(&slot->value.gen, next - gen - 1);
-	return way;
+	return way * sizeof(*slot);
 }
 
 HOT __u32 flow4_find(const struct packet *p, struct flow_place *place)
 {
-	__u64 addresses = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
-	__u64 hash = addresses * HASH_MUL1 ^ tail * HASH_MUL2;
-	__u32 index = flow_set_index(p, hash);
+	__u64 pair = p->src[0] | (__u64)p->dst[0] << 32, tail = key_tail(p);
+	__u32 index = flow_set_index(p->ctx, p->cpu, flow4_hash(pair, tail));
 	struct flow4_set *set = ARRAY_ELEM(p->ctx, flows4, index);
 
-	*place = (struct flow_place){ .tail = tail, .index = index, .set4 = set };
+	*place = (struct flow_place){ .pair = pair, .tail = tail, .set4 = set };
 	if (!set)
 		return WAY_NONE;
-	for (int i = 0; i < FLOW_WAYS; i++) {
+	for (__u32 i = 0; i < FLOW_WAYS; i++) {
 		const struct flow4_slot *slot = &set->way[i];
 
-		if (word_load(&slot->key) != addresses || word_load(&slot->key.src_port) != tail)
+		if (word_load(&slot->key) != pair || word_load(&slot->key.src_port) != tail)
 			continue;
-		return (__u32)i;
+		return i * sizeof(*slot);
 	}
 	return WAY_NONE;
 }
 
 /* ---- IPv6 ---- */
 
-HOT bool flow6_record(const struct packet *p, const struct flow6_slot *slot, __u32 index)
+/* The network and the host of one end apart from each other, and so those of both ends. */
+HOT __u64 flow6_hash(const struct packet *p, __u64 tail)
 {
-	struct evict6_record *record = evict_reserve(p->ctx, CPU_ID(p->ctx), sizeof(*record));
+	__u64 network = p->src_words[0] + p->dst_words[1];
+	__u64 host = p->src_words[1] + (p->dst_words[0] ^ tail);
+
+	return network * HASH_MUL1 ^ host * HASH_MUL2;
+}
+
+HOT bool flow6_record(const struct packet *p, const struct flow_place *place,
+		      const struct flow6_slot *slot, __u32 way)
+{
+	__u32 cpu = CPU_ID(p->ctx);
+	struct evict6_record *record = evict_reserve(p->ctx, cpu, sizeof(*record));
+	__u64 tail = place->tail;
 
 	if (!record)
 		return false;
+	FORGET(tail);
 	record->family = 6;
-	record->slot = index;
+	record->slot = flow_set_index(p->ctx, cpu, flow6_hash(p, tail)) * FLOW_WAYS + way;
 	record->old = *slot;
 	RING_SUBMIT(p->ctx, record);
 	return true;
@@ -282,10 +339,9 @@ HOT __u32 flow6_insert(const struct packet *p, const struct flow_place *place)
 			way = i;
 		}
 	}
-	FORGET(way);
-	slot = &set->way[way & (FLOW_WAYS - 1)];
+	slot = WAY_AT(set, WAY_ANY(set, way * sizeof(*slot)));
 	gen = slot->value.gen;
-	if (gen && !flow6_record(p, slot, place->index * FLOW_WAYS + way))
+	if (gen && !flow6_record(p, place, slot, way))
 		return WAY_NONE;
 	next = flow_gen_next(gen);
 	gen_step(&slot->value.gen, 1);
@@ -294,29 +350,27 @@ HOT __u32 flow6_insert(const struct packet *p, const struct flow_place *place)
 	__builtin_memcpy(&slot->key.src_port, &place->tail, sizeof(place->tail));
 	value_begin(&slot->value, now);
 	gen_step(&slot->value.gen, next - gen - 1);
-	return way;
+	return way * sizeof(*slot);
 }
 
 HOT __u32 flow6_find(const struct packet *p, struct flow_place *place)
 {
 	__u64 a = p->src_words[0], b = p->src_words[1], c = p->dst_words[0], d = p->dst_words[1];
 	__u64 tail = key_tail(p);
-	__u64 half = b * HASH_MUL2 ^ d * HASH_MUL1;
-	__u64 hash = a * HASH_MUL1 ^ (c ^ tail) * HASH_MUL2 ^ (half ^ half >> 32) * HASH_MUL2;
-	__u32 index = flow_set_index(p, hash);
+	__u32 index = flow_set_index(p->ctx, p->cpu, flow6_hash(p, tail));
 	struct flow6_set *set = ARRAY_ELEM(p->ctx, flows6, index);
 
-	*place = (struct flow_place){ .tail = tail, .index = index, .set6 = set };
+	*place = (struct flow_place){ .tail = tail, .set6 = set };
 	if (!set)
 		return WAY_NONE;
-	for (int i = 0; i < FLOW_WAYS; i++) {
+	for (__u32 i = 0; i < FLOW_WAYS; i++) {
 		const struct flow6_slot *slot = &set->way[i];
 
 		if (word_load(&slot->key.src_port) != tail || word_load(&slot->key.src[2]) != b ||
 		    word_load(&slot->key.dst[2]) != d || word_load(&slot->key.src[0]) != a ||
 		    word_load(&slot->key.dst[0]) != c)
 			continue;
-		return (__u32)i;
+		return i * sizeof(*slot);
 	}
 	return WAY_NONE;
 }
@@ -346,12 +400,9 @@ HOT struct flow_value *flow_take(const struct packet *p)
 		way = flow_insert(p, &place);
 	if (UNLIKELY(way == WAY_NONE))
 		return NULL;
-	/* one state for the verifier instead of one per way */
-	FORGET(way);
-	way &= FLOW_WAYS - 1;
 	if (p->family == 4)
-		return place.set4 ? &place.set4->way[way].value : NULL;
-	return place.set6 ? &place.set6->way[way].value : NULL;
+		return place.set4 ? &WAY_AT(place.set4, WAY_ANY(place.set4, way))->value : NULL;
+	return place.set6 ? &WAY_AT(place.set6, WAY_ANY(place.set6, way))->value : NULL;
 }
 
 #endif

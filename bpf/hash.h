@@ -17,11 +17,18 @@ static inline __attribute__((always_inline)) __u64 hash_mix(__u64 sum, __u64 wor
 	return sum ^ sum >> 32;
 }
 
-#define VERDICT_SHIFT 54 /* 2^(64 - 54) = VERDICT_SETS */
+#define VERDICT_SHIFT 53 /* 2^(64 - 53) = VERDICT_SETS */
 _Static_assert(1ULL << (64 - VERDICT_SHIFT) == VERDICT_SETS, "every set is used");
 
 #define BITS48_SHIFT 45 /* 2^(64 - 45) = BITS48_WORDS * 64 bits */
 _Static_assert(1ULL << (64 - BITS48_SHIFT) == BITS48_WORDS * 64, "bits48 is indexed whole");
+
+/* Byte in nets16 of the /16 that holds an IPv4 address in network order: its first half, as it lies
+ * in memory. */
+static inline __attribute__((always_inline)) __u32 net16_index(__be32 addr)
+{
+	return addr & 0xffff;
+}
 
 /* Bit number in bits48 of the /48 that holds the IPv6 address whose first eight bytes in memory
  * are @first; the upper bits of a product are its well mixed ones (Knuth, TAOCP 3, 6.4).

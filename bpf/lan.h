@@ -60,9 +60,9 @@ APART int lan_tell_tc(struct __sk_buff *ctx, __u32 place)
 
 HOT void packet_tell(const struct packet *p)
 {
-	if (!p->no_l2)
+	if (!(p->no_l2))
 		(void)LAN_TELL(p->ctx, p->hook,
-			       p->iface | (__u32)p->direction << 8 | p->family << 16);
+			       packet_iface(p) | (__u32)p->direction << 8 | p->family << 16);
 }
 
 /* Only of IPv6; its family is a constant, so that IPv4 has nothing of this. */

@@ -81,7 +81,7 @@ ARRAY_MAP(rules, RULES_MAX, BPF_F_MMAPABLE, struct rule);
 
 /* Where entries may be: asked before any keyed map. Core writes, kernel reads. A stale bit costs a
  * lookup, a missing bit would be a bypass. */
-__u64 bits16[BITS16_WORDS] SEC(".data.bits16");
+__u8 nets16[NETS16] SEC(".data.nets16");
 ARRAY_MAP(bits24, BITS24_WORDS, BPF_F_MMAPABLE, __u64);
 __u64 bits48[BITS48_WORDS] SEC(".data.bits48");
 

@@ -13,13 +13,22 @@
 #define QUIC_PACKETS 16		/* of a direction, looked at */
 #define WINDOW_PAST  (64 << 10) /* beyond it by so much, nothing of it is coming any more */
 
+/* The sequence number in network order; false: the frame ends before it. */
+HOT bool tcp_seq(const struct packet *p, __be32 *seq)
+{
+	if (!p->tcp)
+		return header_read(p, p->l4 + TCP_SEQ_AT, seq, sizeof(*seq));
+	header_copy(seq, p->tcp + TCP_SEQ_AT, sizeof(*seq));
+	return true;
+}
+
 /* A connection begins: its first byte, and whether the SYN brings some itself (RFC 7413). */
-HOT bool tcp_opens(struct packet *p, struct flow_value *value)
+HOT bool tcp_opens(const struct packet *p, struct flow_value *value)
 {
 	struct name_mark mark = { .state = NAME_OPEN };
 	__be32 seq;
 
-	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
+	if (!tcp_seq(p, &seq))
 		return false;
 	mark.seq = NTOHL(seq) + 1;
 	if (value)
@@ -27,7 +36,7 @@ HOT bool tcp_opens(struct packet *p, struct flow_value *value)
 	return l4_holds(p, transport_bytes(p) + 1);
 }
 
-HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
+HOT bool tcp_is_said(const struct packet *p, struct flow_value *value)
 {
 	__u32 past;
 	__be32 seq;
@@ -40,7 +49,7 @@ HOT bool tcp_is_said(struct packet *p, struct flow_value *value)
 		return false;
 	if (!value || (value->name_state != NAME_TLS && value->name_state != NAME_STREAM))
 		return true;
-	if (!header_read(p, p->l4 + TCP_SEQ_AT, &seq, sizeof(seq)))
+	if (!tcp_seq(p, &seq))
 		return false;
 	/* behind its window, and not yet so far that it closes: most of a young connection */
 	past = NTOHL(seq) - value->name_seq - value->name_bytes;
@@ -63,7 +72,7 @@ HOT bool names_device(const struct suspect *s)
 		s->dst_port == PORT_DHCP6_CLIENT);
 }
 
-HOT bool udp_is_said(struct packet *p, struct flow_value *value)
+HOT bool udp_is_said(const struct packet *p, struct flow_value *value)
 {
 	__u8 first;
 	__be16 len;
@@ -85,7 +94,7 @@ HOT bool udp_is_said(struct packet *p, struct flow_value *value)
 	       header_read(p, p->l4 + UDP_BYTES, &first, sizeof(first)) && first & QUIC_LONG;
 }
 
-HOT bool name_is_said(struct packet *p, struct flow_value *value)
+HOT bool name_is_said(const struct packet *p, struct flow_value *value)
 {
 	if (p->proto == IP_TCP)
 		return UNLIKELY(p->frag) || tcp_is_said(p, value);

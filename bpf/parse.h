@@ -67,8 +67,9 @@ struct packet {
 	__u32 family;	/* 4, 6; a constant; 0: no IP header, nothing to check */
 
 	/* by packet_begin (bpf/count.h) */
-	__u32 iface;
-	__u32 no_l2;
+	__u32 is_seen;
+	__u32 cpu;
+	__u32 key, no_l2; /* interface and "used" as a flow's key has them; see packet_iface */
 
 	/* by parse_link, parse_ipv4, parse_ipv6, parse_transport */
 	__u32 proto;	/* behind the IPv6 extension headers */
@@ -89,6 +90,8 @@ struct packet {
 	__u32 jumbo;	/* bytes of it that never reach the wire */
 	__u32 frag;	/* offset and "more" as the header has them; 0: no fragment */
 	__u32 frag_at;	/* IPv6: where the fragment's identification lies in the frame */
+
+	const __u8 *tcp; /* bpf/plain.h: the transport header, which the bounds hold; else NULL */
 
 	/* by packet_measure */
 	__u64 segments; /* packets on the wire */

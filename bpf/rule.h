@@ -6,6 +6,7 @@
 #ifndef SLUICE_BPF_RULE_H
 #define SLUICE_BPF_RULE_H
 
+#include "bpf/count.h"
 #include "bpf/emit.h"
 #include "bpf/hash.h"
 
@@ -53,9 +54,9 @@ HOT void suspect_begin(struct suspect *s, const struct packet *p, __u32 side)
 	s->family = (__u8)p->family;
 	s->proto = (__u8)p->proto;
 	s->direction = p->direction;
-	s->iface = (__u8)p->iface;
+	s->iface = (__u8)packet_iface(p);
 	s->side = side;
-	s->cpu = CPU_ID(p->ctx);
+	s->cpu = p->cpu;
 	s->ip_bytes = p->ip_bytes;
 	s->jiffies = clock_jiffies(p->ctx);
 	s->segments = p->segments;

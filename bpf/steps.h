@@ -10,7 +10,7 @@
 #include "bpf/names.h"
 #include "bpf/parse.h"
 #include "bpf/parse_carrier.h"
-#include "bpf/parse_plain.h"
+#include "bpf/plain.h"
 
 /* No IP header that could be read: nothing to check, nothing to flow. */
 HOT void packet_skip(struct packet *p, enum skip_reason reason)
@@ -38,14 +38,16 @@ HOT enum packet_verdict packet_count(struct packet *p, struct iface_counters *co
 
 	if (!is_told || word->flags & CONTROL_DOMAINS)
 		verdict = packet_hear(p, value, is_told);
-	if (UNLIKELY(verdict != PACKET_PASS))
+	if (UNLIKELY(verdict != PACKET_PASS)) {
 		count_dropped(counters, p);
-	else if (is_told)
+	} else if (is_told) {
 		count_skipped(counters, p, SKIP_FORWARDED);
-	else if (LIKELY(value))
+	} else if (LIKELY(value)) {
+		value_flag(value, p);
 		value_grow(value, p);
-	else
+	} else {
 		count_unattributed(counters, p);
+	}
 	return verdict;
 }
 
@@ -152,42 +154,35 @@ HOT enum packet_verdict packet_walk(struct packet *p)
 	return PACKET_PASS;
 }
 
-/* Any packet. */
-HOT enum packet_verdict packet_judge_any(CONTEXT *ctx, enum hook hook, __u8 direction)
+/* Any packet. @is_seen: it is counted as that already. */
+HOT enum packet_verdict packet_judge_any(CONTEXT *ctx, enum hook hook, __u8 direction, bool is_seen)
 {
-	struct packet p = { .ctx = ctx, .hook = hook, .direction = direction };
+	struct packet p = { .ctx = ctx, .hook = hook, .direction = direction, .is_seen = is_seen };
 
 	packet_begin(&p);
 	return packet_walk(&p);
 }
 
 #ifdef SLUICE_USER
-#define packet_judge packet_judge_any
+#define packet_judge(ctx, hook, direction) packet_judge_any(ctx, hook, direction, false)
 #else
-/* The short way, where it goes. The long one has a struct packet of its own: else clang would carry
- * what this one has read so far, on the stack, up to every way out of it. */
+
+/* The short way, where it goes. */
 HOT enum packet_verdict packet_judge_xdp(struct xdp_md *ctx)
 {
-	struct packet p = { .ctx = ctx, .hook = HOOK_XDP, .direction = ABI_INGRESS };
-	struct plain plain;
-	__be16 type;
+	enum plain_end end = packet_plain(ctx);
 
-	packet_begin(&p);
-	type = plain_link(&p, &plain);
-	if (LIKELY(type == HTONS(ETHER_IPV4)) && LIKELY(plain_ipv4(&p, &plain))) {
-		p.family = 4;
-		return packet_settle(&p, SKIP_NONE);
-	}
-	if (type == HTONS(ETHER_IPV6) && LIKELY(plain_ipv6(&p, &plain))) {
-		p.family = 6;
-		return packet_settle(&p, SKIP_NONE);
-	}
-	return packet_judge_any(ctx, HOOK_XDP, ABI_INGRESS);
+	if (LIKELY(end == PLAIN_PASS))
+		return PACKET_PASS;
+	if (end == PLAIN_DROP)
+		return PACKET_DROP;
+	return packet_judge_any(ctx, HOOK_XDP, ABI_INGRESS, end == PLAIN_SEEN);
 }
 
 HOT enum packet_verdict packet_judge(CONTEXT *ctx, enum hook hook, __u8 direction)
 {
-	return hook == HOOK_XDP ? packet_judge_xdp(ctx) : packet_judge_any(ctx, hook, direction);
+	return hook == HOOK_XDP ? packet_judge_xdp(ctx)
+				: packet_judge_any(ctx, hook, direction, false);
 }
 #endif
 

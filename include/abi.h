@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 #ifndef SLUICE_ABI /* tests/net/test_upgrade.py builds a successor */
-#define SLUICE_ABI 4
+#define SLUICE_ABI 5
 #endif
 
 #define FLOW_WAYS	  4    /* associativity; measured: facts/datapath.md 4 */
@@ -150,11 +150,14 @@ struct iface_counters {
 _Static_assert(sizeof(struct iface_counters) == 128, "two cache lines");
 
 struct iface_entry {
-	__u32 ifindex;	/* 0 = free */
-	__u8 index;	/* one-byte interface index */
-	__u8 no_l2;	/* the device has no Ethernet header */
-	__u16 was_used; /* removed, not free from the start: probing goes on behind it */
+	__u32 ifindex; /* 0 = free */
+	__u8 no_l2;    /* the device has no Ethernet header */
+	__u8 was_used; /* removed, not free from the start: probing goes on behind it */
+	/* as the last word of a flow's key has them */
+	__u8 index; /* one-byte interface index */
+	__u8 used;  /* 1 */
 };
+_Static_assert(sizeof(struct iface_entry) == sizeof(__u64), "read and written in one access");
 
 /* ---- per CPU: clock cache, event budget ---- */
 
@@ -248,7 +251,7 @@ _Static_assert(sizeof(struct block_entry) == 40, "layout");
  * is the entry's too, by address and born, until another address takes the slot; gen is odd
  * meanwhile. Each such packet is one of events_skipped.
  */
-#define VERDICT_SETS 1024 /* of each CPU, a power of two: 128 KiB */
+#define VERDICT_SETS 2048 /* of each CPU, a power of two: 256 KiB */
 #define VERDICT_WAYS 2
 
 struct verdict_slot {
@@ -316,10 +319,11 @@ struct lpm6_key {
 	__be32 addr[4];
 };
 
-/* IPv4 bitmaps: bit of each /16 in bits16 (1024 words); two bits of each /24 in bits24: word
- * (addr >> 13), bit 2 * ((addr >> 8) & 31): exact present, the next: prefix present. IPv6: one bit
- * per hashed /48 in bits48 (bits48_index in bpf/hash.h). */
-#define BITS16_WORDS 1024
+/* IPv4: a byte of each /16 in nets16 (net16_index in bpf/hash.h), not 0 where there is something: a
+ * bit would be found by as many instructions again; two bits of each /24 in bits24: word (addr >>
+ * 13), bit 2 * ((addr >> 8) & 31): exact present, the next: prefix present. IPv6: one bit per
+ * hashed /48 in bits48 (bits48_index in bpf/hash.h). */
+#define NETS16	     65536
 #define BITS24_WORDS 524288
 #define BITS48_WORDS 8192
 

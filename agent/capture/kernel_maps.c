@@ -35,7 +35,7 @@ static const char *const map_names[KERNEL_MAP_COUNT] = {
 	[KERNEL_LEDGER] = "ledger",	  [KERNEL_COUNTERS] = "counters",
 	[KERNEL_CPUS] = "cpus",		  [KERNEL_IFACES] = "ifaces",
 	[KERNEL_CONTROL] = "control",	  [KERNEL_RULES] = "rules",
-	[KERNEL_BITS16] = "bits16",	  [KERNEL_BITS24] = "bits24",
+	[KERNEL_NETS16] = "nets16",	  [KERNEL_BITS24] = "bits24",
 	[KERNEL_BITS48] = "bits48",	  [KERNEL_BLOCK4] = "block4",
 	[KERNEL_BLOCK6] = "block6",	  [KERNEL_LPM4] = "lpm4",
 	[KERNEL_LPM6] = "lpm6",		  [KERNEL_SAFE4] = "safe4",
@@ -54,8 +54,8 @@ static const char *object_name(enum kernel_map map)
 		return ".data.control";
 	case KERNEL_IFACES:
 		return ".data.ifaces";
-	case KERNEL_BITS16:
-		return ".data.bits16";
+	case KERNEL_NETS16:
+		return ".data.nets16";
 	case KERNEL_BITS48:
 		return ".data.bits48";
 	default:

@@ -159,14 +159,15 @@ static void iface_put(struct iface_entry *slot, const struct iface_entry *entry)
 {
 	uint64_t word;
 
-	_Static_assert(sizeof(*entry) == sizeof(word), "an entry is one word");
 	memcpy(&word, entry, sizeof(word));
 	__atomic_store_n((uint64_t *)(void *)slot, word, __ATOMIC_RELEASE);
 }
 
 int kernel_ifaces_set(int map_fd, uint32_t ifindex, uint8_t index, bool no_l2)
 {
-	const struct iface_entry next = { .ifindex = ifindex, .index = index, .no_l2 = no_l2 };
+	const struct iface_entry next = {
+		.ifindex = ifindex, .no_l2 = no_l2, .index = index, .used = 1
+	};
 	CLEANUP(ifaces_unmap) struct iface_entry *table = ifaces_map(map_fd);
 	struct iface_entry *slot;
 

@@ -110,7 +110,7 @@ static int open_arrays(struct kernel_source *source, const struct kernel_maps *m
 		{ KERNEL_CPUS, PROT_READ, &source->cpus },
 		{ KERNEL_CONTROL, rw, &tables->control },
 		{ KERNEL_RULES, rw, &tables->rules },
-		{ KERNEL_BITS16, rw, &tables->bits16 },
+		{ KERNEL_NETS16, rw, &tables->nets16 },
 		{ KERNEL_BITS24, rw, &tables->bits24 },
 		{ KERNEL_BITS48, rw, &tables->bits48 },
 		{ KERNEL_BITS_NAMES, rw, &tables->bits_names },

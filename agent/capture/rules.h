@@ -71,7 +71,7 @@ struct rules_tables {
 	void *arg; /* first argument of @ops */
 	struct control *control;
 	struct rule *rules;	    /* [RULES_MAX] */
-	uint64_t *bits16;	    /* [BITS16_WORDS] */
+	uint8_t *nets16;	    /* [NETS16] */
 	uint64_t *bits24;	    /* [BITS24_WORDS] */
 	uint64_t *bits48;	    /* [BITS48_WORDS] */
 	uint64_t *bits_names;	    /* [BITS_NAMES_WORDS] */

@@ -10,6 +10,7 @@
 #include "agent/util/addr.h"
 #include "bpf/hash.h"
 
+#define NETS16_WORDS (NETS16 / sizeof(uint64_t))
 #define WORDS_PER_16 8			   /* words of bits24 for each /16: 256 * 2 bits */
 #define EXACT_BITS   0x5555555555555555ULL /* the lower bit of each pair in bits24 */
 #define STALE_MIN    64 /* removals before a rebuild, which costs about a millisecond */
@@ -17,7 +18,8 @@
 #define MARKED_AT_ONCE 4096
 
 struct bits {
-	uint64_t *bits16, *bits24, *bits48;
+	uint8_t *nets16;
+	uint64_t *bits24, *bits48;
 };
 
 static void word_or(uint64_t *word, uint64_t bits)
@@ -47,6 +49,12 @@ static void bits24_mark(uint64_t *bits24, uint32_t first, uint32_t last, bool is
 	}
 }
 
+/* Of the /16 with the number @net in host order. */
+static uint8_t *net16_of(const struct bits *bits, uint32_t net)
+{
+	return &bits->nets16[net16_index(htonl(net << 16))];
+}
+
 static void bits4_mark(const struct bits *bits, const struct prefix *target)
 {
 	uint32_t host = host_order(target);
@@ -54,8 +62,8 @@ static void bits4_mark(const struct bits *bits, const struct prefix *target)
 	uint32_t last = target->len < 24 ? first | ((1U << (24 - target->len)) - 1) : first;
 
 	bits24_mark(bits->bits24, first, last, !prefix_is_exact(target));
-	for (uint32_t i = first >> 8; i <= last >> 8; i++)
-		word_or(&bits->bits16[i / 64], 1ULL << i % 64);
+	for (uint32_t net = first >> 8; net <= last >> 8; net++)
+		__atomic_store_n(net16_of(bits, net), 1, __ATOMIC_RELEASE);
 }
 
 /* Prefixes shorter than /48 have a control flag instead. */
@@ -82,15 +90,20 @@ static void bits_mark(const struct bits *bits, const struct prefix *target)
 static struct bits job_bits(const struct bits_job *job)
 {
 	return (struct bits){
-		.bits16 = job->words,
-		.bits48 = job->words + BITS16_WORDS,
-		.bits24 = job->words + BITS16_WORDS + BITS48_WORDS,
+		.nets16 = (uint8_t *)job->words,
+		.bits48 = job->words + NETS16_WORDS,
+		.bits24 = job->words + NETS16_WORDS + BITS48_WORDS,
 	};
+}
+
+static struct bits live_bits(const struct rules *rules)
+{
+	return (struct bits){ rules->tables.nets16, rules->tables.bits24, rules->tables.bits48 };
 }
 
 void rules_bits_set(struct rules *rules, const struct prefix *target)
 {
-	struct bits live = { rules->tables.bits16, rules->tables.bits24, rules->tables.bits48 };
+	const struct bits live = live_bits(rules);
 	struct bits want;
 
 	bits_mark(&live, target);
@@ -119,20 +132,19 @@ static void words_copy(uint64_t *to, const uint64_t *from, size_t count)
 }
 
 /*
- * Only those /16s that have or should have their bit: the others' words are never asked, and 4 MiB
+ * Only those /16s that have or should have their byte: the others' words are never asked, and 4 MiB
  * of the map need not become resident. A word goes from old to new in one store, so a target in
  * force is never without its bit.
  */
-static void bits_apply(const struct rules_tables *live, const struct bits *want)
+static void bits_apply(const struct bits *live, const struct bits *want)
 {
-	for (uint32_t i = 0; i < BITS16_WORDS * 64; i++) {
-		uint64_t either = live->bits16[i / 64] | want->bits16[i / 64];
-
-		if (either >> i % 64 & 1)
-			words_copy(&live->bits24[(size_t)i * WORDS_PER_16],
-				   &want->bits24[(size_t)i * WORDS_PER_16], WORDS_PER_16);
-	}
-	words_copy(live->bits16, want->bits16, BITS16_WORDS);
+	for (uint32_t net = 0; net < NETS16; net++)
+		if (*net16_of(live, net) | *net16_of(want, net))
+			words_copy(&live->bits24[(size_t)net * WORDS_PER_16],
+				   &want->bits24[(size_t)net * WORDS_PER_16], WORDS_PER_16);
+	/* as words: it is a map's own pages, and the beginning of the job's */
+	words_copy((uint64_t *)(void *)live->nets16, (uint64_t *)(void *)want->nets16,
+		   NETS16_WORDS);
 	words_copy(live->bits48, want->bits48, BITS48_WORDS);
 }
 
@@ -149,7 +161,7 @@ static int job_begin(struct rules *rules)
 {
 	struct bits want;
 	/* zero pages: what no target touches costs nothing */
-	uint64_t *words = calloc(BITS16_WORDS + BITS24_WORDS + BITS48_WORDS, sizeof(*words));
+	uint64_t *words = calloc(NETS16_WORDS + BITS24_WORDS + BITS48_WORDS, sizeof(*words));
 
 	if (!words)
 		return -ENOMEM;
@@ -163,9 +175,9 @@ static int job_begin(struct rules *rules)
 
 static void job_end(struct rules *rules)
 {
-	struct bits want = job_bits(&rules->bits);
+	const struct bits live = live_bits(rules), want = job_bits(&rules->bits);
 
-	bits_apply(&rules->tables, &want);
+	bits_apply(&live, &want);
 	free(rules->bits.words);
 	rules->bits = (struct bits_job){ 0 };
 	rules->bits_due = false;

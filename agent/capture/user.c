@@ -64,8 +64,7 @@ int capture_user_add_iface(struct capture *user, const char *name)
 	(void)snprintf(source->names[index], sizeof(source->names[index]), "%s", name);
 	/* ifindexes 1 to 64: no probing in a table of 256 */
 	entry = &source->maps->ifaces.at[index + 1];
-	entry->index = (uint8_t)index;
-	entry->ifindex = index + 1;
+	*entry = (struct iface_entry){ .ifindex = index + 1, .index = (uint8_t)index, .used = 1 };
 	source->iface_count++;
 	return (int)index;
 }
@@ -418,7 +417,7 @@ static int source_open_rules(struct user_source *source)
 		.arg = maps,
 		.control = maps->control.at,
 		.rules = maps->rules.at,
-		.bits16 = maps->bits16.at,
+		.nets16 = maps->nets16.at,
 		.bits24 = maps->bits24.at,
 		.bits48 = maps->bits48.at,
 		.bits_names = maps->bits_names.at,

@@ -298,7 +298,7 @@ static int arrays_init(struct usermaps *maps)
 	    !ARRAY_NEW(maps->ledger, rows) || !ARRAY_NEW(maps->counters, rows) ||
 	    !ARRAY_NEW(maps->cpus, 1) || !ARRAY_NEW(maps->ifaces, IFACE_TABLE_SIZE) ||
 	    !ARRAY_NEW(maps->control, 1) || !ARRAY_NEW(maps->rules, RULES_MAX) ||
-	    !ARRAY_NEW(maps->bits16, BITS16_WORDS) || !ARRAY_NEW(maps->bits24, BITS24_WORDS) ||
+	    !ARRAY_NEW(maps->nets16, NETS16) || !ARRAY_NEW(maps->bits24, BITS24_WORDS) ||
 	    !ARRAY_NEW(maps->bits48, BITS48_WORDS) ||
 	    !ARRAY_NEW(maps->bits_names, BITS_NAMES_WORDS) ||
 	    !ARRAY_NEW(maps->rule_sets, RULE_SETS_MAX) || !ARRAY_NEW(maps->name_walks, 1))
@@ -362,7 +362,7 @@ void usermaps_free(struct usermaps *maps)
 	free(maps->ifaces.at);
 	free(maps->control.at);
 	free(maps->rules.at);
-	free(maps->bits16.at);
+	free(maps->nets16.at);
 	free(maps->bits24.at);
 	free(maps->bits48.at);
 	free(maps->bits_names.at);

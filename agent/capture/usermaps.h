@@ -76,7 +76,7 @@ struct usermaps {
 	USERMAP_ARRAY(struct iface_entry) ifaces;
 	USERMAP_ARRAY(struct control) control;
 	USERMAP_ARRAY(struct rule) rules;
-	USERMAP_ARRAY(uint64_t) bits16;
+	USERMAP_ARRAY(uint8_t) nets16;
 	USERMAP_ARRAY(uint64_t) bits24;
 	USERMAP_ARRAY(uint64_t) bits48;
 	USERMAP_ARRAY(uint64_t) bits_names;

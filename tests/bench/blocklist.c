@@ -55,7 +55,7 @@ static void random_addr6(uint32_t *seed, uint32_t addr[4])
 }
 
 /* The words of a map, an array of many or one value with all of them; NULL when it has none. */
-static uint64_t *words_of(const struct program *program, const char *name)
+static void *words_of(const struct program *program, const char *name)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t size = sizeof(info);
@@ -70,20 +70,21 @@ static uint64_t *words_of(const struct program *program, const char *name)
 }
 
 struct list {
-	uint64_t *bits16, *bits24, *bits48;
+	uint8_t *nets16;
+	uint64_t *bits24, *bits48;
 	int block4, block6;
 };
 
 static int list_of(const struct program *ours, struct list *list)
 {
 	*list = (struct list){
-		.bits16 = words_of(ours, "bits16"),
+		.nets16 = words_of(ours, "nets16"),
 		.bits24 = words_of(ours, "bits24"),
 		.bits48 = words_of(ours, "bits48"),
 		.block4 = program_map(ours, "block4"),
 		.block6 = program_map(ours, "block6"),
 	};
-	return list->bits16 && list->bits24 && list->bits48 ? 0 : -ENOENT;
+	return list->nets16 && list->bits24 && list->bits48 ? 0 : -ENOENT;
 }
 
 static int block4(const struct list *list, uint32_t addr)
@@ -91,7 +92,7 @@ static int block4(const struct list *list, uint32_t addr)
 	const struct block_entry entry = { .rule = RULE, .prefix_len = 32 };
 	uint32_t key = htonl(addr);
 
-	list->bits16[addr >> 22] |= 1ULL << (addr >> 16 & 63);
+	list->nets16[net16_index(htonl(addr))] = 1;
 	list->bits24[addr >> 13] |= 1ULL << (addr >> 8 & 31) * 2;
 	return bpf_map_update_elem(list->block4, &key, &entry, BPF_ANY) ? -errno : 0;
 }
@@ -129,7 +130,7 @@ static int rule_set(const struct program *ours)
 /* The table is an array of entries, or one value that is the array. */
 int blocklist_watch(const struct program *ours, uint32_t ifindex)
 {
-	const struct iface_entry iface = { .ifindex = ifindex, .index = 1 };
+	const struct iface_entry iface = { .ifindex = ifindex, .index = 1, .used = 1 };
 	struct iface_entry table[IFACE_TABLE_SIZE] = { 0 };
 	uint32_t place = ifindex & (IFACE_TABLE_SIZE - 1), zero = 0;
 	int map = program_map(ours, "ifaces");

@@ -183,7 +183,7 @@ static void tagged(struct frame *f)
 	put_udp(f);
 }
 
-/* Whole: nothing of it is cut, so that XDP may take the short way (bpf/parse_plain.h). */
+/* Whole: nothing of it is cut, so that XDP may take the short way (bpf/plain.h). */
 static void whole4(struct frame *f)
 {
 	put_ether(f, 0x0800);

@@ -156,14 +156,14 @@ static bool map_arrays(struct kernel *kernel)
 	kernel->cpus = map_array(kernel, "cpus", NULL);
 	rules->control = map_array(kernel, ".data.control", NULL);
 	rules->rules = map_array(kernel, "rules", NULL);
-	rules->bits16 = map_array(kernel, ".data.bits16", NULL);
+	rules->nets16 = map_array(kernel, ".data.nets16", NULL);
 	rules->bits24 = map_array(kernel, "bits24", NULL);
 	rules->bits48 = map_array(kernel, ".data.bits48", NULL);
 	rules->bits_names = map_array(kernel, "bits_names", NULL);
 	rules->rule_sets = map_array(kernel, "rule_sets", NULL);
 	return tables->flows4 && tables->flows6 && tables->shadow4 && tables->shadow6 &&
 	       tables->ledger && kernel->counters && kernel->cpus && rules->control &&
-	       rules->rules && rules->bits16 && rules->bits24 && rules->bits48 &&
+	       rules->rules && rules->nets16 && rules->bits24 && rules->bits48 &&
 	       rules->bits_names && rules->rule_sets;
 }
 

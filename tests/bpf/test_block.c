@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 
 #include "agent/util/addr.h"
+#include "bpf/hash.h"
 #include "tests/bpf/kernel.h"
 #include "tests/bpf/name_frames.h"
 
@@ -289,7 +290,7 @@ static void test_sets(struct tester *t)
 
 	build(t, dns_cut);
 	if (is_ok) {
-		tables->bits16[host >> 22] = 1ULL << (host >> 16 & 63);
+		tables->nets16[net16_index(key)] = 1;
 		tables->bits24[host >> 13] = 1ULL << (host >> 8 & 31) * 2;
 		tables->rules[10] = (struct rule){ .flags = RULE_ACTIVE, .proto = 6 };
 		tables->rules[11] = (struct rule){ .flags = RULE_ACTIVE | RULE_COUNT_ONLY };

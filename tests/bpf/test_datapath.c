@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 
 #include "agent/util/addr.h"
+#include "bpf/hash.h"
 #include "tests/bpf/frames.h"
 #include "tests/bpf/kernel.h"
 
@@ -373,7 +374,7 @@ static void test_merged(struct tester *t)
 static void test_forwarded(struct tester *t)
 {
 	const struct kernel_options options = { .program = PROGRAM_EGRESS, .flow_sets = 4 };
-	struct iface_entry lo = { .ifindex = 1, .index = 5 };
+	struct iface_entry lo = { .ifindex = 1, .index = 5, .used = 1 };
 	struct __sk_buff skb = { .ingress_ifindex = 1, .ifindex = 1 };
 	struct block_rule rule = { .rule_id = 1 };
 	struct coverage_direction counts;
@@ -433,7 +434,7 @@ static void test_by_itself(struct tester *t)
 	is_ok = is_ok && kernel_run(&kernel, t->frame.data, t->frame.len, NULL) == 1;
 	if (is_ok) {
 		kernel.rules_tables.rules[1].flags = RULE_ACTIVE;
-		kernel.rules_tables.bits16[host >> 22] = 1ULL << (host >> 16 & 63);
+		kernel.rules_tables.nets16[net16_index(key)] = 1;
 		kernel.rules_tables.bits24[host >> 13] = 1ULL << (host >> 8 & 31) * 2;
 		is_ok = !bpf_map_update_elem(kernel_map_fd(&kernel, "block4"), &key, &entry, 0);
 	}

@@ -63,7 +63,7 @@ static inline void world_open(struct world *world)
 		.arg = world->maps,
 		.control = world->maps->control.at,
 		.rules = world->maps->rules.at,
-		.bits16 = world->maps->bits16.at,
+		.nets16 = world->maps->nets16.at,
 		.bits24 = world->maps->bits24.at,
 		.bits48 = world->maps->bits48.at,
 		.bits_names = world->maps->bits_names.at,

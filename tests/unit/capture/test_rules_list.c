@@ -103,11 +103,12 @@ static bool has_bits(const struct model *model, const struct prefix *target)
 
 	if (target->addr.family == ADDR_IPV4) {
 		memcpy(&host, target->addr.bytes + 12, sizeof(host));
+		if (!maps->nets16.at[net16_index(host)])
+			return false;
 		host = __builtin_bswap32(host);
-		return maps->bits16.at[host >> 22] >> (host >> 16 & 63) & 1 &&
-		       maps->bits24.at[host >> 13] >>
-				       ((host >> 8 & 31) * 2 + !prefix_is_exact(target)) &
-			       1;
+		return maps->bits24.at[host >> 13] >>
+			       ((host >> 8 & 31) * 2 + !prefix_is_exact(target)) &
+		       1;
 	}
 	if (target->len < 48)
 		return maps->control.at->flags & CONTROL_SHORT6;

@@ -7,8 +7,8 @@ static uint64_t bits_sum(const struct world *world)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < BITS16_WORDS; i++)
-		sum += (uint64_t)__builtin_popcountll(world->maps->bits16.at[i]);
+	for (size_t i = 0; i < NETS16; i++)
+		sum += world->maps->nets16.at[i];
 	for (size_t i = 0; i < BITS24_WORDS; i++)
 		sum += (uint64_t)__builtin_popcountll(world->maps->bits24.at[i]);
 	for (size_t i = 0; i < BITS48_WORDS; i++)
