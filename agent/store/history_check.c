@@ -28,9 +28,9 @@ static int check_table(struct db *db, const char *name)
 }
 
 /*
- * Table by table, sums first and then the newest hours:
- * SQLite 3.40 looks at no clock within a check, and all of 589 MB, 10 million records, takes more
- * than a second (time sqlite3 flows.db 'PRAGMA quick_check', 2026-12-01).
+ * Table by table, sums first and then the newest hours: SQLite 3.40 looks at no clock within a
+ * check, and all of 589 MB, 10 million records, takes 0.75 CPU seconds (bench_search, "opening the
+ * store", 2026-12-01).
  */
 int history_check(struct db *db)
 {
