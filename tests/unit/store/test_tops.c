@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/store/tops.h"
 #include "agent/util/snapshot.h"
@@ -319,11 +320,17 @@ static void hours_without_records_keep_their_sums(void **state)
 
 /* ---- kill -9 --------------------------------------------------------------------------------- */
 
-static void be_killed(struct fixture *f, uint64_t from)
+/* More than the queue holds (ROWS_PER_BATCH * ROWS_BATCHES): once they are taken it was written. */
+#define SOME_WRITTEN 135000
+
+static void be_killed(struct fixture *f, uint64_t from, int writes)
 {
 	if (fixture_open(f))
 		_exit(1);
-	add_rows(f, from, from + 10000000, 500);
+	add_rows(f, from, from + SOME_WRITTEN, 500);
+	if (write(writes, "", 1) != 1)
+		_exit(1);
+	add_rows(f, from + SOME_WRITTEN, from + 10000000, 500);
 	_exit(2);
 }
 
@@ -335,14 +342,20 @@ static void sums_are_exact_after_a_kill(void **state)
 	some_dropped = true;
 	fixture_close(f);
 	for (uint64_t round = 0; round < 8; round++) {
-		const struct timespec moment = { .tv_nsec =
-							 (long)(300 + mix(round) % 600) * 1000000 };
-		pid_t child = fork();
+		const struct timespec moment = { .tv_nsec = (long)(mix(round) % 200) * 1000000 };
+		int writes[2];
+		pid_t child;
+		char byte;
 
+		assert_int_equal(pipe(writes), 0);
+		child = fork();
 		assert_true(child >= 0);
 		if (!child)
-			be_killed(f, round * 10000000);
-		(void)nanosleep(&moment, NULL);
+			be_killed(f, round * 10000000, writes[1]);
+		assert_int_equal(close(writes[1]), 0);
+		assert_int_equal(read(writes[0], &byte, 1), 1);
+		assert_int_equal(close(writes[0]), 0);
+		(void)nanosleep(&moment, NULL); /* any moment of its writing will do */
 		assert_int_equal(kill(child, SIGKILL), 0);
 		assert_int_equal(waitpid(child, NULL, 0), child);
 		assert_int_equal(fixture_open(f), 0);
