@@ -36,6 +36,7 @@ struct entry {
 	uint64_t cut_ns;      /* last cut, or the beginning */
 	uint8_t stale[2];     /* flag bits such a slot may have from before */
 	bool has_stale[2];
+	bool enters[2];	     /* seen as ingress; on a mirror port, or forwarded, both ways are */
 	bool has_opening[2]; /* a SYN without ACK, or an echo request, was sent that way */
 	bool is_fixed;	     /* the initiator is decided */
 };

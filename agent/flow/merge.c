@@ -45,7 +45,6 @@ void merge_begin(struct entry *entry, const struct flow_delta *delta, uint64_t f
 		.flow = { .tuple = delta->tuple,
 			  .iface = delta->iface,
 			  .state = FLOW_NEW,
-			  .ingress = delta->direction == DIRECTION_INGRESS,
 			  .first_ns = UINT64_MAX },
 		.first_ns = { UINT64_MAX, UINT64_MAX },
 		.floor_ns = floor_ns,
@@ -134,7 +133,7 @@ static void turn_round(struct entry *entry)
 	SWAP(entry->stale[WAY_OUT], entry->stale[WAY_IN]);
 	SWAP(entry->has_stale[WAY_OUT], entry->has_stale[WAY_IN]);
 	SWAP(entry->has_opening[WAY_OUT], entry->has_opening[WAY_IN]);
-	flow->ingress = !flow->ingress;
+	SWAP(entry->enters[WAY_OUT], entry->enters[WAY_IN]);
 }
 
 static bool responder_comes_first(const struct entry *entry)
@@ -171,6 +170,14 @@ static void find_initiator(struct entry *entry, uint32_t scan)
 		entry->is_fixed = true;
 	else if (responder_comes_first(entry))
 		turn_round(entry);
+}
+
+/* By its own packets; where there are none, the other way round from the answers. */
+static void find_direction(struct entry *entry)
+{
+	bool has_out = entry->first_ns[WAY_OUT] != UINT64_MAX;
+
+	entry->flow.ingress = has_out ? entry->enters[WAY_OUT] : !entry->enters[WAY_IN];
 }
 
 /* ---- state ---------------------------------------------------------------------------------- */
@@ -239,6 +246,8 @@ void merge_delta(struct entry *entry, const struct flow_delta *delta, int64_t un
 	if (!flow->vlan)
 		flow->vlan = delta->vlan;
 	merge_times(entry, delta, way, unix_minus_mono_ms);
+	entry->enters[way] = delta->direction == DIRECTION_INGRESS;
 	find_initiator(entry, scan);
+	find_direction(entry);
 	find_state(flow);
 }

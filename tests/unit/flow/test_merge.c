@@ -1,6 +1,7 @@
 /*
  * Flags of a slot that served an earlier flow: what is told for the first time is the new packets',
- * the rest may be the connection's before. Times are invented; a scan a second, as core's.
+ * the rest may be the connection's before. And which way a flow goes. Times are invented; a scan a
+ * second, as core's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@ struct world {
 	struct flow_table *table;
 	struct flow last;
 	unsigned int ended;
+	bool both_enter; /* as on a mirror port, in a capture and through a router */
 };
 
 static void on_change(void *arg, const struct flow *flow, bool is_new)
@@ -88,7 +90,7 @@ static void tell(struct world *world, bool is_server, uint64_t last_ns, uint8_t 
 		delta.tuple.dst = src;
 		delta.tuple.src_port = 443;
 		delta.tuple.dst_port = 40000;
-		delta.direction = DIRECTION_EGRESS;
+		delta.direction = world->both_enter ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	}
 	assert_int_equal(flow_table_add(world->table, &delta, 0), 0);
 }
@@ -151,6 +153,19 @@ static void what_every_packet_carried_needs_not_be_new(void **state)
 	assert_int_equal(world->last.tcp_flags_out, SYN);
 }
 
+static void a_flow_comes_in_whichever_way_is_read_first(void **state)
+{
+	struct world *world = *state;
+
+	world->both_enter = true;
+	tell(world, true, 2 * S, ACK, ACK);
+	tell(world, false, 3 * S, SYN | ACK, SYN | ACK);
+	assert_int_equal(world->last.tuple.src_port, 40000);
+	assert_true(world->last.ingress);
+	tell(world, true, 4 * S, ACK, 0);
+	assert_true(world->last.ingress);
+}
+
 #define MERGE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -160,6 +175,7 @@ int main(void)
 		MERGE_TEST(flags_of_the_flow_before_are_not_believed),
 		MERGE_TEST(a_flag_that_is_new_later_on_is_seen_too),
 		MERGE_TEST(what_every_packet_carried_needs_not_be_new),
+		MERGE_TEST(a_flow_comes_in_whichever_way_is_read_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
