@@ -223,11 +223,18 @@ HOT __u32 flow_set_index(CONTEXT *ctx, __u32 cpu, __u64 hash)
 	return ((__u64)cpu << 32 | hash >> 32) * sets >> 32;
 }
 
+/* Once more: the upper bits of one product of addresses that follow each other lie in a lattice
+ * (measured: of 1,000 a third found their set of 1,024 full). */
+HOT __u64 flow_hash(__u64 sums)
+{
+	return (sums ^ sums >> 32) * HASH_MUL1;
+}
+
 /* ---- IPv4 ---- */
 
 HOT __u64 flow4_hash(__u64 pair, __u64 tail)
 {
-	return pair * HASH_MUL1 ^ tail * HASH_MUL2;
+	return flow_hash(pair * HASH_MUL1 ^ tail * HASH_MUL2);
 }
 
 /* Rare: what of the place can be worked out again is, rather than kept for every packet. */
@@ -304,7 +311,7 @@ HOT __u64 flow6_hash(const struct packet *p, __u64 tail)
 	__u64 network = p->src_words[0] + p->dst_words[1];
 	__u64 host = p->src_words[1] + (p->dst_words[0] ^ tail);
 
-	return network * HASH_MUL1 ^ host * HASH_MUL2;
+	return flow_hash(network * HASH_MUL1 ^ host * HASH_MUL2);
 }
 
 HOT bool flow6_record(const struct packet *p, const struct flow_place *place,
