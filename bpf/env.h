@@ -71,9 +71,8 @@ struct name_text {
 
 /*
  * One step of a slot's generation, which only this CPU writes, ordered against the slot's other
- * words. amd64 shows its stores to others in their order (AMD64 APM 2, 7.2), so a store will do
- * (two of the other kind are a tenth of what a new flow costs); elsewhere it is the fetching, fully
- * ordered form, which clang emits only when the result is used.
+ * words. amd64 shows its stores to others in their order (AMD64 APM 2, 7.2), so a store will do;
+ * elsewhere it is the fetching, fully ordered form, which clang emits only when the result is used.
  */
 HOT void gen_step(__u32 *gen, __u32 by)
 {

@@ -60,7 +60,7 @@ APART int lan_tell_tc(struct __sk_buff *ctx, __u32 place)
 
 HOT void packet_tell(const struct packet *p)
 {
-	if (!(p->no_l2))
+	if (!p->no_l2)
 		(void)LAN_TELL(p->ctx, p->hook,
 			       packet_iface(p) | (__u32)p->direction << 8 | p->family << 16);
 }

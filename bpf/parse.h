@@ -65,11 +65,11 @@ struct packet {
 	enum hook hook; /* a constant */
 	__u8 direction; /* ABI_INGRESS, ABI_EGRESS; a constant */
 	__u32 family;	/* 4, 6; a constant; 0: no IP header, nothing to check */
+	__u32 is_seen;	/* counted as that already (bpf/plain.h) */
 
 	/* by packet_begin (bpf/count.h) */
-	__u32 is_seen;
-	__u32 cpu;
-	__u32 key, no_l2; /* interface and "used" as a flow's key has them; see packet_iface */
+	__u32 cpu, no_l2;
+	__u32 key; /* interface and "used" as a flow's key has them; see packet_iface */
 
 	/* by parse_link, parse_ipv4, parse_ipv6, parse_transport */
 	__u32 proto;	/* behind the IPv6 extension headers */

@@ -106,10 +106,7 @@ static bool wake_due(struct sse_hub *hub, unsigned int max)
 
 bool sse_take_turn(struct sse_hub *hub)
 {
-	bool has_more;
-
-	has_more = wake_due(hub, SSE_TURN_STREAMS);
-	return has_more;
+	return wake_due(hub, SSE_TURN_STREAMS);
 }
 
 /* A core that started anew counts from elsewhere: what the old one sent cannot be resumed. */

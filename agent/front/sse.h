@@ -61,6 +61,9 @@ struct sse_sleeper {
 	/* while it sleeps: bytes straight to the browser, whole chunks (RFC 9112 7.1). Returns how
 	 * many were taken, or -errno. NULL: always woken, and asked by sse_read */
 	ssize_t (*send)(void *arg, const struct iovec *parts, int count);
+	/* with @send, from sse_read: half a chunk is out or the browser is gone, so that nothing
+	 * may follow any more */
+	void (*cut)(void *arg);
 	void *arg;
 };
 
@@ -82,7 +85,7 @@ DEFINE_CLEANUP(sse_close, struct sse_stream)
 
 /*
  * sse_read - up to @max bytes of the stream. Returns the number of bytes, 0 after sleeper.sleep was
- * called, -EPIPE when the stream is over, -ECONNRESET when it broke off in the middle of a chunk.
+ * called, -EPIPE when the stream is over, cut (sleeper.cut) when it broke off.
  */
 ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max);
 

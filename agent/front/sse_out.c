@@ -94,8 +94,10 @@ ssize_t sse_read(struct sse_stream *stream, char *buf, size_t max)
 {
 	ssize_t result;
 
-	if (stream->is_broken || stream->pushed)
-		return -ECONNRESET; /* half a chunk is out: nothing may follow it */
+	if (stream->is_broken || stream->pushed) {
+		stream->sleeper.cut(stream->sleeper.arg);
+		return -EPIPE;
+	}
 	result = stream->is_over ? 0 : (ssize_t)fill(stream, buf, max);
 	if (!result && stream->is_over) {
 		result = finish(stream, buf, max);

@@ -45,6 +45,16 @@ static ssize_t send_stream(void *arg, const struct iovec *parts, int count)
 	return sent < 0 ? -errno : sent;
 }
 
+/* What libmicrohttpd writes behind the end fails then, and with that it lets the connection go.
+ * Told of an error instead it would keep it until none that has waited longer is open (0.9.75: it
+ * looks for closed ones from the longest waiting on; measured: 10,000 for 15 s). */
+static void cut_stream(void *arg)
+{
+	const struct connection *connection = arg;
+
+	(void)shutdown(connection->fd, SHUT_RDWR); /* ENOTCONN: gone already */
+}
+
 /* Not where TLS is in between, nor where libmicrohttpd sends no chunks: to HTTP/1.0, and to who
  * asks for the connection to end with the answer. */
 static bool may_send(const struct exchange *exchange)
@@ -61,9 +71,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
 	ssize_t got = sse_read(cls, buf, max < CHUNK_BYTES ? max : CHUNK_BYTES);
 
 	(void)pos; /* a stream is read once, in order */
-	if (got == -EPIPE)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	return got < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : got;
+	return got == -EPIPE ? MHD_CONTENT_READER_END_OF_STREAM : got;
 }
 
 static void close_stream(void *cls)
@@ -89,7 +97,7 @@ static int open_stream(const struct exchange *exchange, const struct sse_wish *w
 {
 	const struct response *core = &exchange->reply.response;
 	const struct sse_sleeper sleeper = { sleep_stream, wake_stream,
-					     may_send(exchange) ? send_stream : NULL,
+					     may_send(exchange) ? send_stream : NULL, cut_stream,
 					     exchange->connection };
 	struct sse_owner owner = { .session_tag = core->session_tag,
 				   .role = core->role,

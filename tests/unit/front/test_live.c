@@ -1,6 +1,7 @@
 /* Live events over HTTP, from core to a browser. Expected values: docs/api.md "Events". */
 #include "tests/unit/front/client.h"
 
+#include <dirent.h>
 #include <zlib.h>
 
 #include "agent/front/sse.h"
@@ -300,6 +301,51 @@ static void every_event_reaches_every_stream(void **state)
 	}
 }
 
+/* Descriptors that the web role holds. */
+static unsigned int descriptors_of(const struct web *web)
+{
+	unsigned int count = 0;
+	char path[64];
+	DIR *folder;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)web->pid);
+	folder = opendir(path);
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	assert_int_equal(closedir(folder), 0);
+	return count;
+}
+
+/* Whoever else waits, and has for longer. */
+static void a_browser_that_left_keeps_no_place(void **state)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct web *web = *state;
+	int fds[SSE_SESSION_MAX / 2], waits = client_connect(web);
+	unsigned int before, tries = 0;
+	static const char ask[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+	client_send(waits, ask, strlen(ask));
+	client_read_head(waits, &answer);
+	before = descriptors_of(web);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = open_stream(web, SESSION_VIEWER, "");
+		assert_true(wait_for(fds[i], "retry: 2000\n\n"));
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		assert_int_equal(
+			setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+		assert_int_equal(close(fds[i]), 0);
+	}
+	for (; descriptors_of(web) > before && tries < 50; tries++) {
+		core_event(&web->core, "block", "{\"n\":1}", ROLE_VIEWER, false);
+		(void)poll(NULL, 0, 100);
+	}
+	assert_true(tries < 50); /* 5 of the 15 s that the other one may wait */
+	assert_int_equal(close(waits), 0);
+}
+
 static void a_stream_survives_a_new_core(void **state)
 {
 	struct web *web = *state;
@@ -366,6 +412,7 @@ static int start_web(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_browser_that_left_keeps_no_place),
 		cmocka_unit_test(events_reach_the_browser),
 		cmocka_unit_test(events_are_chunks_only_where_the_head_says_so),
 		cmocka_unit_test(who_takes_gzip_gets_each_event_compressed_at_once),

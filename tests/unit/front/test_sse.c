@@ -36,7 +36,7 @@ static int open_as(struct sse_hub *hub, struct listener *listener, enum role rol
 		   const char *last_id)
 {
 	const struct sse_owner owner = { .role = (uint8_t)role, .session_tag = tag };
-	const struct sse_sleeper sleeper = { count_sleep, count_wake, NULL, listener };
+	const struct sse_sleeper sleeper = { count_sleep, count_wake, NULL, NULL, listener };
 	const struct sse_wish wish = { .last_event_id = last_id };
 
 	memset(listener, 0, sizeof(*listener));
@@ -111,7 +111,7 @@ static void a_turn_wakes_a_few_hundred_who_waited_longest(void **state)
 
 	for (unsigned int i = 0; i < COUNT; i++) {
 		const struct sse_owner owner = { .role = ROLE_VIEWER, .session_tag = i };
-		const struct sse_sleeper sleeper = { count_sleep, count_wake, NULL, &all[i] };
+		const struct sse_sleeper sleeper = { count_sleep, count_wake, NULL, NULL, &all[i] };
 		const struct sse_wish wish = { 0 };
 
 		all[i].woken = 0;

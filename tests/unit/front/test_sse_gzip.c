@@ -35,7 +35,7 @@ static void open_gzip(struct sse_hub *hub, struct reader *reader, enum role role
 		      const char *last_id)
 {
 	const struct sse_owner owner = { .role = (uint8_t)role, .session_tag = 1 };
-	const struct sse_sleeper sleeper = { nothing, nothing, NULL, NULL };
+	const struct sse_sleeper sleeper = { nothing, nothing, NULL, NULL, NULL };
 	const struct sse_wish wish = { .last_event_id = last_id, .is_gzip = true };
 
 	memset(reader, 0, sizeof(*reader));

@@ -23,7 +23,7 @@ struct browser {
 	struct sse_stream *stream;
 	char text[4096];
 	size_t len, room;
-	int error, sleeps, wakes, writes;
+	int error, sleeps, wakes, writes, cuts;
 };
 
 static void count_sleep(void *arg)
@@ -34,6 +34,11 @@ static void count_sleep(void *arg)
 static void count_wake(void *arg)
 {
 	((struct browser *)arg)->wakes++;
+}
+
+static void count_cut(void *arg)
+{
+	((struct browser *)arg)->cuts++;
 }
 
 static ssize_t take(void *arg, const struct iovec *parts, int count)
@@ -58,7 +63,7 @@ static void open_asleep(struct sse_hub *hub, struct browser *browser, bool may_s
 {
 	const struct sse_owner owner = { .role = ROLE_VIEWER, .session_tag = 7 };
 	const struct sse_sleeper sleeper = { count_sleep, count_wake, may_send ? take : NULL,
-					     browser };
+					     count_cut, browser };
 	const struct sse_wish wish = { 0 };
 	char begin[64];
 
@@ -159,7 +164,8 @@ static void stream_of_a_browser_that_left_is_woken_to_end(void **state)
 	publish(*state, 1, "a");
 	(void)sse_take_turn(*state);
 	assert_int_equal(one.wakes, 1);
-	assert_int_equal(sse_read(one.stream, text, sizeof(text)), -ECONNRESET);
+	assert_int_equal(sse_read(one.stream, text, sizeof(text)), -EPIPE);
+	assert_int_equal(one.cuts, 1);
 	sse_close(one.stream);
 }
 
@@ -176,7 +182,8 @@ static void nothing_follows_half_a_chunk(void **state)
 	(void)sse_take_turn(*state);
 	assert_int_equal(one.len, 5);
 	assert_int_equal(one.wakes, 1);
-	assert_int_equal(sse_read(one.stream, text, sizeof(text)), -ECONNRESET);
+	assert_int_equal(sse_read(one.stream, text, sizeof(text)), -EPIPE);
+	assert_int_equal(one.cuts, 1);
 	sse_close(one.stream);
 }
 
